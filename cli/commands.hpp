@@ -1,0 +1,8 @@
+// The commands' declarations, one line per file of this folder; the catalogue is in commands.cpp.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+namespace lockstep::cli {}  // namespace lockstep::cli

@@ -1,0 +1,48 @@
+# Compiler settings that every target of ours takes by linking lockstep_options.
+include(CheckCXXCompilerFlag)
+
+add_library(lockstep_options INTERFACE)
+target_include_directories(lockstep_options INTERFACE ${PROJECT_SOURCE_DIR})
+# Simulated times have to be equal bit for bit with every compiler: no fused multiply-add.
+target_compile_options(lockstep_options INTERFACE -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                       -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual)
+# Durations and bandwidths multiply in 128 bits; __int128 is an extension that gcc and clang share.
+target_compile_options(lockstep_options INTERFACE -Wno-pedantic)
+if(LOCKSTEP_WERROR)
+  target_compile_options(lockstep_options INTERFACE -Werror)
+endif()
+if(LOCKSTEP_RELASSERT)
+  target_compile_definitions(lockstep_options INTERFACE LOCKSTEP_RELASSERT=1)
+endif()
+if(LOCKSTEP_SANITIZE)
+  target_compile_options(lockstep_options INTERFACE -fsanitize=${LOCKSTEP_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(lockstep_options INTERFACE -fsanitize=${LOCKSTEP_SANITIZE})
+  if(LOCKSTEP_SANITIZE MATCHES "thread")
+    # Asio uses atomic_thread_fence, which ThreadSanitizer does not model; gcc says so with a warning.
+    check_cxx_compiler_flag(-Wno-tsan LOCKSTEP_HAS_WNO_TSAN)
+    if(LOCKSTEP_HAS_WNO_TSAN)
+      target_compile_options(lockstep_options INTERFACE -Wno-tsan)
+    endif()
+  endif()
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Precompiled headers and ccache agree only when time stamps inside them are left out of account.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CCACHE_PROGRAM})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(lockstep_options INTERFACE -fpch-preprocess)
+  else()
+    target_compile_options(lockstep_options INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
+  endif()
+endif()
+
+# lockstep_room(NAME LIBRARIES...): one static library from every .cpp below the current folder.
+function(lockstep_room name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC lockstep_options ${ARGN})
+  target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
+endfunction()

@@ -1,0 +1,72 @@
+// The measured constants of one software and hardware stack.
+//
+// The software of a point-to-point message of s bytes costs, beside the network:
+//   sender CPU:    overhead          + s * send_per_byte
+//   wake-up:       latency           (nobody's CPU: interrupt, scheduler)
+//   receiver CPU:  receive_overhead  + s * receive_per_byte
+// piecewise in s (LogGP with o and G per interval). Ranks that share the cores of one machine (the lab, loopback) also queue for
+// them: `cores` servers, first come first served, one message at a time per rank.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/config/document.hpp"
+#include "core/config/type.hpp"
+#include "core/units/duration.hpp"
+#include "core/units/quantity.hpp"
+
+namespace lockstep {
+
+/// Applies to messages of at most `up_to` bytes (and more than the interval before).
+struct MessageCost {
+  std::optional<Bytes> up_to;                        ///< none: all larger messages
+  Duration overhead{0};                              ///< CPU of the sender per message
+  Duration receive_overhead{0};                      ///< CPU of the receiver per message
+  Duration latency{0};                               ///< wake-up, per message, on no CPU
+  std::optional<Bandwidth> send_bandwidth;           ///< CPU of the sender per byte (copy into the kernel); none: free
+  std::optional<Bandwidth> receive_bandwidth;        ///< CPU of the receiver per byte; none: free
+};
+
+/// How payload becomes frames: of every frame of mtu + frame_header bytes, mtu - packet_header carry payload.
+struct Framing {
+  Bytes packet_header{0};   ///< inside the MTU: IP and TCP headers with options
+  Bytes frame_header{0};    ///< outside the MTU, counted by the link's rate
+};
+
+struct TransportProfile {
+  std::vector<MessageCost> messages;       ///< ascending in up_to; empty: no cost
+  Framing framing;
+  Bytes message_header{0};                 ///< our own header, on the wire before every message
+  std::optional<Bytes> eager_threshold;    ///< above it a send waits for its receiver; none: never
+};
+
+/// Rate of local reductions, in bytes of one operand per second.
+struct ReductionProfile {
+  std::optional<Bandwidth> bandwidth;      ///< none: free
+  Bytes granularity{0};                    ///< combined while data arrive, in pieces of this size; 0: only when complete
+};
+
+struct Profile {
+  std::string name = "ideal";
+  std::string file;
+  std::string sha256;
+  std::string backend;                     ///< "tcp", "lab", ...; empty: any
+  TransportProfile tcp;                    ///< `profile.tcp.overhead` is the key of --set
+  ReductionProfile reduction;
+  std::optional<Bandwidth> copy_bandwidth; ///< local copies; none: free
+  std::optional<int> cores;                ///< ranks of one machine share so many cores; none: a core per rank
+  config::Json measured;                   ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
+};
+
+/// No overhead, no headers, free reduction.
+Profile ideal_profile();
+nlohmann::ordered_json profile_schema();
+Profile read_profile(const config::Node& root, const std::string& file);
+Profile load_profile(const std::string& path);
+/// YAML text that load_profile reads back to the same values.
+std::string to_yaml(const Profile& profile);
+
+}  // namespace lockstep

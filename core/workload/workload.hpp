@@ -1,0 +1,63 @@
+// What training does; for now a list of collectives. Later issues add the section `train:` beside it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/config/document.hpp"
+#include "core/plan/plan.hpp"
+
+namespace lockstep {
+
+struct SizeSweep {
+  Bytes from{0};
+  Bytes to{0};
+  std::int64_t factor = 2;
+};
+
+/// An element of `collectives:`; every combination of algorithm and size is one row of the result.
+struct CollectiveSpec {
+  config::Position position;
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  std::vector<std::string> algorithms;     ///< empty: the default of the kind
+  std::vector<Bytes> sizes;                ///< explicit list, or the expanded sweep
+  ElementType type = ElementType::float32;
+  Reduction reduction = Reduction::sum;
+  int root = 0;
+  int channels = 1;
+  Bytes chunk{0};
+  bool in_place = true;
+};
+
+struct Workload {
+  std::string name;
+  std::string file;
+  std::string sha256;
+  std::vector<CollectiveSpec> collectives;
+  std::int64_t iterations = 5;
+  std::int64_t warmup = 1;
+  std::optional<int> ranks;                ///< none: as many as the topology holds
+};
+
+nlohmann::ordered_json workload_schema();
+Workload read_workload(const config::Node& root, const std::string& file);
+Workload load_workload(const std::string& path);
+
+/// One row of the result: where in the plan its timed operation is.
+struct PlannedCollective {
+  CollectiveSpec spec;                     ///< with one algorithm and one size
+  std::uint32_t operation = 0;             ///< CompiledOperation::id in role 0
+};
+
+struct PlannedWorkload {
+  Plan plan;
+  std::vector<PlannedCollective> rows;
+};
+
+/// Workload + number of ranks -> plan. Throws InputError with the position of the spec (root outside the ranks, a size that is no
+/// multiple of the element, an algorithm that does not do the kind, ...).
+PlannedWorkload plan_workload(const Workload& workload, int ranks);
+
+}  // namespace lockstep

@@ -1,0 +1,63 @@
+// How the ranks of a job find each other and keep together, over TCP: rendezvous at rank 0, agreement on what will run, barriers
+// with a common start time, gathering of results, and the news of a failure.
+//
+// Contract:
+//  - every blocking call has a time-out and its message names who was waited for ("rank 2 of 4 did not reach 10.0.0.1:29500 within
+//    30 s: ranks that came: 0, 1, 3; is it running, ...?");
+//  - connect() fails on all ranks with one message when any two differ in protocol version, number of ranks or agreement string
+//    (the plan's hash), when a rank number is used twice, or the port is in use;
+//  - when a rank dies or calls fail(), every other rank's pending or next call throws RunFailure with the reason, within a second.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "real/transport/transport.hpp"
+
+namespace lockstep::real {
+
+struct JobEnvironment {
+  int rank = 0;
+  int size = 1;
+  std::string master_address = "127.0.0.1";
+  std::uint16_t master_port = 0;
+  std::string own_address;       ///< where others reach this rank; empty: the address that reaches the master
+  std::string launcher;          ///< "torchrun", "OpenMPI", "Slurm", "PMI", "--ranks": for messages
+};
+
+struct Endpoint {
+  std::string address;
+  std::uint16_t port = 0;
+};
+
+class Control {
+ public:
+  virtual ~Control() = default;
+  [[nodiscard]] virtual int rank() const = 0;
+  [[nodiscard]] virtual int size() const = 0;
+  /// All ranks' strings, by rank, on every rank.
+  virtual std::vector<std::string> all_gather(const std::string& own) = 0;
+  /// The other ranks' strings at rank 0 (by rank, own included); empty elsewhere.
+  virtual std::vector<std::string> gather(const std::string& own) = 0;
+  virtual void barrier() = 0;
+  /// A barrier after which every rank sleeps until the same instant; returns that instant on this rank's clock. It lies `margin`
+  /// after the release, and the call returns as close after it as the scheduler allows.
+  virtual WallClock::time_point start_together(std::chrono::nanoseconds margin) = 0;
+  /// This rank's clock minus rank 0's, from the fastest of 16 exchanges, with half that exchange's round trip as its uncertainty.
+  struct ClockOffset {
+    std::chrono::nanoseconds offset{0};
+    std::chrono::nanoseconds uncertainty{0};
+  };
+  virtual ClockOffset estimate_clock_offset() = 0;
+  /// Tells every rank that this one cannot go on.
+  virtual void fail(std::string_view reason) noexcept = 0;
+};
+
+/// Meets the other ranks. `agreement` must be the same on all.
+std::unique_ptr<Control> connect_control(const JobEnvironment& environment, std::string_view agreement, std::chrono::milliseconds timeout);
+
+}  // namespace lockstep::real
