@@ -69,7 +69,8 @@ class Timeline final : public Recorder {
 
 /// Does this timeline keep the order that the plan asks for? Streams in order, waits honoured, a receive not before the matching
 /// send has started, steps of a schedule thread one after another. Returns what is violated (empty: nothing). Needs parts.
-std::vector<std::string> order_violations(const Plan& plan, const Timeline& timeline);
+/// `once`: the executor ran independent loops once.
+std::vector<std::string> order_violations(const Plan& plan, const Timeline& timeline, bool once = false);
 
 /// Chrome trace event JSON (opens in Perfetto): one process per rank, one thread per stream, complete events in microseconds.
 /// Times are exact: microseconds with up to six decimals, which are picoseconds. Parts of schedule steps get tracks of their own.
