@@ -72,6 +72,7 @@ if ((${#list[@]} == 0)); then
 fi
 say "clang-tidy: ${#list[@]} files"
 printf '%s\0' "${list[@]}" |
-  xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build/clang --quiet --warnings-as-errors='*' 2> >(grep -vE 'warnings? (generated|treated)|^Suppressed|^Use -header-filter' >&2) ||
+  xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build/clang --quiet --warnings-as-errors='*' \
+    2> >(grep -vE 'warnings? (generated|treated)|^Suppressed|^Use -header-filter' >&2) ||
   die "clang-tidy has findings (above)" 1
 say "clang-tidy: no finding"

@@ -9,7 +9,7 @@
 
 namespace lockstep::fuzz {
 
-/// Calls `read` with the input as text. An Error is an answer, if it says something; every other exception ends the program.
+/// Calls `read` with the input as text. An Error is an answer, if it says something; any other exception is a finding.
 template <class Read>
 int answer(const std::uint8_t* data, std::size_t size, Read&& read) {
   try {

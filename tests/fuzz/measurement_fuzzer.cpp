@@ -12,7 +12,8 @@
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return lockstep::fuzz::answer(data, size, [](std::string_view text) {
     // It reads files only; one per process, overwritten by every input.
-    static const std::string path = (std::filesystem::temp_directory_path() / ("lockstep-fuzz-" + std::to_string(getpid()))).string();
+    static const std::string path =
+        (std::filesystem::temp_directory_path() / ("lockstep-fuzz-" + std::to_string(getpid()))).string();
     std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
     struct Remove {
       ~Remove() { std::filesystem::remove(path); }

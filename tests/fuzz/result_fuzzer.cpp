@@ -9,8 +9,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return lockstep::fuzz::answer(data, size, [](std::string_view text) {
     const auto json = lockstep::Json::parse(text, nullptr, false);
     if (json.is_discarded()) return;
-    const std::string once = lockstep::to_json(lockstep::result_from_json(json, "result.json")).dump();
-    const std::string twice = lockstep::to_json(lockstep::result_from_json(lockstep::Json::parse(once), "result.json")).dump();
+    const auto rewritten = [](const lockstep::Json& value) {
+      return lockstep::to_json(lockstep::result_from_json(value, "result.json")).dump();
+    };
+    const std::string once = rewritten(json);
+    const std::string twice = rewritten(lockstep::Json::parse(once));
     LOCKSTEP_CHECK(once == twice, "a result changes when it is written and read back:\n{}\n{}", once, twice);
   });
 }
