@@ -63,9 +63,12 @@ mirror=$(awk '$2 == "bookworm" {print $1; exit}' <<<"$sources")
 [[ -n $mirror ]] || die "this machine's apt configuration names no Debian 12 (bookworm) mirror"
 
 tree=$(mktemp -d "${TMPDIR:-/tmp}/lockstep-fresh.XXXXXX")
+inside=
 clean_up() {
   local status=$?
-  trap - EXIT
+  trap - EXIT INT TERM HUP
+  if [[ -n $inside ]] && kill -KILL "$inside" 2>/dev/null; then wait "$inside" 2>/dev/null || true; fi
+  rm -f "$tree.log"
   if [[ $keep == yes ]]; then
     say "kept: $tree"
   else
@@ -80,9 +83,12 @@ trap 'exit 143' TERM HUP
 
 say "debootstrap: Debian 12, minbase"
 begin=$SECONDS
-debootstrap --variant=minbase --include=sudo,ca-certificates bookworm "$tree" "$mirror" >"$tree.log" 2>&1 </dev/null ||
-  { tail -n 20 "$tree.log"; rm -f "$tree.log"; die "debootstrap failed" 3; }
-rm -f "$tree.log"
+# In namespaces of its own: it mounts /proc in the tree and starts helpers, and would leave both behind if it were stopped.
+setpriv --pdeathsig KILL unshare --mount --pid --mount-proc --fork --kill-child=KILL \
+  debootstrap --variant=minbase --include=sudo,ca-certificates bookworm "$tree" "$mirror" >"$tree.log" 2>&1 </dev/null &
+inside=$!
+wait "$inside" || { tail -n 20 "$tree.log"; die "debootstrap failed" 3; }
+inside=
 chmod 755 "$tree"  # mktemp makes it private, but it becomes the root folder of an ordinary user
 say "debootstrap took $((SECONDS - begin)) s"
 
@@ -146,7 +152,10 @@ if [ "$user" = ordinary ]; then
   set -- setpriv --reuid tester --regid tester --init-groups "$@" USER=tester LOGNAME=tester
 fi
 cd "$home/lockstep"
-"$@" bash -c "$command" </dev/null
+# This shell stays as the first process of the namespace: it is the one that dies with its parent.
+code=0
+"$@" bash -c "$command" </dev/null || code=$?
+exit "$code"
 '
 status=0
 report=()
@@ -154,12 +163,16 @@ for command in "${commands[@]}"; do
   say "fresh machine, ${user} user: $command"
   begin=$SECONDS
   code=0
-  # --kill-child: whatever ends us ends everything inside.
-  timeout --foreground --kill-after=10 "$limit" \
-    unshare --mount --uts --ipc --pid --fork --kill-child=KILL bash -c "$enter" _ "$tree" "$user" "$home" "$command" || code=$?
+  # Each dies with its parent, the last one being the first process of a PID namespace: whatever ends us, be it kill -9, ends
+  # everything inside. In the background, so that a signal is answered at once.
+  setpriv --pdeathsig KILL timeout --signal KILL "$limit" setpriv --pdeathsig KILL \
+    unshare --mount --uts --ipc --pid --fork --kill-child=KILL bash -c "$enter" _ "$tree" "$user" "$home" "$command" &
+  inside=$!
+  wait "$inside" || code=$?
+  inside=
   took=$((SECONDS - begin))
   verdict="exit code $code"
-  ((code != 124)) || verdict="stopped after the limit of $limit s"
+  ((code != 137 || took < limit)) || verdict="stopped at the limit of $limit s"
   ((code == 0 || status != 0)) || status=1
   report+=("$(printf '%5d s  %-24s %s' "$took" "$verdict" "$command")")
   say "took $took s, $verdict"
