@@ -1,5 +1,5 @@
 #include "core/topology/topology.hpp"
-#include "tests/fuzz/input.hpp"
+#include "tests/fuzz/fuzzer.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lockstep;

@@ -1,7 +1,7 @@
 // The YAML document, --set on it, and its canonical text. The first line is a --set argument, the rest the document.
 #include "core/config/document.hpp"
 #include "core/config/type.hpp"
-#include "tests/fuzz/input.hpp"
+#include "tests/fuzz/fuzzer.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lockstep;

@@ -1,6 +1,6 @@
 // Profiles: what is read survives being written.
 #include "core/profile/profile.hpp"
-#include "tests/fuzz/input.hpp"
+#include "tests/fuzz/fuzzer.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lockstep;

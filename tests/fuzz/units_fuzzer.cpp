@@ -1,6 +1,6 @@
 // Quantities: what parses survives its canonical text.
 #include "core/units/parse.hpp"
-#include "tests/fuzz/input.hpp"
+#include "tests/fuzz/fuzzer.hpp"
 
 namespace {
 
