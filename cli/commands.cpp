@@ -7,7 +7,10 @@
 namespace lockstep::cli {
 
 std::span<const Command> command_catalogue() {
-  static const std::array<Command, 0> catalogue{};
+  static const std::array catalogue{
+      Command{"topology", "Shows what a topology file makes; lists generators and node templates", "lockstep topology show topologies/lab_star4.yaml --route 0 3",
+              declare_topology},
+  };
   return catalogue;
 }
 

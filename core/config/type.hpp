@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -68,7 +69,7 @@ class Type {
     copy.schema_.update(keywords);
     return copy;
   }
-  /// Quantities and numbers: > 0 ("must be positive, is '-1Gbps'").
+  /// Quantities and numbers: > 0 ("must be positive, is 0bps").
   [[nodiscard]] Type positive() const;
 
  private:
@@ -77,7 +78,14 @@ class Type {
   std::vector<Check> checks_;
 };
 
-Type<std::string> text();                                                   ///< a non-empty string
+template <> Type<std::int64_t> Type<std::int64_t>::positive() const;
+template <> Type<double> Type<double>::positive() const;
+template <> Type<Bandwidth> Type<Bandwidth>::positive() const;
+template <> Type<Duration> Type<Duration>::positive() const;
+template <> Type<Bytes> Type<Bytes>::positive() const;
+
+/// A non-empty string on one line; what looks like a number or a boolean needs quotes.
+Type<std::string> text();
 Type<bool> boolean();                                                       ///< true or false, nothing else
 Type<std::int64_t> integer(std::int64_t minimum, std::int64_t maximum);     ///< no leading zeros, no fraction
 Type<double> number(double minimum, double maximum);                        ///< a plain number
@@ -89,6 +97,11 @@ Type<Bytes> bytes();                                                        ///<
 Type<std::string> name_of(const std::string& what, std::vector<std::string> names);
 /// The node itself, unread, for a later stage; any shape.
 Type<Node> any();
+/// A map of any shape as JSON: plain `true`, `false` and numbers become what they look like, all else text.
+Type<Json> json_map();
+
+/// A schema as a file of its own: with the keyword that names its dialect.
+Json root_schema(const Json& schema);
 
 /// An enumeration: names with their values.
 template <class E>
@@ -108,6 +121,20 @@ Type<E> choice(const std::string& what, std::vector<std::pair<std::string, E>> v
 }
 
 namespace detail {
+/// "a map", "a list", "nothing", "'word'": what stands there, for messages.
+std::string describe(const Node& node);
+/// A field takes what its type reads; whole numbers fit, since the range of the type says so.
+template <class M, class T>
+void assign(M& member, T&& value) {
+  using V = std::remove_cvref_t<T>;
+  if constexpr (std::is_assignable_v<M&, V> && !std::is_arithmetic_v<V>) {
+    member = std::forward<T>(value);
+  } else if constexpr (std::is_arithmetic_v<M>) {
+    member = static_cast<M>(value);
+  } else {
+    member = static_cast<typename M::value_type>(value);
+  }
+}
 bool expect_kind(const Node& node, Node::Kind kind, const char* expected, Diagnostics& diagnostics);
 void error(const Node& node, const std::string& message, Diagnostics& diagnostics);
 /// Reports unknown keys of a map (nearest name) and missing required ones.
@@ -188,8 +215,7 @@ class Record {
   }
   /// Where R keeps the position it was read at (config::Position R::*).
   Record& keep_position(Position R::*member) {
-    rules_.push_back([](const R&, const Node&, Diagnostics&) {});
-    position_ = member;
+    keep_position_ = [member](R& value, const Position& position) { value.*member = position; };
     return *this;
   }
 
@@ -212,12 +238,12 @@ class Record {
                    {"additionalProperties", false}};
     if (!required_keys.empty()) schema["required"] = required_keys;
     auto reader = [fields = fields_, rules = rules_, known, required, name = name_,
-                   position = position_](const Node& node, Diagnostics& diagnostics) -> std::optional<R> {
+                   keep = keep_position_](const Node& node, Diagnostics& diagnostics) -> std::optional<R> {
       if (!detail::expect_kind(node, Node::Kind::map, ("a map with the keys of a " + name).c_str(), diagnostics)) return std::nullopt;
       const auto before = diagnostics.errors().size();
       detail::check_keys(node, name, known, required, diagnostics);
       R value{};
-      if (position != nullptr) value.*position = node.position;
+      if (keep) keep(value, node.position);
       for (const auto& field : fields)
         if (const Node* child = node.find(field.key)) field.read(*child, value, diagnostics);
       if (diagnostics.errors().size() == before)
@@ -240,7 +266,7 @@ class Record {
   Record& add(const std::string& key, M R::*member, Type<T> type, const std::string& description, bool required) {
     Json schema = type.schema();
     fields_.push_back({key, description, required, std::move(schema), [member, type](const Node& node, R& record, Diagnostics& diagnostics) {
-                         if (auto value = type.read(node, diagnostics)) record.*member = std::move(*value);
+                         if (auto value = type.read(node, diagnostics)) detail::assign(record.*member, std::move(*value));
                        }});
     return *this;
   }
@@ -249,7 +275,7 @@ class Record {
   std::string description_;
   std::vector<Field> fields_;
   std::vector<std::function<void(const R&, const Node&, Diagnostics&)>> rules_;
-  Position R::*position_ = nullptr;
+  std::function<void(R&, const Position&)> keep_position_;
 };
 
 template <class R>

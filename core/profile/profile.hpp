@@ -61,10 +61,19 @@ struct Profile {
   config::Json measured;                   ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
 };
 
-/// No overhead, no headers, free reduction.
+/// No overhead, no headers, free reduction. `file` is empty.
 Profile ideal_profile();
+/// The declaration of profile files (reader, messages, schema).
 nlohmann::ordered_json profile_schema();
+/// Reads a profile; throws InputError with every error of the file. `root` has --set already applied; sha256 is that of its
+/// canonical text. Under `tcp:` the keys of an interval (overhead, receive_overhead, latency, send_bandwidth,
+/// receive_bandwidth) may stand alone, as one interval for all sizes, or beside `messages:`, where they replace that figure in
+/// every interval: `--set profile.tcp.overhead=3us` means the same whatever the file holds.
 Profile read_profile(const config::Node& root, const std::string& file);
+/// The document of a profile, for --set before read_profile: a file, or the built-in profile by its name `ideal`
+/// (`./ideal` is a file of that name).
+config::Node load_profile_document(const std::string& path);
+/// load_profile_document + read_profile.
 Profile load_profile(const std::string& path);
 /// YAML text that load_profile reads back to the same values.
 std::string to_yaml(const Profile& profile);

@@ -82,11 +82,16 @@ class Topology {
   std::vector<std::uint32_t> adjacency_begin_;
   std::vector<DeviceId> rank_endpoint_;
   std::vector<NodeId> rank_node_;
+  std::vector<DeviceId> by_name_;
   std::uint32_t resources_ = 0;
 };
 
 /// The declaration of topology files (reader, messages, schema).
 nlohmann::ordered_json topology_schema();
+
+/// Names as they stand in files and results: "network_switch" is "switch".
+std::string_view to_string(DeviceKind kind);
+std::string_view to_string(LinkKind kind);
 
 /// Reads a topology. Throws InputError with every error of the file. `root` has --set already applied.
 Topology read_topology(const config::Node& root, const std::string& file);

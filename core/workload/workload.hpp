@@ -41,7 +41,10 @@ struct Workload {
   std::optional<int> ranks;                ///< none: as many as the topology holds
 };
 
+/// The declaration of workload files (reader, messages, schema).
 nlohmann::ordered_json workload_schema();
+/// Reads a workload; throws InputError with every error of the file. `root` has --set already applied. Algorithm names are kept as
+/// written: plan_workload knows the catalogue. The spec of a barrier has the one size 0.
 Workload read_workload(const config::Node& root, const std::string& file);
 Workload load_workload(const std::string& path);
 

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/profile/profile.hpp"
+#include "core/units/parse.hpp"
+
+namespace lockstep {
+namespace {
+
+/// A string of JSON is a double-quoted string of YAML.
+std::string quoted(const std::string& text) { return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+
+/// Words that need no quotes whoever reads them; all else is quoted.
+std::string plain_or_quoted(const std::string& text) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const bool plain = !text.empty() && letter(text.front()) && std::all_of(text.begin(), text.end(), [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == '/';
+  });
+  std::string lower = text;
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (const char* word : {"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+    if (lower == word) return quoted(text);
+  return plain ? text : quoted(text);
+}
+
+/// Maps as blocks, lists and scalars in flow style.
+void write_map(const config::Json& map, const std::string& indent, std::string& text) {
+  for (const auto& [key, value] : map.items()) {
+    text += indent + plain_or_quoted(key) + ":";
+    if (value.is_object() && !value.empty()) {
+      text += '\n';
+      write_map(value, indent + "  ", text);
+    } else {
+      const std::string flow = value.is_string() ? plain_or_quoted(value.get<std::string>())
+                                                 : value.dump(-1, ' ', false, config::Json::error_handler_t::replace);
+      text += " " + flow + "\n";
+    }
+  }
+}
+
+std::string interval(const MessageCost& cost) {
+  std::vector<std::string> keys;
+  if (cost.up_to) keys.push_back("up_to: " + to_text(*cost.up_to));
+  keys.push_back("overhead: " + to_text(cost.overhead));
+  keys.push_back("receive_overhead: " + to_text(cost.receive_overhead));
+  keys.push_back("latency: " + to_text(cost.latency));
+  if (cost.send_bandwidth) keys.push_back("send_bandwidth: " + to_text(*cost.send_bandwidth));
+  if (cost.receive_bandwidth) keys.push_back("receive_bandwidth: " + to_text(*cost.receive_bandwidth));
+  return fmt::format("    - {{{}}}\n", fmt::join(keys, ", "));
+}
+
+}  // namespace
+
+std::string to_yaml(const Profile& profile) {
+  std::string text = "schema: lockstep.profile/1\n";
+  text += fmt::format("name: {}\n", plain_or_quoted(profile.name));
+  if (!profile.backend.empty()) text += fmt::format("backend: {}\n", plain_or_quoted(profile.backend));
+  if (profile.cores) text += fmt::format("cores: {}\n", *profile.cores);
+  if (profile.copy_bandwidth) text += fmt::format("copy_bandwidth: {}\n", to_text(*profile.copy_bandwidth));
+  text += "reduction:\n";
+  if (profile.reduction.bandwidth) text += fmt::format("  bandwidth: {}\n", to_text(*profile.reduction.bandwidth));
+  text += fmt::format("  granularity: {}\n", to_text(profile.reduction.granularity));
+  text += "tcp:\n";
+  if (!profile.tcp.messages.empty()) {
+    text += "  messages:\n";
+    for (const auto& cost : profile.tcp.messages) text += interval(cost);
+  }
+  text += fmt::format("  framing: {{packet_header: {}, frame_header: {}}}\n", to_text(profile.tcp.framing.packet_header),
+                      to_text(profile.tcp.framing.frame_header));
+  text += fmt::format("  message_header: {}\n", to_text(profile.tcp.message_header));
+  if (profile.tcp.eager_threshold) text += fmt::format("  eager_threshold: {}\n", to_text(*profile.tcp.eager_threshold));
+  if (profile.measured.is_object()) {
+    text += profile.measured.empty() ? "measured: {}\n" : "measured:\n";
+    write_map(profile.measured, "  ", text);
+  }
+  return text;
+}
+
+}  // namespace lockstep

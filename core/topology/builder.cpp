@@ -1,0 +1,26 @@
+#include "core/topology/builder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace lockstep {
+
+bool TopologyBuilder::reserve(std::int64_t nodes, std::int64_t switches, const config::Position& position) {
+  const __int128 wanted = static_cast<__int128>(nodes) * node_.devices + switches + static_cast<__int128>(topology_.devices.size());
+  if (wanted <= device_limit) return true;
+  const auto shown = static_cast<std::int64_t>(std::min<__int128>(wanted, std::numeric_limits<std::int64_t>::max()));
+  error(position, fmt::format("too large: {} devices; a topology holds at most {}", shown, device_limit));
+  return false;
+}
+
+std::vector<DeviceId> TopologyBuilder::add_node(std::int64_t index) { return node_.build(topology_, fmt::format("{}{}", node_.prefix, index)); }
+
+std::vector<DeviceId> TopologyBuilder::add_switches(std::string_view prefix, std::int64_t count, Duration latency) {
+  std::vector<DeviceId> switches;
+  for (std::int64_t i = 0; i < count; ++i) switches.push_back(add_switch(fmt::format("{}{}", prefix, i), latency));
+  return switches;
+}
+
+}  // namespace lockstep
