@@ -1,4 +1,13 @@
 // Predicted against measured (DESIGN section 6, `lockstep.comparison/1`).
+//
+// Contract:
+//  - collectives match on (kind, algorithm, ranks, size_bytes), duplicates in the order they stand in;
+//  - logs do not say which algorithm a library took: a measured row without algorithm (or with "native", where nothing predicted
+//    is called so) matches the predicted row of the same kind, ranks and size if exactly one is left; with more than one it is
+//    unmatched, and says so. The same holds for a number of ranks that the log does not state (0);
+//  - results without collectives are training steps: they match by name, `step` and (role, stream, operation);
+//  - a row whose measured time is 0 has no error and is unmatched;
+//  - percentiles are those of core/base/statistics.hpp (linear interpolation; the median of an even count is the mean of two).
 #pragma once
 
 #include <optional>
@@ -51,6 +60,13 @@ Verdict judge(const Comparison& comparison, const Tolerance& tolerance);
 
 /// The measured side may also be a text log of nccl-tests (all_reduce_perf, ...) or of the OSU micro-benchmarks; the format is
 /// recognised by content. Throws InputError ("x.log:12: ...", or what was expected when no format fits).
-Result load_measurement(const std::string& path);
+struct MeasurementHints {
+  std::optional<CollectiveKind> kind;  ///< logs of old nccl-tests do not name the collective
+  std::optional<int> ranks;            ///< OSU logs do not state the number of ranks
+};
+/// What a log may leave out, from the prediction it is compared with: its kind and its number of ranks where it has one only.
+MeasurementHints hints_from(const Result& predicted);
+/// `hints` are used only where the log is silent, and the result's notes say so.
+Result load_measurement(const std::string& path, const MeasurementHints& hints = {});
 
 }  // namespace lockstep

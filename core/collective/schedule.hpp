@@ -9,7 +9,8 @@
 //  - messages from one rank to another on one lane are matched in order; lanes are unique to a thread at the sender and at the
 //    receiver;
 //  - within a step, copy happens before the sends start; combines are applied in the order receives[0], receives[1];
-//  - the element ranges of a step's receives do not overlap those of its sends in the same place;
+//  - a receive without combine never overlaps a send of the same step; one with combine may (recursive doubling): then the combine waits
+//    until the step's sends are done;
 //  - the order of combination is fixed by the schedule: every executor gives the same bits;
 //  - parts with count 0 are never yielded, except signals (barrier), which carry no bytes and still are messages.
 #pragma once
@@ -20,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/plan/types.hpp"
 
@@ -75,12 +77,18 @@ struct ScheduleRequest {
   bool in_place = true;          ///< source and target are the same span
 };
 
-/// What an algorithm costs, as a formula: asserted against the generated schedules in the tests.
+/// `count` rounds in each of which the busiest direction of a rank's link carries `bytes` of payload.
+struct Phase {
+  std::int64_t rounds = 0;
+  std::int64_t bytes = 0;
+};
+
+/// What an algorithm costs, as a formula (docs/algorithms.md): asserted against the generated schedules in the tests.
 struct Cost {
-  std::int64_t steps = 0;        ///< longest chain of dependent messages
+  std::int64_t steps = 0;        ///< rounds of messages that depend on each other: the longest chain
   std::int64_t messages = 0;     ///< sent by all ranks together
   std::int64_t bytes = 0;        ///< payload sent by all ranks together
-  std::int64_t bytes_busiest = 0;///< payload sent by the rank that sends most
+  std::vector<Phase> phases;     ///< closed form of the time: sum of rounds x (alpha + bytes / bandwidth); rounds add up to steps
 };
 
 struct Algorithm {
@@ -113,7 +121,7 @@ constexpr Range partition(std::int64_t count, int parts, int index) {
   return {begin, begin + quotient + (index < remainder ? 1 : 0)};
 }
 
-/// Bytes a rank needs in source and target for a collective (they differ for all_to_all only in that they may not alias).
+/// True where source and target must be different memory (all_to_all, send_recv).
 bool needs_separate_source(CollectiveKind kind);
 
 }  // namespace lockstep

@@ -38,6 +38,9 @@ class Lines {
     const std::size_t end = index + 1 < begins_.size() ? begins_[index + 1] - 1 : text_.size();
     return text_.substr(begins_[index], end - begins_[index]);
   }
+  [[nodiscard]] std::string_view from(std::size_t index, std::size_t byte) const {
+    return index < begins_.size() ? text_.substr(std::min(begins_[index] + byte, text_.size())) : std::string_view{};
+  }
   /// 1-based column of a byte offset in a line.
   [[nodiscard]] int column(std::size_t line_index, std::size_t byte) const {
     const std::string_view text = line(line_index).substr(0, byte);
@@ -132,6 +135,7 @@ class Builder final : public YAML::EventHandler {
     Node node = make(Node::Kind::scalar, mark);
     node.scalar = value;
     node.quoted = tag == "!";
+    if (node.quoted) check_closed(mark, node.position);
     if (key_expected()) {
       set_key(std::move(node));
       return;
@@ -195,6 +199,23 @@ class Builder final : public YAML::EventHandler {
     if (!tag.empty() && tag != "?" && tag != "!") throw Refusal{position(mark), fmt::format("the YAML tag '{}'; tags are not supported", tag)};
   }
 
+  /// yaml-cpp 0.7 takes the end of the text for the closing quote.
+  void check_closed(const YAML::Mark& mark, const Position& position) const {
+    std::string_view text = lines_.from(line_of(mark), byte_of(mark));
+    while (!text.empty() && (text.front() == '&' || text.front() == '!')) {  // anchor and tag stand before the scalar
+      text.remove_prefix(std::min(text.size(), text.find_first_of(" \t\r\n")));
+      text.remove_prefix(std::min(text.size(), text.find_first_not_of(" \t\r\n")));
+    }
+    if (text.empty() || (text.front() != '\'' && text.front() != '"')) return;  // a block scalar ends where it ends
+    const char quote = text.front();
+    for (std::size_t at = 1; at < text.size(); ++at) {
+      if (quote == '"' && text[at] == '\\') ++at;
+      else if (quote == '\'' && text[at] == quote && at + 1 < text.size() && text[at + 1] == quote) ++at;
+      else if (text[at] == quote) return;
+    }
+    throw Refusal{position, fmt::format("the quote {} is never closed", quote)};
+  }
+
   [[nodiscard]] bool key_expected() const {
     return !frames_.empty() && frames_.back().node.kind == Node::Kind::map && !frames_.back().has_key;
   }
@@ -215,7 +236,7 @@ class Builder final : public YAML::EventHandler {
 
   void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     check_tag(mark, tag);
-    if (key_expected()) throw Refusal{position(mark), "a list or map as a key; keys are plain names"};
+    if (key_expected()) throw Refusal{position(mark), "a list or map as a key, or a bracket that is never closed; keys are plain names"};
     count(position(mark), 1);
     if (frames_.size() >= max_depth) throw too_deep(position(mark));
     Frame frame;

@@ -41,6 +41,7 @@ struct TransportProfile {
   Framing framing;
   Bytes message_header{0};                 ///< our own header, on the wire before every message
   std::optional<Bytes> eager_threshold;    ///< above it a send waits for its receiver; none: never
+  bool ordered = false;                    ///< one connection per pair of ranks: its messages go one after another
 };
 
 /// Rate of local reductions, in bytes of one operand per second.

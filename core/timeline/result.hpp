@@ -18,9 +18,9 @@ using Json = nlohmann::ordered_json;
 /// A row of `collectives`.
 struct CollectiveRow {
   CollectiveKind kind = CollectiveKind::all_reduce;
-  std::string algorithm;
+  std::string algorithm;                 ///< empty (null in JSON): not known, as in the logs of other programs
   std::optional<std::string> protocol;
-  int ranks = 0;
+  int ranks = 0;                         ///< 0 (null in JSON): not known
   std::int64_t size_bytes = 0;
   double time_s = 0;                     ///< median for a measurement
   std::optional<double> min_s;           ///< measurement only

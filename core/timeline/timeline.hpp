@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,9 +69,14 @@ class Timeline final : public Recorder {
 
 /// Does this timeline keep the order that the plan asks for? Streams in order, waits honoured, a receive not before the matching
 /// send has started, steps of a schedule thread one after another. Returns what is violated (empty: nothing). Needs parts.
-std::vector<std::string> order_violations(const Plan& plan, const Timeline& timeline);
+/// `once`: the executor ran independent loops once.
+std::vector<std::string> order_violations(const Plan& plan, const Timeline& timeline, bool once = false);
 
 /// Chrome trace event JSON (opens in Perfetto): one process per rank, one thread per stream, complete events in microseconds.
+/// Times are exact: microseconds with up to six decimals, which are picoseconds. Parts of schedule steps get tracks of their own.
 std::string chrome_trace(const Plan& plan, const Timeline& timeline);
+/// The same, written piece by piece, so that a large timeline needs no second copy in memory. The stream's state says whether
+/// writing succeeded.
+void write_chrome_trace(std::ostream& out, const Plan& plan, const Timeline& timeline);
 
 }  // namespace lockstep

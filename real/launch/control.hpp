@@ -6,7 +6,10 @@
 //    30 s: ranks that came: 0, 1, 3; is it running, ...?");
 //  - connect() fails on all ranks with one message when any two differ in protocol version, number of ranks or agreement string
 //    (the plan's hash), when a rank number is used twice, or the port is in use;
-//  - when a rank dies or calls fail(), every other rank's pending or next call throws RunFailure with the reason, within a second.
+//  - when a rank dies or calls fail(), every other rank's pending or next call throws PeerFailure with the reason, within a second
+//    (news travels by way of rank 0, which passes it on inside any call of Control or of a Transport that shares its events());
+//  - a Control that is destroyed by an exception on its way up tells the others so; one that is destroyed in peace says goodbye;
+//  - one thread uses a Control; it outlives the transports that were built on it.
 #pragma once
 
 #include <chrono>
@@ -16,16 +19,28 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/error.hpp"
 #include "real/transport/transport.hpp"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace lockstep::real {
+
+/// This rank cannot go on because another one failed, died or went missing: a consequence, whose cause is told elsewhere if it is
+/// told at all. run_local_ranks reports causes before consequences.
+class PeerFailure : public RunFailure {
+ public:
+  explicit PeerFailure(const std::string& message) : RunFailure(message) {}
+};
 
 struct JobEnvironment {
   int rank = 0;
   int size = 1;
   std::string master_address = "127.0.0.1";
   std::uint16_t master_port = 0;
-  std::string own_address;       ///< where others reach this rank; empty: the address that reaches the master
+  std::string own_address;       ///< where others reach this rank (numeric); empty: the address that reaches the master
   std::string launcher;          ///< "torchrun", "OpenMPI", "Slurm", "PMI", "--ranks": for messages
 };
 
@@ -55,6 +70,19 @@ class Control {
   virtual ClockOffset estimate_clock_offset() = 0;
   /// Tells every rank that this one cannot go on.
   virtual void fail(std::string_view reason) noexcept = 0;
+
+  /// Throws PeerFailure if news of a failure has come; never blocks. For transports that wait by other means than events().
+  virtual void check() = 0;
+  /// Where the connections of this Control are served. A transport that waits for sockets waits in here, and calls check() after it
+  /// has woken up: so the news of a failure ends its wait. There is always work in it, so run_one() blocks.
+  virtual boost::asio::io_context& events() = 0;
+  /// The address at which other ranks reach this one: the environment's own_address, else that of the socket to the master.
+  [[nodiscard]] virtual std::string own_address() const = 0;
+  /// A random number that rank 0 drew for this job: connections verify it.
+  [[nodiscard]] virtual std::uint64_t job() const = 0;
+  /// The time-out of the blocking calls from here on; at first that of connect_control.
+  virtual void set_timeout(std::chrono::milliseconds timeout) = 0;
+  [[nodiscard]] virtual std::chrono::milliseconds timeout() const = 0;
 };
 
 /// Meets the other ranks. `agreement` must be the same on all.

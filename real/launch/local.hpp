@@ -5,10 +5,14 @@
 //  - SIGINT and SIGTERM to the parent end the children first, then the parent's call throws RunFailure("interrupted");
 //  - the string that rank 0's body returns comes back; an exception of any rank comes back as one exception of the same kind with the
 //    rank named, the cause in front of its consequences (the rank that was killed, not those that lost it);
+//  - all ranks end within a second after one has failed: those that the news does not reach are killed;
+//  - what a child writes to standard output goes to standard error: results are the parent's to print;
+//  - call it before this process has started threads: they are not forked with it;
 //  - a child that a signal ended is reported as such ("rank 2 was killed by signal 9 (Killed)").
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "real/launch/control.hpp"

@@ -1,0 +1,78 @@
+// Small builders that the algorithms share.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/collective/schedule.hpp"
+
+namespace lockstep {
+
+inline Part make_part(int peer, int lane, Range range, Place place = Place::target) {
+  Part part;
+  part.peer = peer;
+  part.lane = static_cast<std::uint16_t>(lane);
+  part.place = place;
+  part.offset = range.begin;
+  part.count = range.size();
+  return part;
+}
+
+inline Part make_combine(int peer, int lane, Range range, bool finish) {
+  Part part = make_part(peer, lane, range);
+  part.combine = true;
+  part.finish = finish;
+  return part;
+}
+
+inline LocalCopy copy_of(Range range) { return {range.begin, range.begin, range.size()}; }
+
+/// A schedule that is short enough to be written down whole: O(log n) or O(1) steps.
+class StepList final : public Schedule {
+ public:
+  explicit StepList(std::vector<Step> steps) : steps_(std::move(steps)) {}
+  bool next(Step& step) override {
+    if (at_ == steps_.size()) return false;
+    step = steps_[at_++];
+    return true;
+  }
+
+ private:
+  std::vector<Step> steps_;
+  std::size_t at_ = 0;
+};
+
+/// Parts without elements are not sent (see the contract): these add only what carries data.
+inline void add_send_if_any(Step& step, const Part& part) {
+  if (part.count > 0) step.add_send(part);
+}
+inline void add_receive_if_any(Step& step, const Part& part) {
+  if (part.count > 0) step.add_receive(part);
+}
+inline void append_if_any(std::vector<Step>& steps, const Step& step) {
+  if (!step.empty()) steps.push_back(step);
+}
+
+constexpr int modulo(int value, int n) {
+  const int r = value % n;
+  return r < 0 ? r + n : r;
+}
+/// ceil(log2(n)) for n >= 1.
+constexpr int ceil_log2(int n) {
+  int bits = 0;
+  while ((1 << bits) < n) ++bits;
+  return bits;
+}
+constexpr std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// Number of pieces of at most `chunk` elements.
+inline std::int64_t chunk_elements(const ScheduleRequest& request, std::int64_t count, Bytes smallest, Bytes largest, std::int64_t pieces) {
+  const auto width = static_cast<std::int64_t>(request.element_bytes);
+  if (request.chunk.count() > 0) return std::max<std::int64_t>(1, request.chunk.count() / width);
+  const std::int64_t wanted = ceil_divide(std::max<std::int64_t>(count, 1), pieces) * width;
+  return std::max<std::int64_t>(1, std::clamp(wanted, smallest.count(), largest.count()) / width);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,216 @@
+// Ring algorithms. Every channel is a ring of its own over a share of the elements; rank r sends to r+1 and receives from r-1.
+//
+// reduce_scatter: n-1 steps; in step k rank r sends chunk r-k-1 and combines chunk r-k-2, and ends with chunk r complete.
+// all_gather:     n-1 steps; in step k rank r sends chunk r-k and receives chunk r-k-1.
+// all_reduce:     the first, then the second: 2(n-1) steps, each rank sends 2(n-1)/n of the buffer, which is the least possible
+//                 (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", JPDC 2009).
+// broadcast, reduce: a chain through all ranks, pipelined in chunks: n-1 + (chunks-1) steps.
+#include "core/collective/ring.hpp"
+
+#include <algorithm>
+
+#include "core/collective/parts.hpp"
+
+namespace lockstep {
+namespace {
+
+class Ring final : public Schedule {
+ public:
+  Ring(const ScheduleRequest& request, int channel) : request_(request), channel_(channel) {
+    share_ = partition(request.count, request.channels, channel);
+    const int phase = request.size - 1;
+    scatter_steps_ = request.kind == CollectiveKind::all_gather ? 0 : phase;
+    gather_steps_ = request.kind == CollectiveKind::reduce_scatter ? 0 : phase;
+    copy_pending_ = !request.in_place;
+  }
+
+  bool next(Step& step) override {
+    step.clear();
+    if (copy_pending_) {
+      copy_pending_ = false;
+      // What is forwarded and combined lives in target; an all_gather needs its own chunk only.
+      step.copy = copy_of(request_.kind == CollectiveKind::all_gather ? chunk(request_.rank) : share_);
+      if (step.copy.count > 0) return true;
+    }
+    const int n = request_.size;
+    const int r = request_.rank;
+    const int to = r + 1 == n ? 0 : r + 1;
+    const int from = r == 0 ? n - 1 : r - 1;
+    while (k_ < scatter_steps_ + gather_steps_) {
+      const int k = k_++;
+      if (k < scatter_steps_) {
+        const Range out = chunk(modulo(r - k - 1, n));
+        const Range in = chunk(modulo(r - k - 2, n));
+        if (out.size() > 0) step.add_send(make_part(to, channel_, out));
+        if (in.size() > 0) step.add_receive(make_combine(from, channel_, in, k == scatter_steps_ - 1));
+      } else {
+        const int g = k - scatter_steps_;
+        const Range out = chunk(modulo(r - g, n));
+        const Range in = chunk(modulo(r - g - 1, n));
+        if (out.size() > 0) step.add_send(make_part(to, channel_, out));
+        if (in.size() > 0) step.add_receive(make_part(from, channel_, in));
+      }
+      if (!step.empty()) return true;
+    }
+    return false;
+  }
+
+ private:
+  // The result of an all_gather or reduce_scatter is defined on the whole buffer: rank r owns partition(count, n, r), of which
+  // every channel carries its share.
+  [[nodiscard]] Range chunk(int index) const {
+    if (request_.kind == CollectiveKind::all_reduce) {
+      const Range part = partition(share_.size(), request_.size, index);
+      return {share_.begin + part.begin, share_.begin + part.end};
+    }
+    const Range whole = partition(request_.count, request_.size, index);
+    const Range part = partition(whole.size(), request_.channels, channel_);
+    return {whole.begin + part.begin, whole.begin + part.end};
+  }
+
+  ScheduleRequest request_;
+  int channel_;
+  Range share_;
+  int scatter_steps_ = 0;
+  int gather_steps_ = 0;
+  int k_ = 0;
+  bool copy_pending_ = false;
+};
+
+class Chain final : public Schedule {
+ public:
+  Chain(const ScheduleRequest& request, int channel) : request_(request), channel_(channel) {
+    share_ = partition(request.count, request.channels, channel);
+    chunk_ = chain_chunk(request, share_.size());
+    chunks_ = share_.size() == 0 ? 0 : ceil_divide(share_.size(), chunk_);
+    const int n = request.size;
+    if (request.kind == CollectiveKind::broadcast) {
+      const int position = modulo(request.rank - request.root, n);
+      if (position > 0) from_ = modulo(request.rank - 1, n);
+      if (position < n - 1) to_ = modulo(request.rank + 1, n);
+      copy_pending_ = !request.in_place && position == 0;
+    } else {
+      const int position = modulo(request.rank - request.root - 1, n);
+      if (position > 0) from_ = modulo(request.rank - 1, n);
+      if (position < n - 1) to_ = modulo(request.rank + 1, n);
+      copy_pending_ = !request.in_place;
+      last_ = position == n - 1;
+    }
+  }
+  bool next(Step& step) override {
+    step.clear();
+    if (copy_pending_) {
+      copy_pending_ = false;
+      step.copy = copy_of(share_);
+      if (step.copy.count > 0) return true;
+    }
+    // Receive chunk j while chunk j-1 goes on; a rank that only sends has nothing to wait for.
+    const std::int64_t lag = from_ >= 0 ? 1 : 0;
+    while (j_ < chunks_ + lag) {
+      const std::int64_t j = j_++;
+      if (from_ >= 0 && j < chunks_) {
+        step.add_receive(request_.kind == CollectiveKind::reduce ? make_combine(from_, channel_, piece(j), last_)
+                                                                 : make_part(from_, channel_, piece(j)));
+      }
+      if (to_ >= 0 && j >= lag) step.add_send(make_part(to_, channel_, piece(j - lag)));
+      if (!step.empty()) return true;
+    }
+    return false;
+  }
+  static std::int64_t chain_chunk(const ScheduleRequest& request, std::int64_t count) {
+    return chunk_elements(request, count, 32_KiB, 512_KiB, 8);
+  }
+
+ private:
+  [[nodiscard]] Range piece(std::int64_t j) const {
+    const std::int64_t begin = share_.begin + j * chunk_;
+    return {begin, std::min(begin + chunk_, share_.end)};
+  }
+  ScheduleRequest request_;
+  int channel_;
+  Range share_;
+  std::int64_t chunk_ = 1;
+  std::int64_t chunks_ = 0;
+  std::int64_t j_ = 0;
+  int from_ = -1;
+  int to_ = -1;
+  bool last_ = false;
+  bool copy_pending_ = false;
+};
+
+bool is_chain(CollectiveKind kind) { return kind == CollectiveKind::broadcast || kind == CollectiveKind::reduce; }
+
+std::unique_ptr<Schedule> make(const ScheduleRequest& request, int thread) {
+  if (is_chain(request.kind)) return std::make_unique<Chain>(request, thread);
+  return std::make_unique<Ring>(request, thread);
+}
+
+int threads(const ScheduleRequest& request) { return request.channels; }
+
+// Chunks of a ring that hold any element, over all channels, and the largest chunk that one link carries in one step.
+struct RingChunks {
+  std::int64_t filled = 0;
+  std::int64_t largest = 0;
+};
+RingChunks ring_chunks(const ScheduleRequest& request) {
+  RingChunks chunks;
+  const int n = request.size;
+  for (int c = 0; c < request.channels; ++c) {
+    std::int64_t largest = 0;
+    if (request.kind == CollectiveKind::all_reduce) {
+      const std::int64_t share = partition(request.count, request.channels, c).size();
+      chunks.filled += std::min<std::int64_t>(share, n);
+      largest = ceil_divide(share, n);
+    } else {
+      for (int i = 0; i < n; ++i) {
+        const std::int64_t size = partition(partition(request.count, n, i).size(), request.channels, c).size();
+        chunks.filled += size > 0 ? 1 : 0;
+        largest = std::max(largest, size);
+      }
+    }
+    chunks.largest += largest;
+  }
+  return chunks;
+}
+
+Cost cost(const ScheduleRequest& request) {
+  Cost cost;
+  const std::int64_t n = request.size;
+  const auto width = static_cast<std::int64_t>(request.element_bytes);
+  if (n == 1 || request.count == 0) return cost;
+  if (is_chain(request.kind)) {
+    std::int64_t most_chunks = 0;
+    std::int64_t per_step = 0;
+    for (int c = 0; c < request.channels; ++c) {
+      const std::int64_t share = partition(request.count, request.channels, c).size();
+      if (share == 0) continue;
+      const std::int64_t chunk = Chain::chain_chunk(request, share);
+      const std::int64_t chunks = ceil_divide(share, chunk);
+      cost.messages += chunks * (n - 1);
+      most_chunks = std::max(most_chunks, chunks);
+      per_step += std::min(chunk, share);
+    }
+    cost.bytes = (n - 1) * request.count * width;
+    cost.steps = n - 1 + most_chunks - 1;
+    cost.phases = {{cost.steps, per_step * width}};
+    return cost;
+  }
+  const std::int64_t phases = request.kind == CollectiveKind::all_reduce ? 2 : 1;
+  const RingChunks chunks = ring_chunks(request);
+  cost.steps = phases * (n - 1);
+  cost.messages = phases * (n - 1) * chunks.filled;
+  cost.bytes = phases * (n - 1) * request.count * width;
+  cost.phases = {{cost.steps, chunks.largest * width}};
+  return cost;
+}
+
+}  // namespace
+
+Algorithm ring_algorithm() {
+  return {"ring", "a ring per channel: bandwidth-optimal, latency grows with the ranks; broadcast and reduce as a pipelined chain",
+          {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter, CollectiveKind::broadcast,
+           CollectiveKind::reduce},
+          threads, make, cost};
+}
+
+}  // namespace lockstep

@@ -1,0 +1,301 @@
+// One rank's way through its program: what may start, what is done, what comes next. The interpreter, the simulator and the real
+// executors all drive this class and differ only in the Backend, which performs the actions and says when they are done.
+//
+// Backend (a class, called without virtual dispatch). Every start_* returns true if the action is already done, or false, and then calls
+// Walker::complete(token) once later, never from inside the start_* call itself:
+//   bool start_send(Walker&, Token, const Outgoing&)
+//   bool start_receive(Walker&, Token, const Incoming&)
+//   bool start_copy(Walker&, Token, const Move&)             local copy of a schedule step or Copy
+//   bool start_combine(Walker&, Token, const Combine&, const LoopIndices&)
+//   bool start_compute(Walker&, Token, const Compute&)
+//   bool start_fill(Walker&, Token, const Collective&), start_verify(...)
+//   bool start_mark(Walker&, Token, const Mark&)
+//   bool start_native(Walker&, Token, const Collective&)     algorithm: native
+//   void operation_started(Walker&, stream), operation_done(Walker&, stream)
+//   void part_started / part_done are derived by the backend from tokens where it records them
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/collective/schedule.hpp"
+#include "core/collective/walk.hpp"
+#include "core/plan/program.hpp"
+
+namespace lockstep {
+
+/// Names one action in progress of one rank.
+struct Token {
+  std::uint8_t stream = 0;
+  std::uint8_t part = 0;     ///< 0, 1: sends; 2, 3: receives; 4: the step's copy; 5: the operation as a whole
+  std::uint16_t thread = 0;
+  [[nodiscard]] constexpr std::uint32_t packed() const {
+    return static_cast<std::uint32_t>(stream) | static_cast<std::uint32_t>(part) << 8 | static_cast<std::uint32_t>(thread) << 16;
+  }
+  static constexpr Token unpack(std::uint32_t p) {
+    return {static_cast<std::uint8_t>(p & 0xFF), static_cast<std::uint8_t>(p >> 8 & 0xFF), static_cast<std::uint16_t>(p >> 16)};
+  }
+};
+inline constexpr std::uint8_t first_receive_part = 2;
+inline constexpr std::uint8_t copy_part = 4;
+inline constexpr std::uint8_t whole_operation = 5;
+
+/// A message to send. For a schedule's part, `collective` is set and the bytes lie at offset_bytes of its source or target span.
+struct Outgoing {
+  Rank peer = 0;
+  std::uint64_t tag = 0;
+  std::int64_t bytes = 0;
+  BufferId buffer = 0;
+  std::int64_t offset_bytes = 0;
+  const Collective* collective = nullptr;
+};
+/// A message to receive into the span, or to combine with it.
+struct Incoming {
+  Rank peer = 0;
+  std::uint64_t tag = 0;
+  std::int64_t bytes = 0;
+  BufferId buffer = 0;
+  std::int64_t offset_bytes = 0;
+  const Collective* collective = nullptr;
+  bool combine = false;
+  bool finish = false;          ///< divide by group_size after combining, for averages
+  int group_size = 1;
+  bool overlaps_send = false;   ///< combine only when the step's sends are done
+};
+struct Move {
+  BufferId from = 0, to = 0;
+  std::int64_t from_bytes = 0, to_bytes = 0, bytes = 0;
+};
+
+template <class Backend>
+class Walker {
+ public:
+  Walker(const Plan& plan, const Program& program, Rank rank, Backend& backend, bool once)
+      : plan_(&plan), program_(&program), backend_(&backend), rank_(rank) {
+    streams_.resize(program.streams.size());
+    for (std::size_t s = 0; s < streams_.size(); ++s) streams_[s].cursor = Cursor(program.streams[s], once);
+    unfinished_ = streams_.size();
+  }
+
+  /// Starts whatever can start.
+  void start() { drive(); }
+
+  /// An action is done.
+  void complete(Token token) {
+    Stream& stream = streams_[token.stream];
+    if (token.part == whole_operation) {
+      finish_operation(token.stream);
+    } else {
+      Thread& thread = stream.threads[token.thread];
+      if (token.part == copy_part) {
+        thread.outstanding = 1;
+        issue_messages(token.stream, token.thread);
+        if (--thread.outstanding == 0) next_step(token.stream, token.thread);
+      } else if (--thread.outstanding == 0) {
+        next_step(token.stream, token.thread);
+      }
+      if (stream.threads_running == 0) finish_operation(token.stream);
+      else return;  // nothing else of this rank can have become ready
+    }
+    drive();
+  }
+
+  [[nodiscard]] bool done() const { return unfinished_ == 0; }
+  [[nodiscard]] Rank rank() const { return rank_; }
+  [[nodiscard]] const Plan& plan() const { return *plan_; }
+  [[nodiscard]] const Program& program() const { return *program_; }
+
+  [[nodiscard]] const Cursor& cursor(std::size_t stream) const { return streams_[stream].cursor; }
+  [[nodiscard]] std::int64_t step_index(Token token) const { return streams_[token.stream].threads[token.thread].index; }
+  [[nodiscard]] const Step& step(Token token) const { return streams_[token.stream].threads[token.thread].step; }
+  [[nodiscard]] std::size_t stream_count() const { return streams_.size(); }
+  [[nodiscard]] bool active(std::size_t stream) const { return streams_[stream].active; }
+  [[nodiscard]] std::size_t thread_count(std::size_t stream) const { return streams_[stream].threads.size(); }
+
+ private:
+  struct Thread {
+    std::unique_ptr<Schedule> schedule;
+    Step step;
+    std::int64_t index = -1;
+    int outstanding = 0;
+  };
+  struct Stream {
+    Cursor cursor;
+    bool active = false;
+    int threads_running = 0;
+    std::vector<Thread> threads;
+    GroupFamily::Place place;
+    ScheduleRequest request;
+  };
+
+  [[nodiscard]] bool ready(const Stream& stream) const {
+    for (const auto& wait : stream.cursor.operation().waits)
+      if (streams_[wait.stream].cursor.completed() < wait.needed(stream.cursor.indices())) return false;
+    return true;
+  }
+
+  // Starts operations until every stream is active, waiting or at its end.
+  void drive() {
+    bool moved = true;
+    while (moved) {
+      moved = false;
+      for (std::size_t s = 0; s < streams_.size(); ++s) {
+        Stream& stream = streams_[s];
+        while (!stream.active && !stream.cursor.done() && ready(stream)) {
+          moved = true;
+          stream.active = true;
+          backend_->operation_started(*this, s);
+          if (begin(s)) finish_operation(s);
+        }
+        if (!stream.active && stream.cursor.done() && !finished(s)) {
+          finished_.resize(streams_.size(), false);
+          finished_[s] = true;
+          --unfinished_;
+        }
+      }
+    }
+  }
+  [[nodiscard]] bool finished(std::size_t s) const { return s < finished_.size() && finished_[s]; }
+
+  void finish_operation(std::size_t s) {
+    Stream& stream = streams_[s];
+    backend_->operation_done(*this, s);
+    stream.active = false;
+    stream.cursor.advance();
+  }
+
+  // True: the operation is done already.
+  bool begin(std::size_t s) {
+    Stream& stream = streams_[s];
+    const Operation& operation = *stream.cursor.operation().operation;
+    const LoopIndices& indices = stream.cursor.indices();
+    const Token token{static_cast<std::uint8_t>(s), whole_operation, 0};
+    if (const auto* a = std::get_if<Collective>(&operation.action)) return begin_collective(s, *a);
+    if (const auto* a = std::get_if<Mark>(&operation.action)) return backend_->start_mark(*this, token, *a);
+    if (const auto* a = std::get_if<Fill>(&operation.action)) return backend_->start_fill(*this, token, a->collective);
+    if (const auto* a = std::get_if<Verify>(&operation.action)) return backend_->start_verify(*this, token, a->collective);
+    if (const auto* a = std::get_if<Compute>(&operation.action)) return backend_->start_compute(*this, token, *a);
+    if (const auto* a = std::get_if<Combine>(&operation.action)) return backend_->start_combine(*this, token, *a, indices);
+    if (const auto* a = std::get_if<Copy>(&operation.action))
+      return backend_->start_copy(*this, token, Move{a->source.buffer, a->target.buffer, a->source.offset.at(indices), a->target.offset.at(indices), a->source.bytes.count()});
+    if (const auto* a = std::get_if<Send>(&operation.action))
+      return backend_->start_send(*this, token, Outgoing{peer_rank(a->to), message_tag(a->to.group, a->tag), a->span.bytes.count(), a->span.buffer, a->span.offset.at(indices), nullptr});
+    if (const auto* a = std::get_if<Receive>(&operation.action)) {
+      Incoming incoming;
+      incoming.peer = peer_rank(a->from);
+      incoming.tag = message_tag(a->from.group, a->tag);
+      incoming.bytes = a->span.bytes.count();
+      incoming.buffer = a->span.buffer;
+      incoming.offset_bytes = a->span.offset.at(indices);
+      return backend_->start_receive(*this, token, incoming);
+    }
+    LOCKSTEP_CHECK(false, "operation '{}' is of a kind that no walker knows", operation.name);
+    return true;
+  }
+
+  [[nodiscard]] Rank peer_rank(const Peer& peer) const {
+    const GroupFamily& group = plan_->groups[peer.group];
+    const auto place = group.place_of(rank_);
+    LOCKSTEP_CHECK(place.instance >= 0, "rank {} is in no group '{}'", rank_, group.name);
+    const int index = peer.relative ? ((place.index + peer.value) % place.size + place.size) % place.size : peer.value;
+    return group.member(place.instance, index);
+  }
+
+  bool begin_collective(std::size_t s, const Collective& collective) {
+    Stream& stream = streams_[s];
+    stream.place = plan_->groups[collective.group].place_of(rank_);
+    if (stream.place.instance < 0) return true;
+    if (collective.algorithm == "native")
+      return backend_->start_native(*this, Token{static_cast<std::uint8_t>(s), whole_operation, 0}, collective);
+    stream.request = request_for(collective, stream.place);
+    const Algorithm& algorithm = find_algorithm(collective.kind, collective.algorithm);
+    const int threads = algorithm.threads(stream.request);
+    stream.threads.resize(static_cast<std::size_t>(threads));
+    stream.threads_running = threads;
+    for (int t = 0; t < threads; ++t) {
+      Thread& thread = stream.threads[static_cast<std::size_t>(t)];
+      thread.schedule = algorithm.make(stream.request, t);
+      thread.index = -1;
+    }
+    for (int t = 0; t < threads; ++t) next_step(s, static_cast<std::uint16_t>(t));
+    return stream.threads_running == 0;
+  }
+
+  // Goes on with a thread whose step is done, until an action is in progress or the thread is at its end.
+  void next_step(std::size_t s, std::uint16_t t) {
+    Stream& stream = streams_[s];
+    Thread& thread = stream.threads[t];
+    for (;;) {
+      if (!thread.schedule->next(thread.step)) {
+        --stream.threads_running;
+        return;
+      }
+      ++thread.index;
+      if (thread.step.copy.count > 0) {
+        const auto& collective = std::get<Collective>(stream.cursor.operation().operation->action);
+        const auto width = static_cast<std::int64_t>(stream.request.element_bytes);
+        const LoopIndices& indices = stream.cursor.indices();
+        const Move move{collective.source.buffer, collective.target.buffer, collective.source.offset.at(indices) + thread.step.copy.from * width,
+                        collective.target.offset.at(indices) + thread.step.copy.to * width, thread.step.copy.count * width};
+        if (!backend_->start_copy(*this, Token{static_cast<std::uint8_t>(s), copy_part, t}, move)) return;
+      }
+      thread.outstanding = 1;  // held while issuing
+      issue_messages(s, t);
+      if (--thread.outstanding > 0) return;
+    }
+  }
+
+  void issue_messages(std::size_t s, std::uint16_t t) {
+    Stream& stream = streams_[s];
+    Thread& thread = stream.threads[t];
+    const auto& collective = std::get<Collective>(stream.cursor.operation().operation->action);
+    const GroupFamily& group = plan_->groups[collective.group];
+    const auto width = static_cast<std::int64_t>(stream.request.element_bytes);
+    const LoopIndices& indices = stream.cursor.indices();
+    const Step& step = thread.step;
+    // Receives first: a message that finds its receive posted needs no buffer in between.
+    for (std::uint8_t i = 0; i < step.receive_count; ++i) {
+      const Part& part = step.receives[i];
+      Incoming incoming;
+      incoming.peer = group.member(stream.place.instance, part.peer);
+      incoming.tag = collective_tag(collective.group, part.lane);
+      incoming.bytes = part.count * width;
+      incoming.buffer = collective.target.buffer;
+      incoming.offset_bytes = collective.target.offset.at(indices) + part.offset * width;
+      incoming.collective = &collective;
+      incoming.combine = part.combine;
+      incoming.finish = part.finish && collective.reduction == Reduction::average;
+      incoming.group_size = stream.place.size;
+      if (part.combine) {
+        for (std::uint8_t o = 0; o < step.send_count; ++o) {
+          const Part& out = step.sends[o];
+          incoming.overlaps_send = incoming.overlaps_send ||
+                                   (out.place == Place::target && out.offset < part.offset + part.count && part.offset < out.offset + out.count);
+        }
+      }
+      ++thread.outstanding;
+      if (backend_->start_receive(*this, Token{static_cast<std::uint8_t>(s), static_cast<std::uint8_t>(first_receive_part + i), t}, incoming))
+        --thread.outstanding;
+    }
+    for (std::uint8_t i = 0; i < step.send_count; ++i) {
+      const Part& part = step.sends[i];
+      const Span& span = part.place == Place::source ? collective.source : collective.target;
+      const Outgoing outgoing{group.member(stream.place.instance, part.peer), collective_tag(collective.group, part.lane), part.count * width,
+                              span.buffer, span.offset.at(indices) + part.offset * width, &collective};
+      ++thread.outstanding;
+      if (backend_->start_send(*this, Token{static_cast<std::uint8_t>(s), i, t}, outgoing)) --thread.outstanding;
+    }
+  }
+
+  const Plan* plan_;
+  const Program* program_;
+  Backend* backend_;
+  Rank rank_;
+  std::vector<Stream> streams_;
+  std::vector<bool> finished_;
+  std::size_t unfinished_ = 0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,29 @@
+// What a message costs by the profile: the one place where its intervals are looked up.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/profile/profile.hpp"
+
+namespace lockstep {
+
+/// Times in picoseconds. Within an interval that has an upper end the per-byte cost is time on the processor; in the last, open
+/// one it is a rate that the message's flow cannot exceed.
+class MessageCosts {
+ public:
+  explicit MessageCosts(const TransportProfile& transport) : transport_(&transport) {}
+  [[nodiscard]] std::int64_t send_time(std::int64_t bytes) const;
+  [[nodiscard]] std::int64_t receive_time(std::int64_t bytes) const;
+  [[nodiscard]] std::int64_t latency(std::int64_t bytes) const;
+  [[nodiscard]] std::optional<Bandwidth> send_rate() const;
+  [[nodiscard]] std::optional<Bandwidth> receive_rate() const;
+  /// Payload bytes per byte that the link's rate counts, for frames of this MTU.
+  [[nodiscard]] double payload_share(Bytes mtu) const;
+
+ private:
+  [[nodiscard]] const MessageCost* interval(std::int64_t bytes) const;
+  const TransportProfile* transport_;
+};
+
+}  // namespace lockstep

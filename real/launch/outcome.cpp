@@ -1,0 +1,66 @@
+#include "real/launch/outcome.hpp"
+
+#include <string.h>
+
+#include <algorithm>
+#include <new>
+
+#include "core/base/error.hpp"
+#include "real/launch/control.hpp"
+
+namespace lockstep::real {
+
+Outcome outcome_of(const std::exception_ptr& error) {
+  Outcome outcome;
+  const auto is = [&](Outcome::Kind kind, const char* text) {
+    outcome.kind = kind;
+    outcome.text = text;
+  };
+  try {
+    std::rethrow_exception(error);
+  } catch (const PeerFailure& e) {
+    is(Outcome::Kind::peer_failure, e.what());
+  } catch (const InputError& e) {
+    is(Outcome::Kind::input_error, e.what());
+  } catch (const Error& e) {
+    is(Outcome::Kind::run_failure, e.what());
+  } catch (const BrokenInvariant& e) {
+    is(Outcome::Kind::broken_invariant, e.what());
+  } catch (const std::bad_alloc&) {
+    is(Outcome::Kind::out_of_memory, "out of memory");
+  } catch (const std::exception& e) {
+    is(Outcome::Kind::other_error, e.what());
+  } catch (...) {
+    is(Outcome::Kind::other_error, "an exception that is no std::exception");
+  }
+  return outcome;
+}
+
+void throw_cause(const std::vector<Outcome>& outcomes) {
+  const Outcome* cause = nullptr;
+  for (const auto& one : outcomes) {
+    if (one.kind == Outcome::Kind::result || one.by_us) continue;
+    if (cause == nullptr || one.kind < cause->kind) cause = &one;
+  }
+  LOCKSTEP_CHECK(cause != nullptr, "no rank failed");
+  // What all ranks say alike (they disagreed about the plan, say) is nobody's in particular.
+  const bool shared = outcomes.size() > 1 && std::all_of(outcomes.begin(), outcomes.end(), [&](const Outcome& one) {
+                        return one.by_us || (one.kind == cause->kind && one.text == cause->text);
+                      }) && std::count_if(outcomes.begin(), outcomes.end(), [](const Outcome& one) { return !one.by_us; }) > 1;
+  const std::string message = shared ? cause->text : fmt::format("rank {}: {}", cause->rank, cause->text);
+  switch (cause->kind) {
+    case Outcome::Kind::killed_by_signal:
+      throw RunFailure(fmt::format("rank {} was killed by signal {} ({})", cause->rank, cause->number, strsignal(cause->number)));
+    case Outcome::Kind::exited: throw RunFailure(fmt::format("rank {} exited with status {} and without a result", cause->rank, cause->number));
+    case Outcome::Kind::input_error: throw InputError(message);
+    case Outcome::Kind::broken_invariant: throw BrokenInvariant(message);
+    case Outcome::Kind::out_of_memory: throw RunFailure(message);
+    case Outcome::Kind::peer_failure: throw PeerFailure(message);
+    case Outcome::Kind::run_failure:
+    case Outcome::Kind::other_error:
+    case Outcome::Kind::result: throw RunFailure(message);
+  }
+  throw RunFailure(message);
+}
+
+}  // namespace lockstep::real

@@ -1,0 +1,63 @@
+// The processors that run the ranks' communication software: each rank does one job at a time, in order; `cores` of them run at once.
+//
+// Quantities: a job is (rank, duration). First come first served among the ranks that have work: the fluid limit of a fair scheduler whose
+// time slice is one job. When it is wrong: jobs longer than the kernel's slice, busy polling, unequal priorities.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "sim/fifo.hpp"
+
+namespace lockstep::sim {
+
+class Processors {
+ public:
+  /// `cores` <= 0: one per rank.
+  Processors(std::size_t ranks, int cores) : ranks_(ranks), free_(cores > 0 ? cores : std::numeric_limits<int>::max()) {}
+
+  struct Started {
+    std::uint32_t rank = 0;
+    std::int64_t duration = 0;
+  };
+  /// Queues a job; `tag` comes back when it is done. Jobs that begin now are appended to `started`.
+  void submit(std::uint32_t rank, std::int64_t duration, std::uint64_t tag, std::vector<Started>& started) {
+    Rank& r = ranks_[rank];
+    r.jobs.push({duration, tag});
+    if (r.jobs.size() == 1) {
+      waiting_.push(rank);
+      dispatch(started);
+    }
+  }
+  /// The running job of `rank` is done: returns its tag. Jobs that begin now are appended to `started`.
+  std::uint64_t finish(std::uint32_t rank, std::vector<Started>& started) {
+    Rank& r = ranks_[rank];
+    const std::uint64_t tag = r.jobs.pop().tag;
+    ++free_;
+    if (!r.jobs.empty()) waiting_.push(rank);
+    dispatch(started);
+    return tag;
+  }
+
+ private:
+  struct Job {
+    std::int64_t duration;
+    std::uint64_t tag;
+  };
+  struct Rank {
+    Fifo<Job> jobs;  // the front one is running or waiting for a core
+  };
+  void dispatch(std::vector<Started>& started) {
+    while (free_ > 0 && !waiting_.empty()) {
+      const std::uint32_t rank = waiting_.pop();
+      --free_;
+      started.push_back({rank, ranks_[rank].jobs.front().duration});
+    }
+  }
+  std::vector<Rank> ranks_;
+  Fifo<std::uint32_t> waiting_;
+  int free_;
+};
+
+}  // namespace lockstep::sim

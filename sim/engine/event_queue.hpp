@@ -1,0 +1,45 @@
+// The event queue: plain values in a monotone radix heap, taken out a moment at a time.
+//
+// Quantities: time in picoseconds (int64, never before the moment last taken out). An event is {time, kind, entity, counter, data}.
+// Order: by time; events of one moment come as one batch, ordered by (kind, entity, counter), where counter is the entity's own. There
+// is no global insertion number, so the order in which simultaneous events were pushed cannot change a result. Events pushed at the moment
+// being processed form its next batch (they are caused by the present one).
+// Method: bucket b > 0 holds the times that differ from the last moment in bit b-1 as the highest; an event moves down at most once
+// per bit (Ahuja, Mehlhorn, Orlin, Tarjan, "Faster algorithms for the shortest path problem", JACM 1990). No allocation in steady state.
+// When it is wrong: never; a push into the past is a broken invariant.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace lockstep::sim {
+
+struct Event {
+  std::int64_t time = 0;
+  std::uint32_t entity = 0;
+  std::uint32_t counter = 0;
+  std::uint64_t data = 0;
+  std::uint8_t kind = 0;
+};
+
+class EventQueue {
+ public:
+  void push(const Event& event);
+  /// Moves the next moment's events into `batch` (cleared first), ordered; false when there are none.
+  bool next(std::vector<Event>& batch);
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  /// The moment last taken out.
+  [[nodiscard]] std::int64_t now() const { return last_; }
+
+ private:
+  static constexpr std::size_t bucket_count = 65;
+  [[nodiscard]] std::size_t bucket_of(std::int64_t time) const;
+  std::array<std::vector<Event>, bucket_count> buckets_;
+  std::uint64_t filled_ = 0;  // bit b-1: bucket b is not empty
+  std::int64_t last_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace lockstep::sim

@@ -1,0 +1,496 @@
+#include "sim/executor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/base/hash.hpp"
+#include "core/base/text.hpp"
+#include "core/plan/walker.hpp"
+#include "core/profile/message_cost.hpp"
+#include "sim/compute/processors.hpp"
+#include "sim/engine/event_queue.hpp"
+#include "sim/fifo.hpp"
+#include "sim/network/flow.hpp"
+
+namespace lockstep::sim {
+namespace {
+
+enum class EventKind : std::uint8_t { flow_end, request, clear_to_send, arrival, processor_done, action_done };
+
+class Simulation;
+using SimulatedWalker = Walker<Simulation>;
+
+constexpr std::uint32_t none = 0xFFFFFFFFU;
+
+struct PendingReceive {
+  std::uint32_t token = 0;
+  std::int64_t bytes = 0;
+  bool combine = false;
+};
+
+// Messages of one (sender, receiver, tag).
+struct Lane {
+  Rank from = 0;
+  Rank to = 0;
+  std::uint32_t pair = 0;
+  Fifo<std::uint32_t> arrived;  // messages, or requests to send
+  Fifo<PendingReceive> receives;
+};
+
+// Two ranks in one direction: the route, and the connection that orders messages where the transport has one.
+struct Pair {
+  std::vector<ResourceId> route;
+  std::int64_t latency = 0;
+  double payload_share = 1.0;  // payload bytes per byte on the wire
+  bool busy = false;
+  Fifo<std::uint32_t> queue;
+};
+
+struct Message {
+  std::uint32_t lane = 0;
+  std::uint32_t send_token = 0;
+  std::int64_t bytes = 0;
+  std::int64_t injected = 0;
+  std::int64_t flow_time = 0;
+  PendingReceive receive;
+  std::int64_t posted = 0;
+  bool rendezvous = false;
+  bool bound = false;  // its receive is known
+};
+
+class Simulation {
+ public:
+  Simulation(const Topology& topology, const Routing& routing, const Profile& profile, const SimulationOptions& options, const Plan& plan,
+             Recorder& recorder)
+      : topology_(topology), routing_(routing), profile_(profile), options_(options), plan_(plan), recorder_(recorder),
+        costs_(profile.tcp), processors_(static_cast<std::size_t>(plan.ranks), profile.cores.value_or(0)) {
+    if (plan.ranks > topology.rank_capacity())
+      throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name, topology.rank_capacity()));
+    add_resources();
+    for (const auto& role : plan.roles) programs_.push_back(compile(role));
+    walkers_.reserve(static_cast<std::size_t>(plan.ranks));
+    for (Rank r = 0; r < plan.ranks; ++r) walkers_.emplace_back(plan, programs_[plan.role_index(r)], r, *this, options.once);
+    starts_.resize(walkers_.size());
+    for (std::size_t r = 0; r < walkers_.size(); ++r) starts_[r].resize(walkers_[r].stream_count());
+    counters_.resize(walkers_.size());
+    keep_parts_ = recorder.wants_parts();
+  }
+
+  void run() {
+    std::vector<Rank> order(walkers_.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Rank>(i);
+    if (options_.shuffle != 0) {
+      std::uint64_t state = options_.shuffle;
+      for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[(state = mix64(state)) % i]);
+    }
+    for (const Rank r : order) walkers_[static_cast<std::size_t>(r)].start();
+    settle();
+    std::vector<Event> batch;
+    while (queue_.next(batch)) {
+      now_ = queue_.now();
+      statistics.events += batch.size();
+      for (const Event& event : batch) handle(event);
+      settle();
+    }
+    statistics.end = Duration{now_};
+    std::vector<std::string> stuck;
+    for (const auto& walker : walkers_)
+      if (!walker.done() && stuck.size() < 8) stuck.push_back(fmt::format("rank {} waits in operation '{}'", walker.rank(), waiting_operation(walker)));
+    if (!stuck.empty()) throw RunFailure("the plan cannot be completed: " + join(stuck, "; "));
+  }
+
+  // --- Backend of Walker ---
+  bool start_send(SimulatedWalker& walker, Token token, const Outgoing& out) {
+    if (keep_parts_) part_start(walker.rank(), token);
+    ++statistics.messages;
+    statistics.payload_bytes += static_cast<std::uint64_t>(out.bytes);
+    const std::uint32_t id = new_message();
+    Message& message = messages_[id];
+    message = {};
+    message.lane = lane_of(walker.rank(), out.peer, out.tag);
+    message.send_token = token.packed();
+    message.bytes = out.bytes;
+    message.rendezvous = profile_.tcp.eager_threshold && out.bytes > profile_.tcp.eager_threshold->count();
+    const std::int64_t work = costs_.send_time(out.bytes);
+    if (work > 0) submit(walker.rank(), work, job_tag(Job::inject, id));
+    else launch(id);
+    return false;
+  }
+  bool start_receive(SimulatedWalker& walker, Token token, const Incoming& in) {
+    if (keep_parts_) part_start(walker.rank(), token);
+    const std::uint32_t lane_id = lane_of(in.peer, walker.rank(), in.tag);
+    Lane& lane = lanes_[lane_id];
+    const PendingReceive receive{token.packed(), in.bytes, in.combine};
+    if (lane.arrived.empty()) {
+      lane.receives.push(receive);
+      return false;
+    }
+    const std::uint32_t id = lane.arrived.pop();
+    bind(id, receive);
+    if (messages_[id].rendezvous) push(now_ + pairs_[lane.pair].latency, EventKind::clear_to_send, id, 0);
+    else take_in(id);
+    return false;
+  }
+  bool start_copy(SimulatedWalker& walker, Token token, const Move& move) {
+    return after(walker.rank(), token, profile_.copy_bandwidth ? transfer_time(Bytes{move.bytes}, *profile_.copy_bandwidth).count() : 0);
+  }
+  bool start_combine(SimulatedWalker& walker, Token token, const Combine& combine, const LoopIndices&) {
+    return after(walker.rank(), token, profile_.reduction.bandwidth ? transfer_time(combine.source.bytes, *profile_.reduction.bandwidth).count() : 0);
+  }
+  bool start_compute(SimulatedWalker&, Token, const Compute& compute) {
+    throw InputError(fmt::format("the plan computes ('{}'), and the profile '{}' does not say how fast", compute.kernel, profile_.name));
+  }
+  bool start_native(SimulatedWalker&, Token, const Collective& collective) {
+    throw InputError(fmt::format("algorithm 'native' of {} belongs to a library: name the algorithm to simulate ({})", to_string(collective.kind),
+                                 default_algorithm(collective.kind)));
+  }
+  bool start_fill(SimulatedWalker&, Token, const Collective&) { return true; }
+  bool start_verify(SimulatedWalker&, Token, const Collective&) { return true; }
+  bool start_mark(SimulatedWalker& walker, Token token, const Mark& mark) {
+    if (!mark.together) return true;
+    meeting_.push_back({walker.rank(), token.packed()});
+    if (meeting_.size() == walkers_.size()) {
+      for (const auto& [rank, packed] : meeting_) push(now_, EventKind::action_done, static_cast<std::uint32_t>(rank), packed);
+      meeting_.clear();
+      network_.rest(now_);
+    }
+    return false;
+  }
+  void operation_started(SimulatedWalker& walker, std::size_t stream) { starts_[static_cast<std::size_t>(walker.rank())][stream] = now_; }
+  void operation_done(SimulatedWalker& walker, std::size_t stream) {
+    const Cursor& cursor = walker.cursor(stream);
+    OperationRecord record;
+    record.rank = walker.rank();
+    record.role = plan_.role_index(walker.rank());
+    record.stream = static_cast<std::uint32_t>(stream);
+    record.operation = cursor.operation().id;
+    record.ordinal = cursor.completed();
+    record.iteration = cursor.indices()[0];
+    record.warmup = !options_.once && cursor.warming_up();
+    record.start = Duration{starts_[static_cast<std::size_t>(walker.rank())][stream]};
+    record.end = Duration{now_};
+    recorder_.operation(record);
+  }
+
+  SimulationStatistics statistics;
+
+ private:
+  enum class Job : std::uint8_t { inject, receive };
+  static std::uint64_t job_tag(Job job, std::uint32_t message) { return static_cast<std::uint64_t>(job) << 32 | message; }
+
+  // Directed links first, by their shared resources; then, where the profile limits it, each rank's processor rate out and in.
+  void add_resources() {
+    std::vector<double> capacity(topology_.resource_count(), 0);
+    std::vector<double> burst(topology_.resource_count(), 0);
+    for (const Link& link : topology_.links) {
+      capacity[link.resource] = static_cast<double>(link.bandwidth.bits_per_second());
+      burst[link.resource] = link.burst ? static_cast<double>(link.burst->count()) * 8 : 0;
+    }
+    for (std::size_t r = 0; r < capacity.size(); ++r) network_.add_resource(capacity[r], burst[r]);
+    out_base_ = in_base_ = none;
+    const auto add_rates = [&](const std::optional<Bandwidth>& rate, std::uint32_t& base) {
+      if (!rate) return;
+      base = static_cast<std::uint32_t>(network_.resource_count());
+      // In bytes of payload like the profile; flows are counted in wire bits, which differ by the framing: the largest MTU's share serves.
+      for (Rank r = 0; r < plan_.ranks; ++r) network_.add_resource(static_cast<double>(rate->bits_per_second()), 0);
+    };
+    add_rates(costs_.send_rate(), out_base_);
+    add_rates(costs_.receive_rate(), in_base_);
+  }
+
+  void push(std::int64_t time, EventKind kind, std::uint32_t entity, std::uint64_t data) {
+    Event event;
+    event.time = time;
+    event.kind = static_cast<std::uint8_t>(kind);
+    event.entity = entity;
+    event.data = data;
+    if (kind == EventKind::processor_done || kind == EventKind::action_done) event.counter = ++counters_[entity];
+    queue_.push(event);
+  }
+
+  bool after(Rank rank, Token token, std::int64_t duration) {
+    if (duration == 0) return true;
+    push(now_ + duration, EventKind::action_done, static_cast<std::uint32_t>(rank), token.packed());
+    return false;
+  }
+
+  void submit(Rank rank, std::int64_t duration, std::uint64_t tag) {
+    processors_.submit(static_cast<std::uint32_t>(rank), duration, tag, started_);
+    begin_jobs();
+  }
+  void begin_jobs() {
+    for (const auto& job : started_) push(now_ + job.duration, EventKind::processor_done, job.rank, 0);
+    started_.clear();
+  }
+
+  void handle(const Event& event) {
+    switch (static_cast<EventKind>(event.kind)) {
+      case EventKind::flow_end: {
+        const FlowId flow = event.entity;
+        if (!network_.current(flow, event.counter)) return;
+        const std::uint32_t id = message_of_flow_[flow];
+        network_.finish(flow);
+        left(id);
+        return;
+      }
+      case EventKind::request: return request_arrives(event.entity);
+      case EventKind::clear_to_send: return enqueue(event.entity);
+      case EventKind::arrival: return arrives(event.entity);
+      case EventKind::processor_done: {
+        const std::uint64_t tag = processors_.finish(event.entity, started_);
+        begin_jobs();
+        const auto id = static_cast<std::uint32_t>(tag);
+        if (static_cast<Job>(tag >> 32) == Job::inject) launch(id);
+        else received(id);
+        return;
+      }
+      case EventKind::action_done:
+        walkers_[event.entity].complete(Token::unpack(static_cast<std::uint32_t>(event.data)));
+        return;
+    }
+  }
+
+  // The sender's processor is done with it.
+  void launch(std::uint32_t id) {
+    const Message& message = messages_[id];
+    if (message.rendezvous) push(now_ + pairs_[lanes_[message.lane].pair].latency, EventKind::request, id, 0);
+    else enqueue(id);
+  }
+
+  void enqueue(std::uint32_t id) {
+    Pair& pair = pairs_[lanes_[messages_[id].lane].pair];
+    if (profile_.tcp.ordered) {
+      if (pair.busy) {
+        pair.queue.push(id);
+        return;
+      }
+      pair.busy = true;
+    }
+    inject(id);
+  }
+
+  void inject(std::uint32_t id) {
+    Message& message = messages_[id];
+    const Pair& pair = pairs_[lanes_[message.lane].pair];
+    message.injected = now_;
+    const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
+    if (wire == 0 || pair.route.empty()) {
+      left(id);
+      return;
+    }
+    const FlowId flow = network_.start(pair.route, static_cast<double>(wire) * 8 / pair.payload_share);
+    if (message_of_flow_.size() <= flow) message_of_flow_.resize(flow + 1);
+    message_of_flow_[flow] = id;
+  }
+
+  // The last byte has left the sender. Its buffer may be reused.
+  void left(std::uint32_t id) {
+    Message& message = messages_[id];
+    const Lane& lane = lanes_[message.lane];
+    Pair& pair = pairs_[lane.pair];
+    message.flow_time = now_ - message.injected;
+    push(now_ + pair.latency + costs_.latency(message.bytes), EventKind::arrival, id, 0);
+    if (profile_.tcp.ordered) {
+      pair.busy = false;
+      if (!pair.queue.empty()) {
+        pair.busy = true;
+        inject(pair.queue.pop());
+      }
+    }
+    const Token token = Token::unpack(messages_[id].send_token);
+    const Rank sender = lanes_[messages_[id].lane].from;
+    if (keep_parts_) part_end(sender, token, true, lanes_[messages_[id].lane].to, messages_[id].bytes);
+    walkers_[static_cast<std::size_t>(sender)].complete(token);
+  }
+
+  void bind(std::uint32_t id, const PendingReceive& receive) {
+    Message& message = messages_[id];
+    const Lane& lane = lanes_[message.lane];
+    if (message.bytes != receive.bytes)
+      throw RunFailure(fmt::format("rank {} sent {} bytes to rank {}, which expects {}", lane.from, message.bytes, lane.to, receive.bytes));
+    message.receive = receive;
+    message.bound = true;
+  }
+
+  void request_arrives(std::uint32_t id) {
+    Lane& lane = lanes_[messages_[id].lane];
+    if (lane.receives.empty()) {
+      lane.arrived.push(id);
+      return;
+    }
+    bind(id, lane.receives.pop());
+    push(now_ + pairs_[lane.pair].latency, EventKind::clear_to_send, id, 0);
+  }
+
+  void arrives(std::uint32_t id) {
+    if (!messages_[id].bound) {
+      Lane& lane = lanes_[messages_[id].lane];
+      if (lane.receives.empty()) {
+        lane.arrived.push(id);
+        return;
+      }
+      bind(id, lane.receives.pop());
+    }
+    take_in(id);
+  }
+
+  // Message and receive have met.
+  void take_in(std::uint32_t id) {
+    const Message& message = messages_[id];
+    std::int64_t work = costs_.receive_time(message.bytes);
+    if (message.receive.combine && profile_.reduction.bandwidth) {
+      const std::int64_t whole = transfer_time(Bytes{message.bytes}, *profile_.reduction.bandwidth).count();
+      const std::int64_t piece = profile_.reduction.granularity.count() > 0 ? std::min(message.bytes, profile_.reduction.granularity.count()) : message.bytes;
+      const std::int64_t last = transfer_time(Bytes{piece}, *profile_.reduction.bandwidth).count();
+      work += std::max(last, whole - message.flow_time);
+    }
+    if (work > 0) submit(lanes_[message.lane].to, work, job_tag(Job::receive, id));
+    else received(id);
+  }
+
+  void received(std::uint32_t id) {
+    const Message message = messages_[id];
+    const Lane& lane = lanes_[message.lane];
+    const Rank to = lane.to;
+    const Rank from = lane.from;
+    free_messages_.push_back(id);
+    const Token token = Token::unpack(message.receive.token);
+    if (keep_parts_) part_end(to, token, false, from, message.bytes);
+    walkers_[static_cast<std::size_t>(to)].complete(token);
+  }
+
+  void settle() {
+    if (!network_.needs_settling()) return;
+    for (const auto& end : network_.settle(now_)) {
+      Event event;
+      event.time = end.time;
+      event.kind = static_cast<std::uint8_t>(EventKind::flow_end);
+      event.entity = end.flow;
+      event.counter = end.version;
+      queue_.push(event);
+    }
+  }
+
+  std::uint32_t new_message() {
+    if (free_messages_.empty()) {
+      messages_.emplace_back();
+      return static_cast<std::uint32_t>(messages_.size() - 1);
+    }
+    const std::uint32_t id = free_messages_.back();
+    free_messages_.pop_back();
+    return id;
+  }
+
+  struct LaneKey {
+    std::uint64_t ranks;
+    std::uint64_t tag;
+    bool operator==(const LaneKey&) const = default;
+  };
+  struct LaneHash {
+    std::size_t operator()(const LaneKey& key) const { return mix64(key.ranks ^ mix64(key.tag)); }
+  };
+
+  std::uint32_t lane_of(Rank from, Rank to, std::uint64_t tag) {
+    const std::uint64_t ranks = static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32 | static_cast<std::uint32_t>(to);
+    const auto [entry, fresh] = lane_index_.try_emplace(LaneKey{ranks, tag}, static_cast<std::uint32_t>(lanes_.size()));
+    if (fresh) {
+      Lane lane;
+      lane.from = from;
+      lane.to = to;
+      lane.pair = pair_of(ranks, from, to);
+      lanes_.push_back(std::move(lane));
+    }
+    return entry->second;
+  }
+
+  std::uint32_t pair_of(std::uint64_t ranks, Rank from, Rank to) {
+    const auto [entry, fresh] = pair_index_.try_emplace(ranks, static_cast<std::uint32_t>(pairs_.size()));
+    if (fresh) {
+      Pair pair;
+      const auto links = routing_.route(topology_.endpoint(from), topology_.endpoint(to));
+      pair.latency = route_latency(topology_, links).count();
+      Bytes mtu{0};
+      for (const LinkId link : links) {
+        const ResourceId resource = topology_.links[link].resource;
+        if (std::find(pair.route.begin(), pair.route.end(), resource) == pair.route.end()) pair.route.push_back(resource);
+        mtu = mtu.count() == 0 ? topology_.links[link].mtu : std::min(mtu, topology_.links[link].mtu);
+      }
+      pair.payload_share = costs_.payload_share(mtu);
+      if (out_base_ != none) pair.route.push_back(out_base_ + static_cast<std::uint32_t>(from));
+      if (in_base_ != none) pair.route.push_back(in_base_ + static_cast<std::uint32_t>(to));
+      pairs_.push_back(std::move(pair));
+    }
+    return entry->second;
+  }
+
+  static std::string waiting_operation(const SimulatedWalker& walker) {
+    for (std::size_t s = 0; s < walker.stream_count(); ++s)
+      if (!walker.cursor(s).done()) return walker.cursor(s).operation().operation->name;
+    return {};
+  }
+
+  void part_start(Rank rank, Token token) { part_starts_[static_cast<std::uint64_t>(rank) << 32 | token.packed()] = now_; }
+  void part_end(Rank rank, Token token, bool send, Rank peer, std::int64_t bytes) {
+    if (token.part == whole_operation) return;
+    const auto& walker = walkers_[static_cast<std::size_t>(rank)];
+    PartRecord record;
+    record.rank = rank;
+    record.stream = token.stream;
+    record.ordinal = walker.cursor(token.stream).completed();
+    record.thread = token.thread;
+    record.step = walker.step_index(token);
+    record.send = send;
+    record.peer = peer;
+    const Step& step = walker.step(token);
+    record.lane = send ? step.sends[token.part].lane : step.receives[token.part - first_receive_part].lane;
+    record.bytes = bytes;
+    record.start = Duration{part_starts_[static_cast<std::uint64_t>(rank) << 32 | token.packed()]};
+    record.end = Duration{now_};
+    recorder_.part(record);
+  }
+
+  const Topology& topology_;
+  const Routing& routing_;
+  const Profile& profile_;
+  SimulationOptions options_;
+  const Plan& plan_;
+  Recorder& recorder_;
+  MessageCosts costs_;
+  Processors processors_;
+  FlowNetwork network_;
+  EventQueue queue_;
+  std::vector<Program> programs_;
+  std::vector<SimulatedWalker> walkers_;
+  std::vector<std::vector<std::int64_t>> starts_;
+  std::vector<std::uint32_t> counters_;
+  std::vector<Lane> lanes_;
+  std::vector<Pair> pairs_;
+  std::vector<Message> messages_;
+  std::vector<std::uint32_t> free_messages_;
+  std::vector<std::uint32_t> message_of_flow_;
+  std::unordered_map<LaneKey, std::uint32_t, LaneHash> lane_index_;
+  std::unordered_map<std::uint64_t, std::uint32_t> pair_index_;
+  std::unordered_map<std::uint64_t, std::int64_t> part_starts_;
+  std::vector<std::pair<Rank, std::uint32_t>> meeting_;
+  std::vector<Processors::Started> started_;
+  std::uint32_t out_base_ = none;
+  std::uint32_t in_base_ = none;
+  std::int64_t now_ = 0;
+  bool keep_parts_ = false;
+};
+
+}  // namespace
+
+void SimulatedExecutor::execute(const Plan& plan, Recorder& recorder) {
+  Simulation simulation(topology_, routing_, profile_, options_, plan, recorder);
+  simulation.run();
+  statistics_ = simulation.statistics;
+}
+
+}  // namespace lockstep::sim

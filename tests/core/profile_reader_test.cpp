@@ -1,0 +1,153 @@
+// Do profiles say what they mean, survive being written, and are wrong ones refused with position and remedy?
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "core/base/error.hpp"
+#include "core/profile/profile.hpp"
+#include "tests/core/messages.hpp"
+
+namespace lockstep {
+namespace {
+
+Profile read(const std::string& text, const std::vector<std::pair<std::string, std::string>>& settings = {}) {
+  auto root = config::parse_text(text, "p.yaml");
+  for (const auto& [key, value] : settings) config::set_key(root, key, value);
+  return read_profile(root, "p.yaml");
+}
+std::string error(const std::string& text) {
+  return test::message_of<InputError>([&] { read(text); });
+}
+
+const char* const full =
+    "schema: lockstep.profile/1\n"
+    "name: lab\n"
+    "backend: tcp\n"
+    "cores: 2\n"
+    "copy_bandwidth: 5GB/s\n"
+    "reduction: {bandwidth: 3GB/s, granularity: 64KiB}\n"
+    "tcp:\n"
+    "  messages:\n"
+    "    - {up_to: 1KiB, overhead: 5us, receive_overhead: 6us, latency: 20us}\n"
+    "    - {overhead: 9us, send_bandwidth: 4GB/s, receive_bandwidth: 2.5GB/s}\n"
+    "  framing: {packet_header: 52B, frame_header: 14B}\n"
+    "  message_header: 16B\n"
+    "  eager_threshold: 256KiB\n"
+    "measured: {host: a b, date: 2026-01-01, residuals: [0.1, -2e-3, ~, true], deep: {k: {}}}\n";
+
+TEST(ProfileReader, IdealCostsNothing) {
+  const Profile ideal = ideal_profile();
+  EXPECT_EQ(ideal.name, "ideal");
+  EXPECT_EQ(ideal.file, "");
+  EXPECT_EQ(ideal.sha256.size(), 64U);
+  EXPECT_TRUE(ideal.tcp.messages.empty());
+  EXPECT_EQ(ideal.tcp.framing.packet_header, 0_B);
+  EXPECT_FALSE(ideal.tcp.eager_threshold || ideal.reduction.bandwidth || ideal.copy_bandwidth || ideal.cores);
+  EXPECT_EQ(load_profile("ideal").sha256, ideal.sha256);
+  EXPECT_EQ(test::message_of<InputError>([] { load_profile("./ideal"); }), "./ideal: no such file");
+}
+
+TEST(ProfileReader, ReadsEveryKey) {
+  const Profile profile = read(full);
+  EXPECT_EQ(profile.name, "lab");
+  EXPECT_EQ(profile.file, "p.yaml");
+  EXPECT_EQ(profile.backend, "tcp");
+  EXPECT_EQ(profile.cores, 2);
+  EXPECT_EQ(profile.copy_bandwidth, 40_Gbps);
+  EXPECT_EQ(profile.reduction.bandwidth, 24_Gbps);
+  EXPECT_EQ(profile.reduction.granularity, 64_KiB);
+  ASSERT_EQ(profile.tcp.messages.size(), 2U);
+  EXPECT_EQ(profile.tcp.messages[0].up_to, 1_KiB);
+  EXPECT_EQ(profile.tcp.messages[0].overhead, microseconds(5));
+  EXPECT_EQ(profile.tcp.messages[0].receive_overhead, microseconds(6));
+  EXPECT_EQ(profile.tcp.messages[0].latency, microseconds(20));
+  EXPECT_FALSE(profile.tcp.messages[0].send_bandwidth);
+  EXPECT_FALSE(profile.tcp.messages[1].up_to);
+  EXPECT_EQ(profile.tcp.messages[1].send_bandwidth, 32_Gbps);
+  EXPECT_EQ(profile.tcp.messages[1].receive_bandwidth, 20_Gbps);
+  EXPECT_EQ(profile.tcp.framing.packet_header, 52_B);
+  EXPECT_EQ(profile.tcp.framing.frame_header, 14_B);
+  EXPECT_EQ(profile.tcp.message_header, 16_B);
+  EXPECT_EQ(profile.tcp.eager_threshold, 256_KiB);
+  EXPECT_EQ(profile.measured.dump(), R"({"host":"a b","date":"2026-01-01","residuals":[0.1,-0.002,null,true],"deep":{"k":{}}})");
+}
+
+TEST(ProfileReader, KeysBesideMessagesReplaceThatFigureEverywhere) {
+  const Profile alone = read("name: p\ntcp: {overhead: 3us, receive_bandwidth: 1GB/s}\n");
+  ASSERT_EQ(alone.tcp.messages.size(), 1U);
+  EXPECT_FALSE(alone.tcp.messages[0].up_to);
+  EXPECT_EQ(alone.tcp.messages[0].overhead, microseconds(3));
+  EXPECT_EQ(alone.tcp.messages[0].receive_bandwidth, 8_Gbps);
+
+  const Profile both = read(full, {{"tcp.overhead", "3us"}});
+  ASSERT_EQ(both.tcp.messages.size(), 2U);
+  EXPECT_EQ(both.tcp.messages[0].overhead, microseconds(3));
+  EXPECT_EQ(both.tcp.messages[1].overhead, microseconds(3));
+  EXPECT_EQ(both.tcp.messages[0].receive_overhead, microseconds(6));
+  EXPECT_EQ(both.tcp.messages[1].send_bandwidth, 32_Gbps);
+  EXPECT_NE(both.sha256, read(full).sha256);
+
+  auto ideal = load_profile_document("ideal");
+  config::set_key(ideal, "tcp.overhead", "3us");
+  EXPECT_EQ(read_profile(ideal, "").tcp.messages.at(0).overhead, microseconds(3));
+}
+
+TEST(ProfileReader, RefusesWithPositionAndRemedy) {
+  EXPECT_EQ(error("backend: tcp\n"), "p.yaml:1:1: the profile lacks the key 'name'");
+  EXPECT_EQ(error("schema: lockstep.profile/2\nname: p\n"),
+            "p.yaml:1:9: unknown profile format 'lockstep.profile/2'; did you mean 'lockstep.profile/1'? known: lockstep.profile/1");
+  EXPECT_EQ(error("name: p\ncores: 0\n"), "p.yaml:2:8: must be between 1 and 1000000, is 0");
+  EXPECT_EQ(error("name: p\ncopy_bandwidth: 0GB/s\n"), "p.yaml:2:17: must be positive, is 0bps");
+  EXPECT_EQ(error("name: p\ntcp: {overhead: 3}\n"), "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h");
+  EXPECT_EQ(error("name: p\ntcp: {overheads: 3us}\n"),
+            "p.yaml:2:7: unknown tcp key 'overheads'; did you mean 'overhead'? known: overhead, receive_overhead, latency, send_bandwidth, "
+            "receive_bandwidth, messages, framing, message_header, eager_threshold");
+  EXPECT_EQ(error("name: p\ntcp: {messages: []}\n"), "p.yaml:2:17: needs at least 1 element");
+  EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 1B}]}\n"), "p.yaml:2:18: the last interval has no 'up_to': it holds for all larger messages");
+  EXPECT_EQ(error("name: p\ntcp: {messages: [{latency: 1us}, {latency: 2us}]}\n"), "p.yaml:2:18: only the last interval may go without 'up_to'");
+  EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 2B}, {up_to: 2B}, {}]}\n"), "p.yaml:2:31: 'up_to' must ascend: 2B after 2B");
+  EXPECT_EQ(error("name: p\nmeasured: [1]\n"), "p.yaml:2:11: expected a map, got a list");
+  EXPECT_EQ(error("name: p\nmeasured: {runs: 0x10}\n"),
+            "p.yaml:2:18: '0x10' is not a plain decimal number (no leading zeros, no sign +, no 0x, no _)");
+  EXPECT_EQ(error("name: p\ntcp:\n"), "p.yaml:2:1: expected a map with the keys of a tcp, got nothing");
+}
+
+bool same(const Profile& a, const Profile& b) {
+  const auto equal_costs = [](const MessageCost& x, const MessageCost& y) {
+    return x.up_to == y.up_to && x.overhead == y.overhead && x.receive_overhead == y.receive_overhead && x.latency == y.latency &&
+           x.send_bandwidth == y.send_bandwidth && x.receive_bandwidth == y.receive_bandwidth;
+  };
+  return a.name == b.name && a.backend == b.backend && a.cores == b.cores && a.copy_bandwidth == b.copy_bandwidth &&
+         a.reduction.bandwidth == b.reduction.bandwidth && a.reduction.granularity == b.reduction.granularity &&
+         std::equal(a.tcp.messages.begin(), a.tcp.messages.end(), b.tcp.messages.begin(), b.tcp.messages.end(), equal_costs) &&
+         a.tcp.framing.packet_header == b.tcp.framing.packet_header && a.tcp.framing.frame_header == b.tcp.framing.frame_header &&
+         a.tcp.message_header == b.tcp.message_header && a.tcp.eager_threshold == b.tcp.eager_threshold && a.measured == b.measured;
+}
+
+TEST(ProfileWriter, WritesWhatTheReaderReads) {
+  EXPECT_TRUE(same(read(to_yaml(read(full))), read(full)));
+  EXPECT_TRUE(same(read(to_yaml(ideal_profile())), ideal_profile()));
+  EXPECT_TRUE(rc::check("any profile survives being written", [] {
+    const auto amount = [](std::int64_t least) { return *rc::gen::inRange<std::int64_t>(least, std::int64_t{1} << 50); };
+    Profile profile;
+    profile.name = *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::elementOf(std::string("ab: #\"'{[10~%&*true-\\"))));
+    if (*rc::gen::arbitrary<bool>()) profile.cores = *rc::gen::inRange(1, 1000);
+    if (*rc::gen::arbitrary<bool>()) profile.copy_bandwidth = Bandwidth::bits_per_second(amount(1));
+    profile.reduction.granularity = Bytes{amount(0)};
+    const int intervals = *rc::gen::inRange(0, 4);
+    for (int i = 0; i < intervals; ++i) {
+      MessageCost cost;
+      if (i + 1 < intervals) cost.up_to = Bytes{(i + 1) * 1000};
+      cost.overhead = Duration{amount(0)};
+      cost.receive_overhead = Duration{amount(0)};
+      cost.latency = Duration{amount(0)};
+      if (*rc::gen::arbitrary<bool>()) cost.send_bandwidth = Bandwidth::bits_per_second(amount(1));
+      profile.tcp.messages.push_back(cost);
+    }
+    profile.measured = config::Json::object();
+    profile.measured[profile.name] = {{"text", profile.name}, {"number", static_cast<double>(amount(0)) / 7.0}, {"list", {1, "2", nullptr}}};
+    RC_ASSERT(same(read(to_yaml(profile)), profile));
+  }));
+}
+
+}  // namespace
+}  // namespace lockstep
