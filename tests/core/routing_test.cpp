@@ -66,6 +66,17 @@ TEST(Routing, HostsAndGpusForwardOnlyWhereThereIsNoOtherWay) {
   EXPECT_EQ(hops(read(hosts + direct + around), "a", "b"), "a b");
 }
 
+TEST(Routing, AHostAsNearAsASwitchIsNotPassed) {
+  // From b to d, at s: t and the host c are both one link from u, but c does not forward.
+  const Topology topology = read(
+      "nodes: [{name: b}, {name: c}, {name: d}, {name: s, kind: switch}, {name: t, kind: switch}, {name: u, kind: switch}]\n"
+      "links:\n"
+      "  - {between: [b, s], bandwidth: 1Gbps}\n  - {between: [s, c], bandwidth: 1Gbps}\n  - {between: [c, u], bandwidth: 1Gbps}\n"
+      "  - {between: [s, t], bandwidth: 1Gbps}\n  - {between: [t, u], bandwidth: 1Gbps}\n  - {between: [u, d], bandwidth: 1Gbps}\n");
+  for (std::uint64_t label = 0; label < 32; ++label) EXPECT_EQ(hops(topology, "b", "d", label), "b s t u d");
+  EXPECT_EQ(Routing(topology).path_count(topology.find_device("b"), topology.find_device("d")), 1U);
+}
+
 TEST(Routing, GpusUseNvlinkInsideANodeAndTheirRailOutside) {
   const Topology rails = load_topology(LOCKSTEP_SOURCE_DIR "/topologies/h100_rail_64.yaml");
   EXPECT_EQ(hops(rails, "node0.gpu0", "node0.gpu5"), "node0.gpu0 node0.nvswitch node0.gpu5");
