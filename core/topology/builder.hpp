@@ -16,6 +16,7 @@ namespace lockstep {
 
 /// Beyond this a file is more likely a slip than a cluster, and would not fit into memory.
 inline constexpr std::int64_t device_limit = 2'000'000;
+inline constexpr std::int64_t cable_limit = 8'000'000;
 
 class TopologyBuilder {
  public:
@@ -23,7 +24,8 @@ class TopologyBuilder {
       : topology_(topology), node_(std::move(node)), diagnostics_(diagnostics) {}
 
   /// To be asked before anything is added: false, with an error at the position, if so many would make the topology too large.
-  bool reserve(std::int64_t nodes, std::int64_t switches, const config::Position& position);
+  /// `cables` are those between switches (the others are bounded by the nodes).
+  bool reserve(std::int64_t nodes, std::int64_t switches, std::int64_t cables, const config::Position& position);
 
   /// The template of the file's `node:`.
   [[nodiscard]] const NodeTemplate& node() const { return node_; }

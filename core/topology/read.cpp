@@ -87,7 +87,7 @@ class ExplicitLists {
       const std::string where = first->position.line > 0 ? "the first is at " + first->position.text() : "the generator made the first";
       return builder_.error(entry.name.position, "two nodes are named '" + name + "'; " + where);
     }
-    if (!builder_.reserve(0, is_switch ? 1 : node.devices, entry.position)) return;
+    if (!builder_.reserve(0, is_switch ? 1 : node.devices, 0, entry.position)) return;
     if (is_switch) {
       builder_.add_switch(name, entry.latency.value_or(Duration{0}));
       return names_.update(entry.name.position);

@@ -32,8 +32,10 @@ struct Routing::Implementation {
   std::vector<LinkId> links;            // from hub to hub
   std::vector<bool> forwards;           // by hub: hosts and GPUs do not
 
+  /// How far every hub is from one.
   struct Table {
     std::uint64_t key;
+    bool all_forward;  // hosts and GPUs too
     Distances distances;
   };
   std::list<Table> tables;  // most recently used first
@@ -89,35 +91,42 @@ struct Routing::Implementation {
     return distances;
   }
 
-  const Distances& cached(std::uint32_t target, bool all_forward) {
+  const Table& cached(std::uint32_t target, bool all_forward) {
     const std::uint64_t key = std::uint64_t{target} * 2 + (all_forward ? 1 : 0);
-    if (!tables.empty() && tables.front().key == key) return tables.front().distances;
+    if (!tables.empty() && tables.front().key == key) return tables.front();
     if (const auto found = table_of.find(key); found != table_of.end()) {
       tables.splice(tables.begin(), tables, found->second);
-      return tables.front().distances;
+      return tables.front();
     }
     if (tables.size() >= table_limit) {
       table_of.erase(tables.back().key);
       tables.pop_back();
     }
-    tables.push_front({key, search(target, all_forward)});
+    tables.push_front({key, all_forward, search(target, all_forward)});
     table_of[key] = tables.begin();
-    return tables.front().distances;
+    return tables.front();
   }
 
   [[noreturn]] void no_path(DeviceId from, DeviceId to) const {
     throw InputError(fmt::format("{} cannot reach {}: no path of links joins them", topology.devices[from].name, topology.devices[to].name));
   }
 
+  /// Whether a route at `left` links from the target goes on over this link.
+  bool goes_on(const Table& table, LinkId link, std::uint32_t left) const {
+    const std::uint32_t next = hub_of[topology.links[link].to];
+    const std::uint32_t distance = table.distances[next];
+    return distance + 1 == left && (distance == 0 || table.all_forward || forwards[next]);
+  }
+
   /// Distances towards the hub of `to`, by which `from` can go: through hosts and GPUs only where there is no other way.
-  const Distances& towards(DeviceId from, DeviceId to) {
+  const Table& towards(DeviceId from, DeviceId to) {
     const std::uint32_t source = hub_of[anchor(from)];
     const std::uint32_t target = hub_of[anchor(to)];
     if (source == no_id || target == no_id) no_path(from, to);  // one of them hangs on a stub: two devices alone
-    const Distances& direct = cached(target, false);
-    if (direct[source] != unreachable) return direct;
-    const Distances& any = cached(target, true);
-    if (any[source] == unreachable) no_path(from, to);
+    const Table& direct = cached(target, false);
+    if (direct.distances[source] != unreachable) return direct;
+    const Table& any = cached(target, true);
+    if (any.distances[source] == unreachable) no_path(from, to);
     return any;
   }
 
@@ -156,12 +165,12 @@ std::vector<LinkId> Routing::route(DeviceId from, DeviceId to, std::uint64_t lab
     else enter_stub(to);
     return path;
   }
-  const Distances& distances = routing.towards(from, to);
+  const auto& table = routing.towards(from, to);
   std::uint32_t hub = routing.hub_of[routing.anchor(from)];
-  path.reserve(distances[hub] + 2);
+  path.reserve(table.distances[hub] + 2);
   if (routing.is_stub(from)) leave_stub(from);
-  while (distances[hub] > 0) {
-    const auto nearer = [&](LinkId link) { return distances[routing.hub_of[topology.links[link].to]] + 1 == distances[hub]; };
+  for (std::uint32_t left = table.distances[hub]; left > 0; --left) {
+    const auto nearer = [&](LinkId link) { return routing.goes_on(table, link, left); };
     const auto out = routing.hub_links(hub);
     std::size_t skip = choose(static_cast<std::size_t>(std::count_if(out.begin(), out.end(), nearer)));
     const auto chosen = std::find_if(out.begin(), out.end(), [&](LinkId link) { return nearer(link) && skip-- == 0; });
@@ -178,8 +187,8 @@ int Routing::distance(DeviceId from, DeviceId to) const {
   routing.check(from, to);
   if (from == to) return 0;
   if (routing.adjacent_by_stub(from, to)) return 1;
-  const Distances& distances = routing.towards(from, to);
-  return static_cast<int>(distances[routing.hub_of[routing.anchor(from)]]) + (routing.is_stub(from) ? 1 : 0) + (routing.is_stub(to) ? 1 : 0);
+  const auto& table = routing.towards(from, to);
+  return static_cast<int>(table.distances[routing.hub_of[routing.anchor(from)]]) + (routing.is_stub(from) ? 1 : 0) + (routing.is_stub(to) ? 1 : 0);
 }
 
 std::uint64_t Routing::path_count(DeviceId from, DeviceId to) const {
@@ -188,16 +197,17 @@ std::uint64_t Routing::path_count(DeviceId from, DeviceId to) const {
   routing.check(from, to);
   if (from == to) return 1;
   if (routing.adjacent_by_stub(from, to)) return topology.links_from(routing.is_stub(from) ? from : to).size();
-  const Distances& distances = routing.towards(from, to);
+  const auto& table = routing.towards(from, to);
   const std::uint32_t source = routing.hub_of[routing.anchor(from)];
   const auto saturated = [](std::uint64_t count) { return std::min(count, path_count_limit); };
   std::map<std::uint32_t, std::uint64_t> layer{{source, routing.is_stub(from) ? topology.links_from(from).size() : 1}};
-  for (std::uint32_t left = distances[source]; left > 0; --left) {
+  for (std::uint32_t left = table.distances[source]; left > 0; --left) {
     std::map<std::uint32_t, std::uint64_t> nearer;
     for (const auto& [hub, count] : layer) {
       for (const LinkId link : routing.hub_links(hub)) {
-        const std::uint32_t next = routing.hub_of[topology.links[link].to];
-        if (distances[next] + 1 == left) nearer[next] = saturated(nearer[next] + count);
+        if (!routing.goes_on(table, link, left)) continue;
+        std::uint64_t& paths = nearer[routing.hub_of[topology.links[link].to]];
+        paths = saturated(paths + count);
       }
     }
     layer = std::move(nearer);

@@ -38,7 +38,8 @@ void build(const FatTree& tree, TopologyBuilder& builder) {
   const std::int64_t edges_per_pod = tree.tiers == 3 ? half : 1;
   const std::int64_t aggregations_per_pod = tree.tiers == 3 ? half : 0;
   const std::int64_t cores = tree.tiers == 3 ? half * half : half;
-  if (!builder.reserve(hosts, pods * (edges_per_pod + aggregations_per_pod) + cores, tree.position)) return;
+  const std::int64_t links_up = pods * ports_per_pod * (tree.tiers - 1);  // each switch has as many upwards as ports downwards
+  if (!builder.reserve(hosts, pods * (edges_per_pod + aggregations_per_pod) + cores, links_up, tree.position)) return;
   LinkSpec uplink = tree.link;
   uplink.bandwidth = uplink_rate(tree.link.bandwidth, 1, 1, tree.oversubscription);
   if (uplink.bandwidth == Bandwidth{}) return builder.error(tree.position, "the uplinks would have no bandwidth; lower 'oversubscription'");

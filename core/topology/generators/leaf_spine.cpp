@@ -36,7 +36,7 @@ void build(const LeafSpine& network, TopologyBuilder& builder) {
   if (!by_rail && machines % leaf_count != 0) {
     return builder.error(network.position, fmt::format("{} hosts do not divide evenly among {} leaves; take a multiple of {}", machines, leaf_count, leaf_count));
   }
-  if (!builder.reserve(machines, leaf_count + network.spines, network.position)) return;
+  if (!builder.reserve(machines, leaf_count + network.spines, leaf_count * network.spines, network.position)) return;
   const std::int64_t ports_per_leaf = machines * node.ports / leaf_count;
   LinkSpec uplink = network.link;
   uplink.bandwidth = uplink_rate(network.link.bandwidth, ports_per_leaf, network.spines, network.oversubscription);

@@ -15,7 +15,7 @@ struct Ring {
 void build(const Ring& ring, TopologyBuilder& builder) {
   const std::int64_t switches = ring.switches.value_or(ring.hosts.value_or(0));
   // The limits of the keys keep the product within 60 bits.
-  if (!builder.reserve(switches * ring.hosts_per_switch, switches, ring.position)) return;
+  if (!builder.reserve(switches * ring.hosts_per_switch, switches, switches, ring.position)) return;
   const auto around = builder.add_switches("s", switches, ring.switch_latency);
   for (std::int64_t i = 0; i < switches * ring.hosts_per_switch; ++i)
     builder.connect(builder.add_node(i), around[static_cast<std::size_t>(i / ring.hosts_per_switch)], ring.link);

@@ -11,7 +11,7 @@ struct Star {
 };
 
 void build(const Star& star, TopologyBuilder& builder) {
-  if (!builder.reserve(star.hosts, 1, star.position)) return;
+  if (!builder.reserve(star.hosts, 1, 0, star.position)) return;
   const DeviceId hub = builder.add_switch("s0", star.switch_latency);
   for (std::int64_t i = 0; i < star.hosts; ++i) builder.connect(builder.add_node(i), hub, star.link);
 }
