@@ -97,7 +97,8 @@ Line solve(const Sums& s, double at, double floor) {
 }
 
 /// Iteratively reweighted least squares for Huber's loss.
-Line fit_line(std::span<const Point> points, double scale, double at = 0, double floor = 0) {
+/// `most_cost` bounds what one point adds to `cost` (not its weight in the fit).
+Line fit_line(std::span<const Point> points, double scale, double most_cost, double at = 0, double floor = 0) {
   std::vector<double> weights(points.size(), 1.0);
   Line line;
   for (int iteration = 0; iteration < 60; ++iteration) {
@@ -109,7 +110,7 @@ Line fit_line(std::span<const Point> points, double scale, double at = 0, double
     for (std::size_t i = 0; i < points.size(); ++i) weights[i] = huber_weight(residual(points[i], line.a, line.b), scale);
   }
   line.cost = 0;
-  for (const auto& point : points) line.cost += huber_loss(residual(point, line.a, line.b), scale);
+  for (const auto& point : points) line.cost += std::min(huber_loss(residual(point, line.a, line.b), scale), most_cost);
   return line;
 }
 
@@ -120,13 +121,13 @@ struct Segmentation {
 };
 
 /// For every number of intervals, the division with the least cost (dynamic programming over interval ends).
-std::vector<Segmentation> segmentations(std::span<const Point> points, double scale, int max_intervals) {
+std::vector<Segmentation> segmentations(std::span<const Point> points, double scale, double most_cost, int max_intervals) {
   const std::size_t n = points.size();
   constexpr double never = std::numeric_limits<double>::infinity();
   std::vector<std::vector<double>> cost(n + 1, std::vector<double>(n + 1, never));
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = i + least_points; j <= n; ++j)
-      if ((i == 0 || points[i - 1].end) && (j == n || points[j - 1].end)) cost[i][j] = fit_line(points.subspan(i, j - i), scale).cost;
+      if ((i == 0 || points[i - 1].end) && (j == n || points[j - 1].end)) cost[i][j] = fit_line(points.subspan(i, j - i), scale, most_cost).cost;
 
   std::vector<Segmentation> all;
   const auto limit = static_cast<std::size_t>(std::max(1, max_intervals));
@@ -151,7 +152,7 @@ std::vector<Segmentation> segmentations(std::span<const Point> points, double sc
     double floor = 0;
     double at = 0;
     for (const std::size_t end : segmentation.ends) {
-      segmentation.lines.push_back(fit_line(points.subspan(begin, end - begin), scale, at, floor));
+      segmentation.lines.push_back(fit_line(points.subspan(begin, end - begin), scale, most_cost, at, floor));
       const Line& line = segmentation.lines.back();
       segmentation.cost += line.cost;
       if (end < n) {
@@ -190,17 +191,22 @@ struct Chosen {
 };
 
 Chosen choose(std::span<const Point> points, int max_intervals) {
-  // First with a loss that is nearly absolute (as robust as it gets), to learn the scatter; then with Huber's at that scatter.
-  double scale = least_scale;
+  // The scatter comes from the finest division first, fitted with a loss that is nearly absolute (as robust as it gets), then
+  // from the division chosen with it. With the scatter given, sizes that were disturbed cost every division the same, and
+  // do not hide what the others say.
+  const auto finest = segmentations(points, least_scale, std::numeric_limits<double>::infinity(), max_intervals);
+  double scale = scale_of(residuals_of(points, finest.back()), 2 * finest.back().ends.size());
   Segmentation best;
+  const double log_count = std::log(static_cast<double>(points.size()));
   for (int pass = 0; pass < 3; ++pass) {
-    const double n = static_cast<double>(points.size());
     double lowest = std::numeric_limits<double>::infinity();
-    for (auto& candidate : segmentations(points, scale, max_intervals)) {
+    // Beyond three times the scatter a point is an outlier, however far: one alone must not buy an interval of its own (that
+    // costs 4 log n, 13 for 27 sizes, and three points that agree can pay it).
+    for (auto& candidate : segmentations(points, scale, 9 * scale * scale, max_intervals)) {
       // Two parameters an interval, and the place of its end. An end is searched for among all sizes, and a search finds more
-      // by chance than an ordinary parameter: it counts twice (Zhang and Siegmund 2007 arrive at the same order).
-      const double parameters = 2.0 * static_cast<double>(candidate.ends.size()) + 2.0 * static_cast<double>(candidate.ends.size() - 1);
-      const double criterion = n * std::log(std::max(candidate.cost / n, least_scale * least_scale)) + parameters * std::log(n);
+      // by chance than an ordinary parameter: it counts twice.
+      const double intervals = static_cast<double>(candidate.ends.size());
+      const double criterion = candidate.cost / (scale * scale) + (2 * intervals + 2 * (intervals - 1)) * log_count;
       if (criterion < lowest) {
         lowest = criterion;
         best = std::move(candidate);

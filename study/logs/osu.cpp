@@ -46,6 +46,8 @@ std::optional<Title> title_of(std::string_view line) {
   }
   if (end < 3 || words[end - 1] != "Test") return std::nullopt;
   Title title{.test = {}, .version = version};
+  // "OSU MPI_Put Latency Test" is a test of its own, "OSU MPI-CUDA Latency Test" is osu_latency on other memory.
+  if (words[1].starts_with("MPI_")) title.test = std::string(words[1]);
   for (std::size_t i = 2; i + 1 < end; ++i) {
     if (!title.test.empty()) title.test += ' ';
     title.test.append(words[i]);
@@ -144,7 +146,7 @@ class Reader {
       if (test.title == title.test) test_ = &test;
     skipping_ = test_ == nullptr;
     if (skipping_) {
-      unsupported_ = "OSU MPI " + title.test + " Test";
+      unsupported_ = (title.test.starts_with("MPI_") ? "OSU " : "OSU MPI ") + title.test + " Test";
       note(fmt::format("'{}' is no test that Lockstep can compare with; its rows were left out", unsupported_));
       return;
     }
