@@ -15,8 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Every topology with every workload that fits; a pair that the first build refuses must be refused by all, with the same words.
 TOPOLOGIES = sorted((ROOT / "topologies").glob("*.yaml"))
 WORKLOADS = sorted((ROOT / "workloads").glob("*.yaml"))
-SEEDS = ("1", "2")
-LARGEST_TOPOLOGIES = 12  # the pairs are run with each build; the sanitizer build is slow
+SEED = "7"  # not the default: one that is not passed on shows
 
 
 def without_run(text: str) -> str:
@@ -32,18 +31,17 @@ def without_run(text: str) -> str:
     return text[:value] + "{}" + text[end:]
 
 
-def simulate(build: Path, topology: Path, workload: Path, seed: str, folder: str) -> tuple[int, str, str]:
-    """Exit code, result without `run`, and what to show if it differs."""
+def simulate(build: Path, topology: Path, workload: Path, folder: str) -> tuple[int, str]:
+    """Exit code, and the result without `run`, or the message."""
     output = os.path.join(folder, "result.json")
     if os.path.exists(output):
         os.remove(output)
     command = [str(build / "cli" / "lockstep"), "simulate", "-t", str(topology.relative_to(ROOT)), "-w", str(workload.relative_to(ROOT)),
-               "--seed", seed, "-q", "--json", output]
+               "--seed", SEED, "-q", "--json", output]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
-        return done.returncode, done.stderr, done.stderr
-    text = without_run(Path(output).read_text())
-    return 0, text, text
+        return done.returncode, done.stderr
+    return 0, without_run(Path(output).read_text())
 
 
 def first_difference(a: str, b: str) -> str:
@@ -60,21 +58,19 @@ def main(builds: list[str]) -> int:
     reference, *others = [ROOT / build for build in builds]
     compared = refused = differing = 0
     with tempfile.TemporaryDirectory() as folder:
-        for topology, workload in itertools.product(TOPOLOGIES[:LARGEST_TOPOLOGIES], WORKLOADS):
-            for seed in SEEDS:
-                code, text, _ = simulate(reference, topology, workload, seed, folder)
-                for build in (reference, *others):
-                    other_code, other_text, _ = simulate(build, topology, workload, seed, folder)
-                    if (other_code, other_text) != (code, text):
-                        differing += 1
-                        print(f"  differs: {topology.name} {workload.name} seed {seed}, {build.relative_to(ROOT)} against "
-                              f"{reference.relative_to(ROOT)}: exit {other_code} and {code}, {first_difference(other_text, text)}")
-                    compared += 1
-                if code != 0:
-                    refused += 1
-                    continue
-                digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-                print(f"  {topology.stem:24} {workload.stem:24} seed {seed}  {digest}")
+        for topology, workload in itertools.product(TOPOLOGIES, WORKLOADS):
+            code, text = simulate(reference, topology, workload, folder)
+            for build in (reference, *others):
+                other_code, other_text = simulate(build, topology, workload, folder)
+                if (other_code, other_text) != (code, text):
+                    differing += 1
+                    print(f"  differs: {topology.name} {workload.name}, {build.relative_to(ROOT)} against "
+                          f"{reference.relative_to(ROOT)}: exit {other_code} and {code}, {first_difference(other_text, text)}")
+                compared += 1
+            if code != 0:
+                refused += 1
+                continue
+            print(f"  {topology.stem:28} {workload.stem:28} {hashlib.sha256(text.encode()).hexdigest()[:16]}")
     simulated = compared // (1 + len(others)) - refused
     if simulated == 0:
         print("error: no pair of topology and workload could be simulated", file=sys.stderr)
