@@ -10,7 +10,7 @@
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
 #include "core/base/text.hpp"
-#include "core/collective/data.hpp"
+#include "core/collective/data_request.hpp"
 #include "core/plan/walker.hpp"
 
 namespace lockstep {
@@ -18,20 +18,6 @@ namespace {
 
 class Machine;
 using InterpreterWalker = Walker<Machine>;
-
-DataRequest data_request(const Walker<Machine>& walker, const Collective& collective, std::int64_t iteration) {
-  const auto place = walker.plan().groups[collective.group].place_of(walker.rank());
-  DataRequest request;
-  request.kind = collective.kind;
-  request.rank = place.index;
-  request.size = place.size;
-  request.count = collective.count;
-  request.root = collective.root;
-  request.type = collective.type;
-  request.reduction = collective.reduction;
-  request.seed = static_cast<std::uint64_t>(iteration);
-  return request;
-}
 
 class Machine {
  public:
@@ -125,7 +111,7 @@ class Machine {
     if (options_.data) {
       const auto source = span_of(walker, token, collective.source);
       const auto target = span_of(walker, token, collective.target);
-      fill_input(data_request(walker, collective, iteration(walker, token)), source, target);
+      fill_input(data_request(plan_, collective, walker.rank(), iteration(walker, token)), source, target);
       if (hooks_.on_fill) hooks_.on_fill(walker.rank(), collective, source, target);
     }
     return true;
@@ -134,7 +120,7 @@ class Machine {
     if (options_.data) {
       const auto target = span_of(walker, token, collective.target);
       if (hooks_.on_verify) hooks_.on_verify(walker.rank(), walker.cursor(token.stream).operation().operation->name, target);
-      result_.wrong += count_wrong(data_request(walker, collective, iteration(walker, token)), target);
+      result_.wrong += count_wrong(data_request(plan_, collective, walker.rank(), iteration(walker, token)), target);
     }
     return true;
   }

@@ -17,7 +17,7 @@ constexpr Duration milliseconds(std::int64_t n) { return std::chrono::millisecon
 constexpr Duration seconds(std::int64_t n) { return std::chrono::seconds{n}; }
 
 /// Seconds as a double, for JSON and people; never used to advance a clock.
-constexpr double to_seconds(Duration d) { return static_cast<double>(d.count()) * 1e-12; }
+constexpr double to_seconds(Duration d) { return static_cast<double>(d.count()) / 1e12; }
 
 /// Nearest picosecond; throws InputError outside the range of Duration.
 Duration from_seconds(double s);

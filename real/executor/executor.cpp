@@ -1,0 +1,316 @@
+#include "real/executor/executor.hpp"
+
+#include <fmt/format.h>
+#include <time.h>
+
+#include <cstring>
+#include <optional>
+
+#include "core/base/error.hpp"
+#include "core/collective/data_request.hpp"
+#include "core/plan/walker.hpp"
+#include "real/executor/buffers.hpp"
+
+namespace lockstep::real {
+namespace {
+
+class Rankwise;
+using RealWalker = Walker<Rankwise>;
+
+double process_cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+class Rankwise {
+ public:
+  Rankwise(const Plan& plan, Control& control, Transport& transport, const ExecutorOptions& options, Recorder& recorder,
+           const TransportExecutor& hooks, std::map<std::uint32_t, std::int64_t>& wrong, std::map<std::uint32_t, TransportExecutor::CpuUse>& cpu)
+      : plan_(plan), control_(control), transport_(transport), options_(options), recorder_(recorder), hooks_(hooks), wrong_(wrong), cpu_(cpu),
+        rank_(control.rank()), program_(compile(plan.role_of(rank_))), buffers_(plan.role_of(rank_)),
+        walker_(plan, program_, rank_, *this, false), starts_(program_.streams.size()), cpu_starts_(program_.streams.size()),
+        threads_(program_.streams.size()), keep_parts_(recorder.wants_parts()) {}
+
+  void run() {
+    walker_.start();
+    std::vector<Completion> completions;
+    while (!walker_.done()) {
+      if (meeting_) {
+        meet();
+        continue;
+      }
+      completions.clear();
+      if (!transport_.wait(completions, WallClock::now() + options_.timeout)) time_out();
+      for (const Completion& completion : completions) handle(completion);
+    }
+  }
+
+  // --- Backend of Walker ---
+  bool start_send(RealWalker&, Token token, const Outgoing& out) {
+    Thread& thread = thread_of(token);
+    if (token.part < first_receive_part) thread.sends_left |= static_cast<std::uint8_t>(1U << token.part);
+    part_start(token);
+    transport_.send(out.peer, out.tag, buffers_.span(out.buffer, out.offset_bytes, out.bytes), token.packed());
+    return false;
+  }
+
+  bool start_receive(RealWalker&, Token token, const Incoming& in) {
+    part_start(token);
+    if (!in.combine) {
+      transport_.receive(in.peer, in.tag, buffers_.span(in.buffer, in.offset_bytes, in.bytes), token.packed());
+      return false;
+    }
+    Reception& reception = reception_of(token);
+    reception.incoming = in;
+    reception.combined = 0;
+    reception.arrived = 0;
+    reception.open = true;
+    reception.scratch.grow(static_cast<std::size_t>(in.bytes));
+    transport_.receive(in.peer, in.tag, reception.scratch.bytes().first(static_cast<std::size_t>(in.bytes)), token.packed(), options_.combine_piece);
+    return false;
+  }
+
+  bool start_copy(RealWalker&, Token, const Move& move) {
+    const auto from = buffers_.span(move.from, move.from_bytes, move.bytes);
+    const auto to = buffers_.span(move.to, move.to_bytes, move.bytes);
+    std::memmove(to.data(), from.data(), from.size());
+    return true;
+  }
+  bool start_combine(RealWalker&, Token, const Combine& combine, const LoopIndices& indices) {
+    const auto from = buffers_.span(combine.source.buffer, combine.source.offset.at(indices), combine.source.bytes.count());
+    const auto to = buffers_.span(combine.target.buffer, combine.target.offset.at(indices), combine.target.bytes.count());
+    combine_elements(combine.type, combine.reduction, from.data(), to.data(),
+                     combine.source.bytes.count() / static_cast<std::int64_t>(element_bytes(combine.type)));
+    return true;
+  }
+  bool start_compute(RealWalker&, Token, const Compute& compute) {
+    throw InputError(fmt::format("the plan computes ('{}'), and this backend has no kernels", compute.kernel));
+  }
+  bool start_native(RealWalker&, Token, const Collective& collective) {
+    throw InputError(fmt::format("this backend has no native {}: name an algorithm ({})", to_string(collective.kind), default_algorithm(collective.kind)));
+  }
+  bool start_fill(RealWalker& walker, Token token, const Collective& collective) {
+    const auto source = span_of(walker, token, collective.source);
+    const auto target = span_of(walker, token, collective.target);
+    fill_input(data_request(plan_, collective, rank_, walker.cursor(token.stream).indices()[0]), source, target);
+    if (hooks_.on_fill) hooks_.on_fill(collective, source, target);
+    return true;
+  }
+  bool start_verify(RealWalker& walker, Token token, const Collective& collective) {
+    const auto target = span_of(walker, token, collective.target);
+    if (hooks_.on_verify) hooks_.on_verify(collective, target);
+    wrong_[walker.cursor(token.stream).operation().id] +=
+        count_wrong(data_request(plan_, collective, rank_, walker.cursor(token.stream).indices()[0]), target);
+    return true;
+  }
+  bool start_mark(RealWalker&, Token token, const Mark& mark) {
+    if (!mark.together) return true;
+    meeting_ = token;
+    return false;
+  }
+  void operation_started(RealWalker& walker, std::size_t stream) {
+    const bool is_collective = std::holds_alternative<Collective>(walker.cursor(stream).operation().operation->action);
+    // What follows a common start began at that instant, however late this rank woke up.
+    if (common_start_ && is_collective) {
+      starts_[stream] = *common_start_;
+      common_start_.reset();
+    } else {
+      starts_[stream] = WallClock::now();
+    }
+    if (is_collective) cpu_starts_[stream] = process_cpu_seconds();
+  }
+  void operation_done(RealWalker& walker, std::size_t stream) {
+    const Cursor& cursor = walker.cursor(stream);
+    const auto now = WallClock::now();
+    OperationRecord record;
+    record.rank = rank_;
+    record.role = plan_.role_index(rank_);
+    record.stream = static_cast<std::uint32_t>(stream);
+    record.operation = cursor.operation().id;
+    record.ordinal = cursor.completed();
+    record.iteration = cursor.indices()[0];
+    record.warmup = cursor.warming_up();
+    record.start = starts_[stream] - hooks_.epoch();
+    record.end = (mark_end_ ? *mark_end_ : now) - hooks_.epoch();
+    mark_end_.reset();
+    if (std::holds_alternative<Collective>(cursor.operation().operation->action) && !record.warmup) {
+      auto& use = cpu_[record.operation];
+      use.seconds += process_cpu_seconds() - cpu_starts_[stream];
+      use.elapsed += to_seconds(record.end - record.start);
+    }
+    recorder_.operation(record);
+  }
+
+ private:
+  // A receive whose data are combined.
+  struct Reception {
+    Incoming incoming;
+    AlignedBuffer scratch;
+    std::int64_t arrived = 0;
+    std::int64_t combined = 0;
+    bool open = false;
+  };
+  struct Thread {
+    std::array<Reception, 2> receptions;
+    std::uint8_t sends_left = 0;
+  };
+
+  Thread& thread_of(Token token) {
+    auto& threads = threads_[token.stream];
+    if (threads.size() <= token.thread) threads.resize(token.thread + std::size_t{1});
+    return threads[token.thread];
+  }
+  Reception& reception_of(Token token) { return thread_of(token).receptions[token.part - first_receive_part]; }
+
+  std::span<std::byte> span_of(RealWalker& walker, Token token, const Span& span) {
+    return buffers_.span(span.buffer, span.offset.at(walker.cursor(token.stream).indices()), span.bytes.count());
+  }
+
+  void meet() {
+    const Token token = *meeting_;
+    meeting_.reset();
+    const auto start = control_.start_together(options_.quiet);
+    common_start_ = start;
+    mark_end_ = start;
+    walker_.complete(token);
+  }
+
+  void handle(const Completion& completion) {
+    const Token token = Token::unpack(static_cast<std::uint32_t>(completion.token));
+    if (token.part == whole_operation) return walker_.complete(token);
+    Thread& thread = thread_of(token);
+    if (token.part < first_receive_part) {
+      thread.sends_left &= static_cast<std::uint8_t>(~(1U << token.part));
+      part_end(token);
+      // Completing the send may end the step, but only if no combine waits for it.
+      const bool released = combine_what_may(token.stream, token.thread);
+      walker_.complete(token);
+      if (released) finish_receptions(token.stream, token.thread);
+      return;
+    }
+    Reception& reception = reception_of(token);
+    if (!reception.open) {
+      part_end(token);
+      return walker_.complete(token);
+    }
+    reception.arrived = completion.kind == Completion::Kind::progress ? static_cast<std::int64_t>(completion.bytes) : reception.incoming.bytes;
+    combine_what_may(token.stream, token.thread);
+    finish_receptions(token.stream, token.thread);
+  }
+
+  // Combines arrived pieces in the order of the schedule; true if anything was combined.
+  bool combine_what_may(std::uint8_t stream, std::uint16_t thread_index) {
+    Thread& thread = threads_[stream][thread_index];
+    bool any = false;
+    for (std::size_t i = 0; i < thread.receptions.size(); ++i) {
+      Reception& reception = thread.receptions[i];
+      if (!reception.open) continue;
+      // The second operand of the same elements waits for the whole first one.
+      if (i == 1 && thread.receptions[0].open && thread.receptions[0].combined < thread.receptions[0].incoming.bytes) return any;
+      if (reception.incoming.overlaps_send && thread.sends_left != 0) return any;
+      const auto& in = reception.incoming;
+      const auto width = static_cast<std::int64_t>(element_bytes(in.collective->type));
+      const std::int64_t until = reception.arrived / width * width;
+      if (until > reception.combined) {
+        const auto target = buffers_.span(in.buffer, in.offset_bytes + reception.combined, until - reception.combined);
+        const std::int64_t count = (until - reception.combined) / width;
+        combine_elements(in.collective->type, in.collective->reduction, reception.scratch.bytes().data() + reception.combined, target.data(), count);
+        if (in.finish) finish_average(in.collective->type, target.data(), count, in.group_size);
+        reception.combined = until;
+      }
+      any = true;
+    }
+    return any;
+  }
+
+  // Tells the walker of receives that are combined to their end.
+  void finish_receptions(std::uint8_t stream, std::uint16_t thread_index) {
+    std::array<bool, 2> done{};
+    {
+      Thread& thread = threads_[stream][thread_index];
+      for (std::size_t i = 0; i < 2; ++i) {
+        Reception& reception = thread.receptions[i];
+        done[i] = reception.open && reception.arrived == reception.incoming.bytes && reception.combined == reception.incoming.bytes;
+      }
+      // The first stays open until both are done if the second still refers to it: order is by `combined`, so closing is safe.
+      for (std::size_t i = 0; i < 2; ++i)
+        if (done[i]) thread.receptions[i].open = false;
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (!done[i]) continue;
+      const Token token{stream, static_cast<std::uint8_t>(first_receive_part + i), thread_index};
+      part_end(token);
+      walker_.complete(token);
+    }
+  }
+
+  void part_start(Token token) {
+    if (keep_parts_) part_starts_[token.packed()] = WallClock::now();
+  }
+  void part_end(Token token) {
+    if (!keep_parts_) return;
+    const Step& step = walker_.step(token);
+    const bool send = token.part < first_receive_part;
+    const Part& part = send ? step.sends[token.part] : step.receives[token.part - first_receive_part];
+    const auto& collective = std::get<Collective>(walker_.cursor(token.stream).operation().operation->action);
+    const auto& group = plan_.groups[collective.group];
+    PartRecord record;
+    record.rank = rank_;
+    record.stream = token.stream;
+    record.ordinal = walker_.cursor(token.stream).completed();
+    record.thread = token.thread;
+    record.step = walker_.step_index(token);
+    record.send = send;
+    record.peer = group.member(group.place_of(rank_).instance, part.peer);
+    record.lane = part.lane;
+    record.bytes = part.count * static_cast<std::int64_t>(element_bytes(collective.type));
+    record.start = part_starts_[token.packed()] - hooks_.epoch();
+    record.end = WallClock::now() - hooks_.epoch();
+    recorder_.part(record);
+  }
+
+  [[noreturn]] void time_out() {
+    std::string where;
+    for (std::size_t s = 0; s < walker_.stream_count(); ++s)
+      if (!walker_.cursor(s).done()) {
+        if (!where.empty()) where += ", ";
+        where += fmt::format("'{}'", walker_.cursor(s).operation().operation->name);
+      }
+    const std::string message = fmt::format("rank {} has made no progress for {:.3g} s in operation {}: {}", rank_,
+                                            std::chrono::duration<double>(options_.timeout).count(), where, transport_.outstanding());
+    control_.fail(message);
+    throw RunFailure(message);
+  }
+
+  const Plan& plan_;
+  Control& control_;
+  Transport& transport_;
+  ExecutorOptions options_;
+  Recorder& recorder_;
+  const TransportExecutor& hooks_;
+  std::map<std::uint32_t, std::int64_t>& wrong_;
+  std::map<std::uint32_t, TransportExecutor::CpuUse>& cpu_;
+  Rank rank_;
+  Program program_;
+  Buffers buffers_;
+  RealWalker walker_;
+  std::vector<WallClock::time_point> starts_;
+  std::vector<double> cpu_starts_;
+  std::vector<std::vector<Thread>> threads_;
+  std::map<std::uint32_t, WallClock::time_point> part_starts_;
+  std::optional<Token> meeting_;
+  std::optional<WallClock::time_point> common_start_;
+  std::optional<WallClock::time_point> mark_end_;
+  bool keep_parts_;
+};
+
+}  // namespace
+
+void TransportExecutor::execute(const Plan& plan, Recorder& recorder) {
+  if (plan.ranks != control_.size())
+    throw InputError(fmt::format("the plan is for {} ranks, the job has {}", plan.ranks, control_.size()));
+  Rankwise(plan, control_, transport_, options_, recorder, *this, wrong_, cpu_).run();
+}
+
+}  // namespace lockstep::real

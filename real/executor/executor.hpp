@@ -1,0 +1,56 @@
+// The plan in wall time: walks one rank's streams over any Transport.
+//
+// Received data that are combined go through scratch and are combined piece by piece while the rest is still arriving, in the order that the
+// schedule fixes; everything else moves from and into the plan's buffers.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+
+#include "core/plan/executor.hpp"
+#include "real/launch/control.hpp"
+#include "real/transport/transport.hpp"
+
+namespace lockstep::real {
+
+struct ExecutorOptions {
+  std::chrono::milliseconds timeout{60'000};     ///< longest wait without any progress
+  std::chrono::nanoseconds quiet{2'000'000};     ///< between the barrier of a Mark{together} and the common start
+  std::size_t combine_piece = 64 * 1024;         ///< combined at once while a message arrives
+};
+
+class TransportExecutor final : public Executor {
+ public:
+  TransportExecutor(Control& control, Transport& transport, ExecutorOptions options = {})
+      : control_(control), transport_(transport), options_(options) {}
+  /// Runs this rank's program. Record times count from epoch() on this rank's clock. Throws RunFailure on a time-out ("rank 1 has made no
+  /// progress for 60 s in operation 'collective3': waiting for ...") or when a peer is lost.
+  void execute(const Plan& plan, Recorder& recorder) override;
+
+  [[nodiscard]] WallClock::time_point epoch() const { return epoch_; }
+  void set_epoch(WallClock::time_point epoch) { epoch_ = epoch; }
+  /// Elements that failed a Verify, by operation id of the Verify.
+  [[nodiscard]] const std::map<std::uint32_t, std::int64_t>& wrong() const { return wrong_; }
+  /// CPU time that this process spent in collectives, by operation id, and over how many executions.
+  struct CpuUse {
+    double seconds = 0;
+    double elapsed = 0;
+  };
+  [[nodiscard]] const std::map<std::uint32_t, CpuUse>& cpu_use() const { return cpu_; }
+  /// Called with the bytes of the target span before each check; for differential tests.
+  std::function<void(const Collective&, std::span<std::byte> source, std::span<std::byte> target)> on_fill;
+  std::function<void(const Collective&, std::span<const std::byte> target)> on_verify;
+
+ private:
+  Control& control_;
+  Transport& transport_;
+  ExecutorOptions options_;
+  WallClock::time_point epoch_ = WallClock::now();
+  std::map<std::uint32_t, std::int64_t> wrong_;
+  std::map<std::uint32_t, CpuUse> cpu_;
+};
+
+}  // namespace lockstep::real
