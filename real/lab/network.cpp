@@ -170,7 +170,7 @@ void LabNetwork::configure(DeviceId device) {
   std::string host_extra;
   if (role == DeviceRole::host) {
     host_extra = " src " + device_address(topology_, device);
-    if (!options_.tcp_defaults) host_extra += fmt::format(" initcwnd {0} initrwnd {0}", initial_window_segments);
+    if (!options_.tcp_defaults) host_extra += fmt::format(" initcwnd {0} initrwnd {0} congctl {1}", initial_window_segments, lab_congestion_control());
   }
   for (const auto& [destination, hop] : forwarding_.by_destination[device]) route(destination, hop, host_extra);
   // One table per source that leaves by other links than most: a rule per source, not per pair, since rules are walked one by one.
@@ -270,6 +270,7 @@ nlohmann::ordered_json LabNetwork::as_built(const std::vector<Bytes>& wire_bytes
   }
   Json tcp;
   for (const auto& setting : tcp_) tcp[setting.name] = setting.value;
+  tcp["congestion_control_of_routes"] = options_.tcp_defaults ? Json(nullptr) : Json(lab_congestion_control());
   tcp["initial_window_segments"] = options_.tcp_defaults ? Json(nullptr) : Json(initial_window_segments);
   tcp["defaults_kept"] = options_.tcp_defaults;
   built["tcp"] = std::move(tcp);

@@ -19,7 +19,6 @@ std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip)
   };
   const auto same = [](std::int64_t bytes) { return fmt::format("4096 {0} {0}", bytes); };
   return {
-      {"tcp_congestion_control", "cubic", "loss-based, so the window stays where the routes put it; bbr paces and probes on its own"},
       {"tcp_slow_start_after_idle", "0", "a partner that was idle for a round-trip time must not start from a small window"},
       {"tcp_no_metrics_save", "1", "a connection must not inherit what an earlier one learnt"},
       {"tcp_wmem", same(in(10e-3, 128_KiB)), "10 ms of the link: the bucket never runs dry between two wake-ups, and little is left behind when a rank turns to another partner"},
@@ -27,6 +26,11 @@ std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip)
       {"tcp_limit_output_bytes", fmt::format("{}", in(1e-3, 16_KiB)), "1 ms of the link in the interface's queue: flows share fairly, acknowledgements wait briefly"},
       {"tcp_autocorking", "0", "a small message leaves at once even if an earlier one is still queued"},
   };
+}
+
+std::string lab_congestion_control() {
+  // Reno is built into every kernel.
+  return (" " + read_setting("net/ipv4/tcp_available_congestion_control") + " ").find(" cubic ") != std::string::npos ? "cubic" : "reno";
 }
 
 std::string read_setting(const std::string& path) {

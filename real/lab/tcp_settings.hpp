@@ -22,6 +22,11 @@ struct TcpSetting {
 /// that is ahead take the share of the one that is waited for. Both turn a skew of milliseconds into one of hundreds.
 std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip);
 
+/// What the hosts' routes ask for (`congctl`): cubic, else reno. Loss-based, so that the window stays where the routes put it; bbr paces
+/// and probes on its own. By the routes, because tcp_congestion_control of a namespace refuses what the machine's
+/// tcp_allowed_congestion_control does not list, even to root.
+std::string lab_congestion_control();
+
 struct TcpSettingFound {
   std::string name;
   std::string value;     ///< in force; empty if unreadable

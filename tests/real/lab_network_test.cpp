@@ -155,7 +155,7 @@ TEST(LabNetwork, AsBuiltSaysWhatWasBuilt) {
   EXPECT_EQ(built["links"][0]["rate_Gbps"], 0.5);
   EXPECT_EQ(built["links"][0]["burst_bytes"], 62500);
   EXPECT_EQ(built["links"][3]["wire_bytes"], 7);
-  EXPECT_EQ(built["tcp"]["tcp_congestion_control"], "cubic");
+  EXPECT_EQ(built["tcp"]["tcp_slow_start_after_idle"], "0");
 }
 
 TEST(LabNetwork, SixtyFourHostsAreBuiltInSeconds) {
