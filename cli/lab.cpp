@@ -12,6 +12,7 @@
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "cli/settings.hpp"
+#include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "real/lab/network.hpp"
 
