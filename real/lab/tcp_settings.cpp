@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -30,7 +31,10 @@ std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip)
 
 std::string lab_congestion_control() {
   // Reno is built into every kernel.
-  return (" " + read_setting("net/ipv4/tcp_available_congestion_control") + " ").find(" cubic ") != std::string::npos ? "cubic" : "reno";
+  std::istringstream available(read_setting("net/ipv4/tcp_available_congestion_control"));
+  for (std::string name; available >> name;)
+    if (name == "cubic") return name;
+  return "reno";
 }
 
 std::string read_setting(const std::string& path) {
