@@ -1,6 +1,6 @@
 // What the lab's network does, without any of Lockstep's transports in between: bare sockets, one process per host.
 //
-//   lab_probe [hosts] [rate_mbps] [burst_bytes, 0: the lab's choice] [pattern] [iterations] [tcp: lab|defaults]
+//   lab_probe [hosts] [rate_mbps] [burst_bytes, 0: the lab's choice] [pattern] [iterations] [tcp: lab|defaults] [setting=value]...
 //
 // Patterns: single (host 0 to host 1), ring (n-1 steps, send right while receiving from the left), halving (partners at distance n/2,
 // n/4, ... with halved sizes, then back), share (hosts 1 and 2 send to host 0 at once), idle (single, after a second of silence).
@@ -145,7 +145,8 @@ double payload(const std::string& pattern, int hosts, double size) {
   return pattern == "share" ? 2 * size : size;
 }
 
-int run(int hosts, double rate, std::int64_t burst, const std::string& pattern, int iterations, bool defaults) {
+int run(int hosts, double rate, std::int64_t burst, const std::string& pattern, int iterations, bool defaults,
+        const std::vector<std::pair<std::string, std::string>>& settings) {
   Topology topology;
   topology.name = "probe";
   std::vector<DeviceId> ids;
@@ -194,6 +195,8 @@ int run(int hosts, double rate, std::int64_t burst, const std::string& pattern, 
         if (child == 0) {
           try {
             lab.enter_host(rank);
+            for (const auto& [name, value] : settings)
+              if (!write_setting("net/ipv4/" + name, value)) throw RunFailure("cannot set " + name);
             const auto peers = connect_all(lab, *shared, rank, hosts);
             std::vector<char> buffer(1 << 20);
             for (int i = 0; i < iterations; ++i) {
@@ -250,8 +253,13 @@ int run(int hosts, double rate, std::int64_t burst, const std::string& pattern, 
 int main(int argc, char** argv) {
   try {
     const auto argument = [&](int i, const char* otherwise) { return std::string(argc > i ? argv[i] : otherwise); };
+    std::vector<std::pair<std::string, std::string>> settings;
+    for (int i = 7; i < argc; ++i) {
+      const std::string text = argv[i];
+      settings.emplace_back(text.substr(0, text.find('=')), text.substr(text.find('=') + 1));
+    }
     return run(std::min(std::stoi(argument(1, "4")), max_hosts), std::stod(argument(2, "500")), std::stoll(argument(3, "0")), argument(4, "single"),
-               std::min(std::stoi(argument(5, "9")), max_iterations), argument(6, "lab") == "defaults");
+               std::min(std::stoi(argument(5, "9")), max_iterations), argument(6, "lab") == "defaults", settings);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());
     return 3;

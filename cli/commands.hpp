@@ -7,6 +7,8 @@
 
 namespace lockstep::cli {
 
+std::function<int()> declare_doctor(CLI::App& app);
+std::function<int()> declare_lab(CLI::App& app);
 std::function<int()> declare_topology(CLI::App& app);
 
 }  // namespace lockstep::cli

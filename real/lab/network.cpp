@@ -84,9 +84,28 @@ LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const I
   host_gso_max_size_ = Bytes{65536};
   for (const auto& shaping : shaping_) host_gso_max_size_ = std::min(host_gso_max_size_, shaping.gso_max_size);
 
+  if (!options.tcp_defaults) {
+    Bandwidth slowest = shaping_.empty() ? 1_Gbps : shaping_.front().rate;
+    for (const auto& shaping : shaping_) slowest = std::min(slowest, shaping.rate);
+    tcp_wanted_ = lab_tcp_settings(slowest, longest_round_trip(routing));
+  }
   for (const auto& device : topology.devices) namespaces_.emplace_back(device.name);
   create_cables();
   for (DeviceId device = 0; device < topology.devices.size(); ++device) configure(device);
+}
+
+Duration LabNetwork::longest_round_trip(const Routing& routing) const {
+  Duration longest{0};
+  if (!netem_) return longest;
+  for (int a = 0; a < topology_.rank_capacity(); ++a) {
+    for (int b = 0; b < a; ++b) {
+      Duration both{0};
+      for (const auto& way : {routing.route(topology_.endpoint(a), topology_.endpoint(b)), routing.route(topology_.endpoint(b), topology_.endpoint(a))})
+        for (const LinkId link : way) both += shaping_[link].delay;
+      longest = std::max(longest, both);
+    }
+  }
+  return longest;
 }
 
 void LabNetwork::create_cables() {
@@ -122,12 +141,11 @@ void LabNetwork::configure(DeviceId device) {
     if (forwarding_.forwards[device] && !write_setting("net/ipv4/ip_forward", "1"))
       throw RunFailure(fmt::format("the lab cannot let the switch '{}' forward: /proc/sys/net/ipv4/ip_forward is not writable", topology_.devices[device].name));
     if (role == DeviceRole::host) {
-      auto found = apply_tcp_settings(options_.tcp_defaults);
+      auto found = apply_tcp_settings(tcp_wanted_);
       if (tcp_.empty()) {
         tcp_ = std::move(found);
-        if (!options_.tcp_defaults)
-          for (std::size_t i = 0; i < lab_tcp_settings().size(); ++i)
-            if (!tcp_[i].set) notes_.push_back(fmt::format("{} could not be set to '{}' and is '{}'", tcp_[i].name, lab_tcp_settings()[i].value, tcp_[i].value));
+        for (std::size_t i = 0; i < tcp_wanted_.size(); ++i)
+          if (!tcp_[i].set) notes_.push_back(fmt::format("{} could not be set to '{}' and is '{}'", tcp_[i].name, tcp_wanted_[i].value, tcp_[i].value));
       }
     }
   }
@@ -152,7 +170,7 @@ void LabNetwork::configure(DeviceId device) {
   std::string host_extra;
   if (role == DeviceRole::host) {
     host_extra = " src " + device_address(topology_, device);
-    if (!options_.tcp_defaults) host_extra += fmt::format(" initcwnd {0} initrwnd {0}", initial_window_segments);
+    if (!options_.tcp_defaults) host_extra += fmt::format(" initcwnd {0} initrwnd {0} congctl {1}", initial_window_segments, lab_congestion_control());
   }
   for (const auto& [destination, hop] : forwarding_.by_destination[device]) route(destination, hop, host_extra);
   // One table per source that leaves by other links than most: a rule per source, not per pair, since rules are walked one by one.
@@ -190,6 +208,8 @@ void LabNetwork::enter_device(DeviceId device) const {
   LOCKSTEP_CHECK(device < namespaces_.size(), "no device {}", device);
   namespaces_[device].enter();
 }
+
+const NetworkNamespace& LabNetwork::host(int rank) const { return namespaces_[topology_.endpoint(rank)]; }
 
 std::string LabNetwork::address(int rank) const { return device_address(topology_, topology_.endpoint(rank)); }
 
@@ -250,6 +270,7 @@ nlohmann::ordered_json LabNetwork::as_built(const std::vector<Bytes>& wire_bytes
   }
   Json tcp;
   for (const auto& setting : tcp_) tcp[setting.name] = setting.value;
+  tcp["congestion_control_of_routes"] = options_.tcp_defaults ? Json(nullptr) : Json(lab_congestion_control());
   tcp["initial_window_segments"] = options_.tcp_defaults ? Json(nullptr) : Json(initial_window_segments);
   tcp["defaults_kept"] = options_.tcp_defaults;
   built["tcp"] = std::move(tcp);

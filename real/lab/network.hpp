@@ -35,6 +35,8 @@ class LabNetwork {
   /// Moves the calling thread to the host of a rank: LocalRanks::enter.
   void enter_host(int rank) const;
   void enter_device(DeviceId device) const;
+  /// The namespace of a rank's host, for a visit (InNamespace).
+  [[nodiscard]] const NetworkNamespace& host(int rank) const;
   /// IPv4 address of a rank's host.
   [[nodiscard]] std::string address(int rank) const;
 
@@ -49,6 +51,7 @@ class LabNetwork {
   [[nodiscard]] nlohmann::ordered_json as_built(const std::vector<Bytes>& wire_bytes = {}) const;
 
  private:
+  [[nodiscard]] Duration longest_round_trip(const Routing& routing) const;
   void create_cables();
   void configure(DeviceId device);
 
@@ -61,6 +64,7 @@ class LabNetwork {
   Bytes host_gso_max_size_;
   std::vector<NetworkNamespace> namespaces_;        // by device
   std::vector<std::vector<LinkId>> link_of_index_;  // by device, by interface index
+  std::vector<TcpSetting> tcp_wanted_;
   std::vector<TcpSettingFound> tcp_;
   std::vector<std::string> notes_;
   mutable std::vector<LinkCounters> counters_;      // by device, opened by the process `counters_of_`

@@ -3,23 +3,38 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <sstream>
+
+#include <fmt/format.h>
 
 #include "real/lab/descriptor.hpp"
 
 namespace lockstep::real {
 
-const std::vector<TcpSetting>& lab_tcp_settings() {
-  static const std::vector<TcpSetting> settings{
-      {"tcp_congestion_control", "cubic", "loss-based, so the window stays where the routes put it; bbr paces and probes on its own"},
+std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip) {
+  const auto in = [&](double seconds, Bytes least) {
+    const double bytes = slowest.bytes_per_second() * (seconds + to_seconds(round_trip));
+    return std::clamp(static_cast<std::int64_t>(bytes), least.count(), Bytes{256_MiB}.count());
+  };
+  const auto same = [](std::int64_t bytes) { return fmt::format("4096 {0} {0}", bytes); };
+  return {
       {"tcp_slow_start_after_idle", "0", "a partner that was idle for a round-trip time must not start from a small window"},
       {"tcp_no_metrics_save", "1", "a connection must not inherit what an earlier one learnt"},
-      {"tcp_rmem", "4096 67108864 134217728", "a whole 16 MiB message fits the receive window; no auto-tuning on the way"},
-      {"tcp_wmem", "4096 4194304 16777216", "send buffer large enough that the bucket never runs dry between two wake-ups"},
-      {"tcp_limit_output_bytes", "262144", "a connection keeps little in the interface's queue: flows share fairly, acknowledgements wait briefly"},
+      {"tcp_wmem", same(in(10e-3, 128_KiB)), "10 ms of the link: the bucket never runs dry between two wake-ups, and little is left behind when a rank turns to another partner"},
+      {"tcp_rmem", same(in(20e-3, 256_KiB)), "20 ms of the link (half of it is window): a partner that is ahead cannot take the link from the one that is waited for"},
+      {"tcp_limit_output_bytes", fmt::format("{}", in(1e-3, 16_KiB)), "1 ms of the link in the interface's queue: flows share fairly, acknowledgements wait briefly"},
       {"tcp_autocorking", "0", "a small message leaves at once even if an earlier one is still queued"},
   };
-  return settings;
+}
+
+std::string lab_congestion_control() {
+  // Reno is built into every kernel.
+  std::istringstream available(read_setting("net/ipv4/tcp_available_congestion_control"));
+  for (std::string name; available >> name;)
+    if (name == "cubic") return name;
+  return "reno";
 }
 
 std::string read_setting(const std::string& path) {
@@ -39,14 +54,17 @@ bool write_setting(const std::string& path, const std::string& value) {
   return file && ::write(file.get(), value.data(), value.size()) == static_cast<ssize_t>(value.size());
 }
 
-std::vector<TcpSettingFound> apply_tcp_settings(bool keep_defaults) {
+std::vector<TcpSettingFound> apply_tcp_settings(const std::vector<TcpSetting>& wanted) {
   std::vector<TcpSettingFound> found;
-  for (const auto& setting : lab_tcp_settings()) {
-    const bool set = !keep_defaults && write_setting("net/ipv4/" + setting.name, setting.value);
+  for (const auto& setting : wanted) {
+    const bool set = write_setting("net/ipv4/" + setting.name, setting.value);
     found.push_back({setting.name, read_setting("net/ipv4/" + setting.name), set});
   }
-  for (const char* name : {"tcp_timestamps", "tcp_sack", "tcp_ecn", "tcp_min_tso_segs", "tcp_moderate_rcvbuf"})
-    found.push_back({name, read_setting(std::string("net/ipv4/") + name), false});
+  for (const char* name : {"tcp_congestion_control", "tcp_slow_start_after_idle", "tcp_no_metrics_save", "tcp_wmem", "tcp_rmem", "tcp_limit_output_bytes",
+                           "tcp_autocorking", "tcp_timestamps", "tcp_sack", "tcp_ecn", "tcp_min_tso_segs", "tcp_moderate_rcvbuf"}) {
+    if (std::none_of(found.begin(), found.end(), [&](const auto& setting) { return setting.name == name; }))
+      found.push_back({name, read_setting(std::string("net/ipv4/") + name), false});
+  }
   return found;
 }
 

@@ -1,6 +1,7 @@
 // Question: does what runs inside stay inside, and does nothing of it survive: success, exception, signal, kill -9 of the caller?
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ int as_ordinary_user(const std::function<int()>& body) {
   const pid_t child = ::fork();
   if (child == 0) {
     if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(99);
+    ::prctl(PR_SET_DUMPABLE, 1);  // setuid(2) hides /proc/self from its owner; a user who logged in has it
     int status = 98;
     try {
       status = body();
@@ -138,8 +140,9 @@ TEST(LabIsolate, AnOrdinaryUserMayBuildNamespaces) {
     return run_isolated({}, [](const Isolation& isolation) {
              const NetworkNamespace place("inside");
              const InNamespace there(place);
-             const auto tcp = apply_tcp_settings(false);
-             for (std::size_t i = 0; i < lab_tcp_settings().size(); ++i)
+             const auto wanted = lab_tcp_settings(1_Gbps, Duration{0});
+             const auto tcp = apply_tcp_settings(wanted);
+             for (std::size_t i = 0; i < wanted.size(); ++i)
                if (!tcp[i].set) return "not settable: " + tcp[i].name;
              return std::string(isolation.user_namespace ? "user" : "root");
            }) == "user"
