@@ -204,6 +204,10 @@ class TcpControl final : public Control {
   void check() override {
     if (events_.stopped()) events_.restart();
     events_.poll();
+    throw_if_failed();
+  }
+
+  void throw_if_failed() const override {
     if (failure_) throw PeerFailure(*failure_);
   }
 

@@ -55,16 +55,13 @@ constexpr Launcher launchers[] = {
     {"Slurm", "SLURM_PROCID", "SLURM_NPROCS"},
 };
 
-/// The first address in "…tcp://10.0.0.1,10.0.1.1:40001" or "…;tcp4://10.0.0.1:40001".
+/// The first address in "…;tcp://10.0.0.1,10.0.1.1:40001;…"; empty if there is none.
 std::string address_in(std::string_view uri) {
-  for (std::string_view scheme : {"tcp://", "tcp4://"}) {
-    const auto at = uri.find(scheme);
-    if (at == std::string_view::npos) continue;
-    const auto rest = uri.substr(at + scheme.size());
-    const std::string address(rest.substr(0, rest.find_first_of(",:;")));
-    if (!address.empty()) return address;
-  }
-  return {};
+  constexpr std::string_view scheme = "tcp://";
+  const auto at = uri.find(scheme);
+  if (at == std::string_view::npos) return {};
+  const auto rest = uri.substr(at + scheme.size());
+  return std::string(rest.substr(0, rest.find_first_of(",:;")));
 }
 
 struct Hint {
@@ -76,10 +73,9 @@ struct Hint {
 Hint hint_of(std::string_view launcher, int size) {
   Hint hint;
   if (launcher == "OpenMPI" || launcher == "PMIx") {
-    // Rank 0 runs on the first host of the allocation. Where mpirun itself runs there too (a laptop, a batch script), its address is that host's.
-    for (const char* name : {"OMPI_MCA_orte_hnp_uri", "PMIX_SERVER_URI41", "PMIX_SERVER_URI4", "PMIX_SERVER_URI3", "PMIX_SERVER_URI21", "PMIX_SERVER_URI2"}) {
-      if (const auto uri = variable(name); uri && hint.address.empty()) hint.address = address_in(uri->text);
-    }
+    // mpirun's own address. Rank 0 runs on the first host of the allocation, where mpirun itself runs too on a laptop or in a batch script.
+    // (PMIX_SERVER_URI* would be the daemon of each rank's own host, another one on every host.)
+    if (const auto uri = variable("OMPI_MCA_orte_hnp_uri")) hint.address = address_in(uri->text);
     for (const char* name : {"OMPI_MCA_ess_base_jobid", "PMIX_NAMESPACE", "OMPI_MCA_orte_hnp_uri"}) {
       if (const auto id = variable(name)) hint.job += id->text + "|";
     }
@@ -102,8 +98,9 @@ Hint hint_of(std::string_view launcher, int size) {
       hint.address = launch->text;
     }
   } else if (launcher == "PMI") {
-    for (const char* name : {"PMI_ID", "PMI_KVSNAME", "HYDI_CONTROL_FD"})
-      if (const auto id = variable(name); id && std::string_view(name) == "PMI_KVSNAME") hint.job += id->text;
+    // Set by Hydra and by Slurm's own PMI where they give one out; it names the process group.
+    for (const char* name : {"PMI_KVSNAME", "PMI_JOBID"})
+      if (const auto id = variable(name)) hint.job += id->text + "|";
     if (const auto local = variable("MPI_LOCALNRANKS")) hint.one_host = whole_number(*local, 1, std::numeric_limits<int>::max()) == size;
   }
   if (hint.one_host) hint.address = "127.0.0.1";
