@@ -51,6 +51,7 @@ constexpr Launcher launchers[] = {
     {"OpenMPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
     {"PMI", "PMI_RANK", "PMI_SIZE"},
     {"PMIx", "PMIX_RANK", "PMIX_SIZE"},
+    {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
     {"Slurm", "SLURM_PROCID", "SLURM_NTASKS"},
     {"Slurm", "SLURM_PROCID", "SLURM_NPROCS"},
 };
@@ -116,12 +117,15 @@ std::uint16_t port_of(const std::string& job) {
 }  // namespace
 
 std::optional<JobEnvironment> job_from_environment() {
+  // A batch script has SLURM_PROCID=0 and the SLURM_NTASKS of what it may start; only srun makes ranks, and numbers the step.
+  const bool batch_script = variable("SLURM_JOB_ID") && !variable("SLURM_STEP_ID");
   for (const Launcher& launcher : launchers) {
+    if (batch_script && std::string_view(launcher.name) == "Slurm") continue;
     const auto rank = variable(launcher.rank);
     const auto size = variable(launcher.size);
     if (!rank && !size) continue;
     if (!rank || !size) {
-      // Slurm sets its sizes in the batch script too, where there is no rank; torchrun's names, though, come in pairs.
+      // Some launchers set the one here and the other under another name; torchrun's come in pairs.
       if (std::string_view(launcher.name) != "torchrun") continue;
       const auto& there = rank ? *rank : *size;
       throw InputError(fmt::format("{}={} is set but {} is not: set both, or neither to run without a launcher", there.name, there.text,
