@@ -204,6 +204,10 @@ class TcpControl final : public Control {
   void check() override {
     if (events_.stopped()) events_.restart();
     events_.poll();
+    throw_if_failed();
+  }
+
+  void throw_if_failed() const override {
     if (failure_) throw PeerFailure(*failure_);
   }
 
@@ -282,7 +286,8 @@ class TcpControl final : public Control {
                 missing.push_back(fmt::format("rank {}", r));
             return join(missing, ", ");
           });
-    if (box.empty()) throw PeerFailure(fmt::format("rank {} has ended, but rank {} waits for it in {}", from, rank(), name(collective)));
+    // No consequence of anything: the other rank is content, so this is where the failure is seen first.
+    if (box.empty()) throw RunFailure(fmt::format("rank {} has ended, but rank {} waits for it in {}", from, rank(), name(collective)));
     const std::string bytes = std::move(box.front());
     box.pop_front();
     std::string_view rest = bytes;

@@ -71,10 +71,12 @@ class Control {
   /// Tells every rank that this one cannot go on.
   virtual void fail(std::string_view reason) noexcept = 0;
 
-  /// Throws PeerFailure if news of a failure has come; never blocks. For transports that wait by other means than events().
+  /// Throws PeerFailure if news of a failure has been heard of in events().
+  virtual void throw_if_failed() const = 0;
+  /// Looks for news without blocking, then throw_if_failed(). For transports that wait by other means than events().
   virtual void check() = 0;
-  /// Where the connections of this Control are served. A transport that waits for sockets waits in here, and calls check() after it
-  /// has woken up: so the news of a failure ends its wait. There is always work in it, so run_one() blocks.
+  /// Where the connections of this Control are served. A transport that waits for sockets waits in here, and calls throw_if_failed()
+  /// after it has woken up: so the news of a failure ends its wait. There is always work in it, so run_one() blocks.
   virtual boost::asio::io_context& events() = 0;
   /// The address at which other ranks reach this one: the environment's own_address, else that of the socket to the master.
   [[nodiscard]] virtual std::string own_address() const = 0;

@@ -51,20 +51,18 @@ constexpr Launcher launchers[] = {
     {"OpenMPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
     {"PMI", "PMI_RANK", "PMI_SIZE"},
     {"PMIx", "PMIX_RANK", "PMIX_SIZE"},
+    {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
     {"Slurm", "SLURM_PROCID", "SLURM_NTASKS"},
     {"Slurm", "SLURM_PROCID", "SLURM_NPROCS"},
 };
 
-/// The first address in "…tcp://10.0.0.1,10.0.1.1:40001" or "…;tcp4://10.0.0.1:40001".
+/// The first address in "…;tcp://10.0.0.1,10.0.1.1:40001;…"; empty if there is none.
 std::string address_in(std::string_view uri) {
-  for (std::string_view scheme : {"tcp://", "tcp4://"}) {
-    const auto at = uri.find(scheme);
-    if (at == std::string_view::npos) continue;
-    const auto rest = uri.substr(at + scheme.size());
-    const std::string address(rest.substr(0, rest.find_first_of(",:;")));
-    if (!address.empty()) return address;
-  }
-  return {};
+  constexpr std::string_view scheme = "tcp://";
+  const auto at = uri.find(scheme);
+  if (at == std::string_view::npos) return {};
+  const auto rest = uri.substr(at + scheme.size());
+  return std::string(rest.substr(0, rest.find_first_of(",:;")));
 }
 
 struct Hint {
@@ -76,10 +74,9 @@ struct Hint {
 Hint hint_of(std::string_view launcher, int size) {
   Hint hint;
   if (launcher == "OpenMPI" || launcher == "PMIx") {
-    // Rank 0 runs on the first host of the allocation. Where mpirun itself runs there too (a laptop, a batch script), its address is that host's.
-    for (const char* name : {"OMPI_MCA_orte_hnp_uri", "PMIX_SERVER_URI41", "PMIX_SERVER_URI4", "PMIX_SERVER_URI3", "PMIX_SERVER_URI21", "PMIX_SERVER_URI2"}) {
-      if (const auto uri = variable(name); uri && hint.address.empty()) hint.address = address_in(uri->text);
-    }
+    // mpirun's own address. Rank 0 runs on the first host of the allocation, where mpirun itself runs too on a laptop or in a batch script.
+    // (PMIX_SERVER_URI* would be the daemon of each rank's own host, another one on every host.)
+    if (const auto uri = variable("OMPI_MCA_orte_hnp_uri")) hint.address = address_in(uri->text);
     for (const char* name : {"OMPI_MCA_ess_base_jobid", "PMIX_NAMESPACE", "OMPI_MCA_orte_hnp_uri"}) {
       if (const auto id = variable(name)) hint.job += id->text + "|";
     }
@@ -102,8 +99,9 @@ Hint hint_of(std::string_view launcher, int size) {
       hint.address = launch->text;
     }
   } else if (launcher == "PMI") {
-    for (const char* name : {"PMI_ID", "PMI_KVSNAME", "HYDI_CONTROL_FD"})
-      if (const auto id = variable(name); id && std::string_view(name) == "PMI_KVSNAME") hint.job += id->text;
+    // Set by Hydra and by Slurm's own PMI where they give one out; it names the process group.
+    for (const char* name : {"PMI_KVSNAME", "PMI_JOBID"})
+      if (const auto id = variable(name)) hint.job += id->text + "|";
     if (const auto local = variable("MPI_LOCALNRANKS")) hint.one_host = whole_number(*local, 1, std::numeric_limits<int>::max()) == size;
   }
   if (hint.one_host) hint.address = "127.0.0.1";
@@ -119,12 +117,15 @@ std::uint16_t port_of(const std::string& job) {
 }  // namespace
 
 std::optional<JobEnvironment> job_from_environment() {
+  // A batch script has SLURM_PROCID=0 and the SLURM_NTASKS of what it may start; only srun makes ranks, and numbers the step.
+  const bool batch_script = variable("SLURM_JOB_ID") && !variable("SLURM_STEP_ID");
   for (const Launcher& launcher : launchers) {
+    if (batch_script && std::string_view(launcher.name) == "Slurm") continue;
     const auto rank = variable(launcher.rank);
     const auto size = variable(launcher.size);
     if (!rank && !size) continue;
     if (!rank || !size) {
-      // Slurm sets its sizes in the batch script too, where there is no rank; torchrun's names, though, come in pairs.
+      // Some launchers set the one here and the other under another name; torchrun's come in pairs.
       if (std::string_view(launcher.name) != "torchrun") continue;
       const auto& there = rank ? *rank : *size;
       throw InputError(fmt::format("{}={} is set but {} is not: set both, or neither to run without a launcher", there.name, there.text,

@@ -47,6 +47,19 @@ InterruptWatch::~InterruptWatch() {
 int InterruptWatch::descriptor() const { return event; }
 bool InterruptWatch::interrupted() { return came != 0; }
 
+namespace {
+void mask(int how) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  ::pthread_sigmask(how, &signals, nullptr);
+}
+}  // namespace
+
+void InterruptWatch::hold() { mask(SIG_BLOCK); }
+void InterruptWatch::let_go() { mask(SIG_UNBLOCK); }
+
 void InterruptWatch::leave_to_parent() {
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_DFL);

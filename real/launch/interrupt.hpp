@@ -15,7 +15,11 @@ class InterruptWatch {
   [[nodiscard]] int descriptor() const;  ///< readable once a signal has come
   [[nodiscard]] static bool interrupted();
 
-  /// In a forked child: a Ctrl-C of the terminal reaches every process of the group, and it is the parent that acts on it.
+  /// Around fork(): a child must not run the parent's handler in the moment before it has its own ways.
+  static void hold();
+  static void let_go();
+
+  /// In a forked child, followed by let_go(): a Ctrl-C of the terminal reaches every process of the group, and it is the parent that acts on it.
   static void leave_to_parent();
 
  private:

@@ -141,12 +141,18 @@ class Launcher {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) refuse("make a pipe");
     Descriptor from(ends[0]), to(ends[1]);
+    InterruptWatch::hold();
     const pid_t process = ::fork();
-    if (process < 0) refuse("start a process");
     if (process == 0) {
+      InterruptWatch::leave_to_parent();
+      InterruptWatch::let_go();
       from.reset();
       be_rank(rank, to.get());
     }
+    const int error = errno;
+    InterruptWatch::let_go();
+    errno = error;
+    if (process < 0) refuse("start a process");
     Child child;
     child.rank = rank;
     child.process = process;
@@ -158,7 +164,6 @@ class Launcher {
 
   [[noreturn]] void be_rank(int rank, int to) {
     die_with(parent_process_, parent_);
-    InterruptWatch::leave_to_parent();
     std::signal(SIGPIPE, SIG_IGN);
     ::dup2(STDERR_FILENO, STDOUT_FILENO);
     for (auto& sibling : children_) {

@@ -81,8 +81,7 @@ bool TcpTransport::wait(std::vector<Completion>& out, std::optional<WallClock::t
     }
     for (const auto& one : connections_) one->arm();
     block(deadline);
-    calls_without_poll_ = 0;
-    control_.check();
+    control_.throw_if_failed();
   }
 }
 

@@ -40,6 +40,7 @@ class Setup {
       : control_(control), peers_(peers), options_(options), events_(control.events()), acceptor_(events_), found_(static_cast<std::size_t>(control.size())) {}
 
   std::vector<std::shared_ptr<TcpConnection>> run() {
+    control_.check();
     const bool listens = !peers_.empty() && peers_.front() < control_.rank();
     if (listens) listen();
     const auto places = control_.all_gather(listens ? fmt::format("{} {}", acceptor_.local_endpoint().port(), control_.own_address()) : std::string());
@@ -93,9 +94,10 @@ class Setup {
   }
 
   void listen() {
-    const auto address = asio::ip::make_address(control_.own_address());
-    tcp::endpoint endpoint(address, 0);
     boost::system::error_code error;
+    const auto address = asio::ip::make_address(control_.own_address(), error);
+    if (error) throw RunFailure(fmt::format("rank {}'s own address '{}' is not a numeric address", control_.rank(), control_.own_address()));
+    const tcp::endpoint endpoint(address, 0);
     acceptor_.open(endpoint.protocol(), error);
     if (!error && options_.receive_buffer > 0) acceptor_.set_option(asio::socket_base::receive_buffer_size(options_.receive_buffer), error);
     if (!error && options_.send_buffer > 0) acceptor_.set_option(asio::socket_base::send_buffer_size(options_.send_buffer), error);
@@ -142,11 +144,6 @@ class Setup {
     candidate.peer = peer;
     candidate.socket.open(endpoint.protocol());
     set_buffers(candidate.socket);
-    if (!control_.own_address().empty()) {
-      // From the address that is ours in this job: on a host with several, or one that plays several hosts, the kernel may choose another.
-      boost::system::error_code ignored;
-      candidate.socket.bind(tcp::endpoint(asio::ip::make_address(control_.own_address()), 0), ignored);
-    }
     candidate.out = greeting(control_.job(), control_.rank(), peer);
     candidate.socket.async_connect(endpoint, [this, &candidate, endpoint](boost::system::error_code error) {
       if (error == asio::error::operation_aborted) return;

@@ -210,7 +210,7 @@ TEST(Control, ARankThatEndedEarlyIsNamed) {
                 return std::string();
               });
             }),
-            "PeerFailure: rank 0: rank 2 has ended, but rank 0 waits for it in barrier");
+            "RunFailure: rank 0: rank 2 has ended, but rank 0 waits for it in barrier");
 }
 
 TEST(Control, AnExceptionOnItsWayUpIsNewsToTheOthers) {

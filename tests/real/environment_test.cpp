@@ -91,7 +91,10 @@ TEST(JobFromEnvironment, Slurm) {
   EXPECT_EQ(with("SLURM_STEP_NODELIST", "alone"), "Slurm 5/8 alone");
   EXPECT_EQ(with("SLURM_LAUNCH_NODE_IPADDR", "10.0.0.9"), "Slurm 5/8 10.0.0.9");
   EXPECT_EQ(with("SLURM_STEP_NUM_NODES", "1"), "Slurm 5/8 127.0.0.1");
-  EXPECT_EQ(job({{"SLURM_NTASKS", "8"}}), "none") << "a batch script is no rank";
+  EXPECT_EQ(job({{"SLURM_JOB_ID", "77"}, {"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}}), "none") << "a batch script is no rank";
+  EXPECT_EQ(job({{"SLURM_JOB_ID", "77"}, {"SLURM_STEP_ID", "1"}, {"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_STEP_NUM_TASKS", "1"}}),
+            "Slurm 0/1 127.0.0.1:0")
+      << "a step may be smaller than the job";
 }
 
 TEST(JobFromEnvironment, ContradictionsAreRefused) {

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <time.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstring>
@@ -254,6 +256,24 @@ TEST(TcpTransport, TheDeadlineIsKept) {
       require(WallClock::now() - before >= pause, "woke up {} us early", std::chrono::duration_cast<std::chrono::microseconds>(before + pause - WallClock::now()).count());
     }
     require(transport.outstanding() == fmt::format("waiting for 1 bytes with tag 0x1 from rank {}", 1 - control.rank()), "{}", transport.outstanding());
+    control.barrier();
+    return std::string();
+  });
+}
+
+TEST(TcpTransport, WaitingCostsNoProcessorTime) {
+  run_ranks(2, [](Control& control) {
+    TcpTransport transport(control, {1 - control.rank()});
+    Bytes target(1);
+    transport.receive(1 - control.rank(), 1, target, 1);
+    control.barrier();
+    timespec before{}, after{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    std::vector<Completion> done;
+    require(!transport.wait(done, WallClock::now() + 400ms), "nothing was sent");
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    const double used = static_cast<double>(after.tv_sec - before.tv_sec) + 1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
+    require(used < 0.04, "{} s of processor time in 0.4 s of waiting", used);
     control.barrier();
     return std::string();
   });
