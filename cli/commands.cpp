@@ -7,7 +7,9 @@
 namespace lockstep::cli {
 
 std::span<const Command> command_catalogue() {
-  static const std::array<Command, 0> catalogue{};
+  static const std::array catalogue = {
+      Command{"schema", "Print the JSON Schema of topology, workload or profile files, for editors", "lockstep schema topology", declare_schema},
+  };
   return catalogue;
 }
 

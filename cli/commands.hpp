@@ -5,4 +5,8 @@
 
 #include <functional>
 
-namespace lockstep::cli {}  // namespace lockstep::cli
+namespace lockstep::cli {
+
+std::function<int()> declare_schema(CLI::App& app);
+
+}  // namespace lockstep::cli

@@ -27,12 +27,6 @@ if(LOCKSTEP_SANITIZE)
   endif()
 endif()
 
-if(LOCKSTEP_FUZZERS)
-  # Coverage counters in everything; tests/fuzz links the fuzzer's main.
-  target_compile_options(lockstep_options INTERFACE -fsanitize=fuzzer-no-link)
-  target_link_options(lockstep_options INTERFACE -fsanitize=fuzzer-no-link)
-endif()
-
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # Precompiled headers and ccache agree only when time stamps inside them are left out of account.

@@ -1,8 +1,0 @@
-#include "core/topology/topology.hpp"
-#include "tests/fuzz/input.hpp"
-
-int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace lockstep;
-  fuzz::refuse_or_accept([&] { read_topology(config::parse_text(fuzz::text_of(data, size), "fuzz.yaml"), "fuzz.yaml"); });
-  return 0;
-}
