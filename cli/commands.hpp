@@ -8,5 +8,6 @@
 namespace lockstep::cli {
 
 std::function<int()> declare_schema(CLI::App& app);
+std::function<int()> declare_topology(CLI::App& app);
 
 }  // namespace lockstep::cli

@@ -33,6 +33,13 @@ int run(int argc, char** argv) {
   if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
     throw InputError(unknown_name("command", argv[1], names));
   }
+  if (argc > 2 && argv[2][0] != '-') {  // commands of commands: `lockstep topology shwo`
+    std::vector<std::string> nested;
+    for (CLI::App* command : app.get_subcommands([&](CLI::App* candidate) { return candidate->get_name() == argv[1]; }))
+      for (const CLI::App* child : command->get_subcommands([](CLI::App*) { return true; })) nested.push_back(child->get_name());
+    if (!nested.empty() && std::find(nested.begin(), nested.end(), argv[2]) == nested.end())
+      throw InputError(unknown_name(std::string("command of '") + argv[1] + "'", argv[2], nested));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {

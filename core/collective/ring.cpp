@@ -21,15 +21,17 @@ class Ring final : public Schedule {
     const int phase = request.size - 1;
     scatter_steps_ = request.kind == CollectiveKind::all_gather ? 0 : phase;
     gather_steps_ = request.kind == CollectiveKind::reduce_scatter ? 0 : phase;
-    copy_pending_ = !request.in_place;
+    // What is forwarded and combined lives in target. An all_gather needs its own chunk only; the elements of one of several channels of a
+    // reduce_scatter are a piece of every chunk, copied one by one.
+    if (!request.in_place) copies_ = request.kind == CollectiveKind::reduce_scatter && request.channels > 1 ? request.size : 1;
   }
 
   bool next(Step& step) override {
     step.clear();
-    if (copy_pending_) {
-      copy_pending_ = false;
-      // What is forwarded and combined lives in target; an all_gather needs its own chunk only.
-      step.copy = copy_of(request_.kind == CollectiveKind::all_gather ? chunk(request_.rank) : share_);
+    while (copied_ < copies_) {
+      const int index = copied_++;
+      const bool by_chunk = request_.kind == CollectiveKind::all_gather || copies_ > 1;
+      step.copy = copy_of(by_chunk ? chunk(copies_ > 1 ? index : request_.rank) : share_);
       if (step.copy.count > 0) return true;
     }
     const int n = request_.size;
@@ -74,7 +76,8 @@ class Ring final : public Schedule {
   int scatter_steps_ = 0;
   int gather_steps_ = 0;
   int k_ = 0;
-  bool copy_pending_ = false;
+  int copies_ = 0;
+  int copied_ = 0;
 };
 
 class Chain final : public Schedule {

@@ -15,4 +15,12 @@ bool TopologyBuilder::reserve(std::int64_t nodes, std::int64_t switches, const c
   return false;
 }
 
+std::vector<DeviceId> TopologyBuilder::add_node(std::int64_t index) { return node_.build(topology_, fmt::format("{}{}", node_.prefix, index)); }
+
+std::vector<DeviceId> TopologyBuilder::add_switches(std::string_view prefix, std::int64_t count, Duration latency) {
+  std::vector<DeviceId> switches;
+  for (std::int64_t i = 0; i < count; ++i) switches.push_back(add_switch(fmt::format("{}{}", prefix, i), latency));
+  return switches;
+}
+
 }  // namespace lockstep

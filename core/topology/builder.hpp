@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/config/document.hpp"
@@ -26,10 +28,12 @@ class TopologyBuilder {
   /// The template of the file's `node:`.
   [[nodiscard]] const NodeTemplate& node() const { return node_; }
   /// Adds the index-th node of the file's template ("h3", "node3"); returns its ports.
-  std::vector<DeviceId> add_node(std::int64_t index) { return node_.build(topology_, node_.prefix + std::to_string(index)); }
+  std::vector<DeviceId> add_node(std::int64_t index);
   DeviceId add_switch(const std::string& name, Duration latency) {
     return topology_.add_device({name, DeviceKind::network_switch, no_id, latency});
   }
+  /// The switches prefix0, prefix1, ...
+  std::vector<DeviceId> add_switches(std::string_view prefix, std::int64_t count, Duration latency);
   void connect(DeviceId a, DeviceId b, const LinkSpec& link) { topology_.add_duplex(link.link(a, b), link.half_duplex); }
   void connect(const std::vector<DeviceId>& ports, DeviceId b, const LinkSpec& link) {
     for (const DeviceId port : ports) connect(port, b, link);

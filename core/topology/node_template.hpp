@@ -22,7 +22,7 @@ struct NodeTemplate {
   std::int64_t devices = 1;
   std::int64_t ranks = 1;
   std::int64_t ports = 1;
-  std::string prefix = "node";  ///< of the names that generators give: h0 or node0
+  std::string prefix = "h";  ///< of the names that generators give: h0, or node0 with GPUs
   std::function<std::vector<DeviceId>(Topology&, const std::string& name)> build;
 };
 

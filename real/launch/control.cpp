@@ -21,6 +21,8 @@ namespace {
 
 // What a failure message or the last words wait for at most before the connection is closed.
 constexpr auto parting_time = 1s;
+// Rank 0 gives up first and can name who is missing; the others see only that rank 0 does not answer.
+constexpr auto time_for_rank_0_to_tell = 1s;
 
 void put(std::string& to, std::uint64_t value) {
   unsigned char bytes[8];
@@ -179,7 +181,7 @@ class TcpControl final : public Control {
         pong_.reset();
         const auto sent = WallClock::now();
         link(0).send(FrameKind::ping, {});
-        await("an answer of rank 0's clock", [&] { return pong_.has_value(); }, [] { return std::string("rank 0"); });
+        await("estimate_clock_offset", [&] { return pong_.has_value(); }, [] { return std::string("rank 0"); });
         const auto round_trip = pong_->arrived - sent;
         if (round_trip / 2 < best.uncertainty) best = {sent + round_trip / 2 - pong_->theirs, round_trip / 2};
       }
@@ -253,11 +255,11 @@ class TcpControl final : public Control {
 
   template <class Done, class Missing>
   void await(std::string_view what, const Done& done, const Missing& missing) {
-    const bool came = run_until(events_, WallClock::now() + timeout_, [&] { return failure_.has_value() || done(); });
+    const bool came = run_until(events_, WallClock::now() + timeout_ + (rank() == 0 ? 0s : time_for_rank_0_to_tell), [&] { return failure_.has_value() || done(); });
     if (done()) return;
     if (failure_) throw PeerFailure(*failure_);
     LOCKSTEP_CHECK(!came, "woke up for nothing");
-    const auto message = fmt::format("rank {} waited {:g} s for {}; missing: {}", rank(), static_cast<double>(timeout_.count()) / 1000.0, what, missing());
+    const auto message = fmt::format("rank {} waited {:g} s in {}; missing: {}", rank(), static_cast<double>(timeout_.count()) / 1000.0, what, missing());
     fail(message);
     throw RunFailure(message);
   }
@@ -304,7 +306,7 @@ class TcpControl final : public Control {
 
   /// A gather has no answer that would drive the writing of a long contribution.
   void flush(Link& to) {
-    await("rank 0 to take what was gathered", [&] { return to.flushed(); }, [] { return std::string("rank 0"); });
+    await("gather", [&] { return to.flushed(); }, [] { return std::string("rank 0"); });
   }
 
   void release(Collective collective, const std::string& bytes) { tell_all(FrameKind::release, release_header(collective) + bytes); }

@@ -2,6 +2,7 @@
 // a new one cannot go unchecked.
 #pragma once
 
+#include <map>
 #include <regex>
 #include <stdexcept>
 #include <string>
@@ -23,6 +24,12 @@ inline bool has_type(const Json& value, const std::string& type) {
   throw std::logic_error("unknown type " + type);
 }
 
+/// Compiling an expression costs far more than trying it.
+inline const std::regex& compiled(const std::string& pattern) {
+  static std::map<std::string, std::regex> known;
+  return known.try_emplace(pattern, pattern).first->second;
+}
+
 inline bool accepts(const Json& schema, const Json& value) {
   if (schema.is_boolean()) return schema.get<bool>();
   const auto number_of_matches = [&](const Json& alternatives) {
@@ -31,7 +38,7 @@ inline bool accepts(const Json& schema, const Json& value) {
     return count;
   };
   for (const auto& [keyword, argument] : schema.items()) {
-    if (keyword == "$schema" || keyword == "title" || keyword == "description" || keyword == "default" || keyword == "examples") continue;
+    if (keyword == "$schema" || keyword == "$id" || keyword == "title" || keyword == "description" || keyword == "default" || keyword == "examples") continue;
     if (keyword == "type") {
       bool any = false;
       for (const auto& type : argument.is_array() ? argument : Json::array({argument})) any = any || has_type(value, type.get<std::string>());
@@ -74,7 +81,7 @@ inline bool accepts(const Json& schema, const Json& value) {
     } else if (keyword == "const") {
       if (argument != value) return false;
     } else if (keyword == "pattern") {
-      if (value.is_string() && !std::regex_search(value.get<std::string>(), std::regex(argument.get<std::string>()))) return false;
+      if (value.is_string() && !std::regex_search(value.get<std::string>(), compiled(argument.get<std::string>()))) return false;
     } else if (keyword == "minLength") {
       if (value.is_string() && value.get<std::string>().size() < argument.get<std::size_t>()) return false;
     } else if (keyword == "minimum") {

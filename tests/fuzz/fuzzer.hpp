@@ -13,11 +13,19 @@ namespace lockstep::fuzz {
 template <class Read>
 int answer(const std::uint8_t* data, std::size_t size, Read&& read) {
   try {
-    read(std::string_view(reinterpret_cast<const char*>(data), size));
+    read(data == nullptr ? std::string_view{} : std::string_view(reinterpret_cast<const char*>(data), size));
   } catch (const Error& error) {
     LOCKSTEP_CHECK(!std::string_view(error.what()).empty(), "an error without a message");
   }
   return 0;
+}
+
+inline std::string_view text_of(const std::uint8_t* data, std::size_t size) { return {reinterpret_cast<const char*>(data), size}; }
+
+/// Runs `read`: a refusal is an answer.
+template <class Read>
+void refuse_or_accept(Read&& read) {
+  answer(nullptr, 0, [&](std::string_view) { read(); });
 }
 
 }  // namespace lockstep::fuzz

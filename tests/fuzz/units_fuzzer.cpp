@@ -1,6 +1,5 @@
 // Quantities: what parses survives its canonical text.
 #include "core/units/parse.hpp"
-
 #include "tests/fuzz/fuzzer.hpp"
 
 namespace {
@@ -17,14 +16,14 @@ void round_trip(Parse parse, std::string_view text) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  return lockstep::fuzz::answer(data, size, [](std::string_view text) {
-    using namespace lockstep;
-    round_trip(parse_duration, text);
-    round_trip(parse_bytes, text);
-    round_trip(parse_bandwidth, text);
-    try {
-      parse_fraction(text);
-    } catch (const UnitError&) {
-    }
-  });
+  using namespace lockstep;
+  const std::string_view text = fuzz::text_of(data, size);
+  round_trip(parse_duration, text);
+  round_trip(parse_bytes, text);
+  round_trip(parse_bandwidth, text);
+  try {
+    parse_fraction(text);
+  } catch (const UnitError&) {
+  }
+  return 0;
 }

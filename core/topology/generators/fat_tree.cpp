@@ -43,15 +43,10 @@ void build(const FatTree& tree, TopologyBuilder& builder) {
   uplink.bandwidth = uplink_rate(tree.link.bandwidth, 1, 1, tree.oversubscription);
   if (uplink.bandwidth == Bandwidth{}) return builder.error(tree.position, "the uplinks would have no bandwidth; lower 'oversubscription'");
 
-  const auto switches = [&](const std::string& prefix, std::int64_t number) {
-    std::vector<DeviceId> made;
-    for (std::int64_t i = 0; i < number; ++i) made.push_back(builder.add_switch(prefix + std::to_string(i), tree.switch_latency));
-    return made;
-  };
   const auto at = [](const std::vector<DeviceId>& list, std::int64_t index) { return list[static_cast<std::size_t>(index)]; };
-  const auto edges = switches("edge", pods * edges_per_pod);
-  const auto aggregations = switches("agg", pods * aggregations_per_pod);
-  const auto core = switches("core", cores);
+  const auto edges = builder.add_switches("edge", pods * edges_per_pod, tree.switch_latency);
+  const auto aggregations = builder.add_switches("agg", pods * aggregations_per_pod, tree.switch_latency);
+  const auto core = builder.add_switches("core", cores, tree.switch_latency);
   std::int64_t next_port = 0;
   for (std::int64_t i = 0; i < hosts; ++i)
     for (const DeviceId port : builder.add_node(i)) builder.connect(port, at(edges, next_port++ / half), tree.link);

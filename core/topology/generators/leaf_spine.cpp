@@ -44,10 +44,8 @@ void build(const LeafSpine& network, TopologyBuilder& builder) {
     return builder.error(network.position, "the uplinks would have no bandwidth; lower 'spines' or 'oversubscription'");
   }
 
-  std::vector<DeviceId> leaves;
-  for (std::int64_t i = 0; i < leaf_count; ++i) leaves.push_back(builder.add_switch("leaf" + std::to_string(i), network.switch_latency));
-  std::vector<DeviceId> spines;
-  for (std::int64_t i = 0; i < network.spines; ++i) spines.push_back(builder.add_switch("spine" + std::to_string(i), network.switch_latency));
+  const auto leaves = builder.add_switches("leaf", leaf_count, network.switch_latency);
+  const auto spines = builder.add_switches("spine", network.spines, network.switch_latency);
   const std::int64_t hosts_per_leaf = machines / leaf_count;
   for (std::int64_t i = 0; i < machines; ++i) {
     const auto ports = builder.add_node(i);

@@ -14,14 +14,11 @@ struct Ring {
 
 void build(const Ring& ring, TopologyBuilder& builder) {
   const std::int64_t switches = ring.switches.value_or(ring.hosts.value_or(0));
-  // Bounded before the product, which the limits of the keys keep within 60 bits.
+  // The limits of the keys keep the product within 60 bits.
   if (!builder.reserve(switches * ring.hosts_per_switch, switches, ring.position)) return;
-  std::vector<DeviceId> around;
-  for (std::int64_t s = 0; s < switches; ++s) {
-    around.push_back(builder.add_switch("s" + std::to_string(s), ring.switch_latency));
-    for (std::int64_t i = 0; i < ring.hosts_per_switch; ++i)
-      builder.connect(builder.add_node(s * ring.hosts_per_switch + i), around.back(), ring.link);
-  }
+  const auto around = builder.add_switches("s", switches, ring.switch_latency);
+  for (std::int64_t i = 0; i < switches * ring.hosts_per_switch; ++i)
+    builder.connect(builder.add_node(i), around[static_cast<std::size_t>(i / ring.hosts_per_switch)], ring.link);
   for (std::size_t s = 0; s < around.size(); ++s) builder.connect(around[s], around[(s + 1) % around.size()], ring.link);
 }
 

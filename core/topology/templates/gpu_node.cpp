@@ -28,13 +28,14 @@ bool has_root(const GpuNodeShape& shape) { return !shape.nvlink && shape.gpus > 
 std::vector<DeviceId> build_gpu_node(const GpuNodeShape& shape, Topology& topology, const std::string& name) {
   const auto id = static_cast<NodeId>(topology.nodes.size());
   Node node{name, {}, {}};
-  const auto add = [&](const std::string& suffix, DeviceKind kind) {
-    node.devices.push_back(topology.add_device({name + "." + suffix, kind, id, Duration{0}}));
+  const auto add_named = [&](std::string part, DeviceKind kind) {
+    node.devices.push_back(topology.add_device({std::move(part), kind, id, Duration{0}}));
     return node.devices.back();
   };
-  for (std::int64_t i = 0; i < shape.gpus; ++i) node.endpoints.push_back(add("gpu" + std::to_string(i), DeviceKind::gpu));
+  const auto add = [&](const char* part, std::int64_t index, DeviceKind kind) { return add_named(fmt::format("{}.{}{}", name, part, index), kind); };
+  for (std::int64_t i = 0; i < shape.gpus; ++i) node.endpoints.push_back(add("gpu", i, DeviceKind::gpu));
   if (shape.nvlink) {
-    const DeviceId nvswitch = add("nvswitch", DeviceKind::nvswitch);
+    const DeviceId nvswitch = add_named(name + ".nvswitch", DeviceKind::nvswitch);
     for (const DeviceId gpu : node.endpoints)
       topology.add_duplex(inner_link(gpu, nvswitch, *shape.nvlink, shape.nvlink_latency, LinkKind::nvlink));
   }
@@ -44,15 +45,15 @@ std::vector<DeviceId> build_gpu_node(const GpuNodeShape& shape, Topology& topolo
   const auto pcie = [&](DeviceId from, DeviceId to) {
     topology.add_duplex(inner_link(from, to, shape.pcie, shape.pcie_latency, LinkKind::pcie));
   };
-  for (std::int64_t i = 0; i < count; ++i) switches.push_back(add("pcie" + std::to_string(i), DeviceKind::pcie_switch));
+  for (std::int64_t i = 0; i < count; ++i) switches.push_back(add("pcie", i, DeviceKind::pcie_switch));
   for (std::int64_t i = 0; i < (count > 0 ? shape.gpus : 0); ++i)
     pcie(node.endpoints[static_cast<std::size_t>(i)], switches[static_cast<std::size_t>(i * count / shape.gpus)]);
   for (std::int64_t i = 0; i < shape.nics; ++i) {
-    ports.push_back(add("nic" + std::to_string(i), DeviceKind::nic));
+    ports.push_back(add("nic", i, DeviceKind::nic));
     pcie(switches[static_cast<std::size_t>(i * count / shape.nics)], ports.back());
   }
   if (has_root(shape)) {
-    const DeviceId root = add("root", DeviceKind::pcie_switch);
+    const DeviceId root = add_named(name + ".root", DeviceKind::pcie_switch);
     for (const DeviceId pcie_switch : switches) pcie(pcie_switch, root);
   }
   topology.nodes.push_back(std::move(node));
@@ -65,6 +66,7 @@ NodeTemplate gpu_node(std::string name, std::string description, const GpuNodeSh
   NodeTemplate node;
   node.name = std::move(name);
   node.description = std::move(description);
+  node.prefix = "node";
   node.ranks = shape.gpus;
   node.ports = shape.nics;
   node.devices = shape.gpus + shape.nics + pcie_switches(shape) + (shape.nvlink ? 1 : 0) + (has_root(shape) ? 1 : 0);

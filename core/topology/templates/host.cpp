@@ -6,7 +6,6 @@ NodeTemplate plain_host() {
   NodeTemplate host;
   host.name = "host";
   host.description = "a machine without GPUs: one rank, which is its own port";
-  host.prefix = "h";
   host.build = [](Topology& topology, const std::string& name) {
     const auto node = static_cast<NodeId>(topology.nodes.size());
     const DeviceId device = topology.add_device({name, DeviceKind::host, node, Duration{0}});

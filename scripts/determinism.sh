@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Same input, same bytes: simulates pairs of topology and workload with three builds (gcc, clang, and gcc at another level of
+# optimisation) and twice with the first, and compares the results without their object 'run'.
+#
+#   scripts/determinism.sh [--no-build]
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# The sanitizer build serves as the one at another optimisation level (-O1 against -O3): it is built anyhow.
+builds=(release clang asan)
+case ${1-} in
+  "")
+    scripts/packages.sh --only build,check
+    for build in "${builds[@]}"; do
+      # The tests stay as they were configured; only the program is built.
+      [[ -f build/$build/CMakeCache.txt ]] || cmake --preset "$build" -DLOCKSTEP_TESTS=OFF >/dev/null
+      cmake --build --preset "$build" --parallel "$(jobs_for_machine)" --target lockstep
+    done
+    ;;
+  --no-build) ;;
+  -h | --help)
+    sed -n '2,5s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+  *) die "unknown option '$1'; known: --no-build, --help" ;;
+esac
+
+exec python3 scripts/determinism.py "${builds[@]/#/build/}"

@@ -1,0 +1,261 @@
+// Question: does every algorithm do the right thing for any number of ranks and any size, at the cost that its formula states?
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "core/base/error.hpp"
+#include "core/collective/binary_tree.hpp"
+#include "core/collective/data.hpp"
+#include "core/collective/schedule.hpp"
+#include "core/collective/walk.hpp"
+#include "core/plan/interpret.hpp"
+#include "core/plan/plan.hpp"
+
+namespace lockstep {
+namespace {
+
+Plan one_collective(const Collective& prototype, int ranks, bool in_place) {
+  Plan plan;
+  plan.name = "test";
+  plan.ranks = ranks;
+  GroupFamily world;
+  world.name = "world";
+  world.size = ranks;
+  plan.groups.push_back(world);
+  Role role;
+  role.name = "all";
+  role.buffers = {{"target", prototype.size()}, {"source", prototype.size()}};
+  Collective collective = prototype;
+  collective.target = {0, {}, prototype.size()};
+  collective.source = in_place && !needs_separate_source(prototype.kind) ? collective.target : Span{1, {}, prototype.size()};
+  Stream stream;
+  stream.name = "main";
+  stream.items = {Operation{"fill", Fill{collective}, {}}, Operation{"start", Mark{"start", true}, {}}, Operation{"collective", collective, {}},
+                  Operation{"verify", Verify{collective}, {}}};
+  role.streams.push_back(stream);
+  plan.roles.push_back(role);
+  plan.role_ranges = {{0, ranks - 1, 0}};
+  return plan;
+}
+
+// Rounds that the schedules of all ranks take when every message takes one round and steps wait for all their parts.
+std::int64_t rounds_of(const ScheduleRequest& request, const Algorithm& algorithm) {
+  struct Thread {
+    std::unique_ptr<Schedule> schedule;
+    Step step;
+    std::int64_t time = 0;  // when its present step began
+    bool done = false;
+    std::array<bool, 2> received{};
+  };
+  struct Message {
+    std::int64_t arrival;
+  };
+  std::map<std::tuple<int, int, int>, std::vector<Message>> lanes;
+  std::map<std::tuple<int, int, int>, std::size_t> taken;
+  std::vector<std::vector<Thread>> ranks(static_cast<std::size_t>(request.size));
+  std::int64_t last = 0;
+  const auto begin_step = [&](int rank, Thread& thread) {
+    if (!thread.schedule->next(thread.step)) {
+      thread.done = true;
+      return;
+    }
+    thread.received = {};
+    for (int s = 0; s < thread.step.send_count; ++s) {
+      const auto& part = thread.step.sends[static_cast<std::size_t>(s)];
+      lanes[{rank, part.peer, part.lane}].push_back({thread.time + 1});
+    }
+  };
+  for (int r = 0; r < request.size; ++r) {
+    ScheduleRequest own = request;
+    own.rank = r;
+    for (int t = 0; t < algorithm.threads(own); ++t) {
+      ranks[static_cast<std::size_t>(r)].push_back({algorithm.make(own, t), {}, 0, false, {}});
+      begin_step(r, ranks[static_cast<std::size_t>(r)].back());
+    }
+  }
+  bool moved = true;
+  while (moved) {
+    moved = false;
+    for (int r = 0; r < request.size; ++r) {
+      for (auto& thread : ranks[static_cast<std::size_t>(r)]) {
+        if (thread.done) continue;
+        bool complete = true;
+        std::int64_t end = thread.time + (thread.step.send_count > 0 ? 1 : 0);
+        std::map<std::tuple<int, int, int>, std::size_t> used;
+        for (int s = 0; s < thread.step.receive_count; ++s) {
+          const auto& part = thread.step.receives[static_cast<std::size_t>(s)];
+          const std::tuple<int, int, int> key{part.peer, r, part.lane};
+          const std::size_t at = taken[key] + used[key];
+          if (at >= lanes[key].size()) complete = false;
+          else end = std::max(end, lanes[key][at].arrival);
+          ++used[key];
+        }
+        if (!complete) continue;
+        for (const auto& [key, count] : used) taken[key] += count;
+        thread.time = end;
+        last = std::max(last, end);
+        begin_step(r, thread);
+        moved = true;
+      }
+    }
+  }
+  for (auto& rank : ranks)
+    for (auto& thread : rank) EXPECT_TRUE(thread.done);
+  return last;
+}
+
+std::vector<int> rank_counts() {
+  std::vector<int> counts;
+  for (int n = 1; n <= 17; ++n) counts.push_back(n);
+  counts.push_back(32);
+  counts.push_back(64);
+  return counts;
+}
+
+class EveryAlgorithm : public testing::TestWithParam<std::tuple<std::string, CollectiveKind>> {};
+
+std::vector<std::tuple<std::string, CollectiveKind>> pairs() {
+  std::vector<std::tuple<std::string, CollectiveKind>> all;
+  for (const auto& algorithm : algorithm_catalogue())
+    for (const auto kind : algorithm.kinds) all.emplace_back(algorithm.name, kind);
+  return all;
+}
+
+TEST_P(EveryAlgorithm, ValidatesAndInterpretsRightly) {
+  const auto& [name, kind] = GetParam();
+  int number = 0;
+  for (const int n : rank_counts()) {
+    for (const std::int64_t count : {0, 1, 2, n - 1, n, n + 1, 3 * n + 2, 1021}) {
+      Collective collective;
+      collective.kind = kind;
+      collective.algorithm = name;
+      collective.count = kind == CollectiveKind::barrier ? 0 : count;
+      // Types, reductions, roots, channels and places vary along the way rather than all with all.
+      ++number;
+      collective.type = static_cast<ElementType>(number % 4);
+      collective.reduction = static_cast<Reduction>(number / 4 % 4);
+      collective.root = number % n;
+      collective.channels = 1 + number % 3;
+      collective.chunk = number % 5 == 0 ? Bytes{64} : Bytes{0};
+      const Plan plan = one_collective(collective, n, number % 2 == 0);
+      if (n <= 17) {
+        const auto findings = validate(plan);
+        ASSERT_TRUE(findings.empty()) << findings.front().where << ": " << findings.front().message << " (" << n << " ranks, " << count << " elements)";
+      }
+      InterpretOptions options;
+      options.shuffle = static_cast<std::uint64_t>(number % 3);
+      Timeline timeline(true);
+      const auto result = Interpreter(options).interpret(plan, timeline);
+      ASSERT_TRUE(result.stuck.empty()) << result.stuck.front() << " (" << n << " ranks, " << count << " elements)";
+      ASSERT_TRUE(result.leftovers.empty()) << result.leftovers.front();
+      ASSERT_EQ(result.wrong, 0) << name << " " << to_string(kind) << ", " << n << " ranks, " << count << " elements, "
+                                 << to_string(collective.type) << " " << to_string(collective.reduction) << ", root " << collective.root;
+      if (n <= 8) {
+        const auto violations = order_violations(plan, timeline);
+        ASSERT_TRUE(violations.empty()) << violations.front();
+      }
+    }
+  }
+}
+
+TEST_P(EveryAlgorithm, CostsWhatItsFormulaSays) {
+  const auto& [name, kind] = GetParam();
+  const Algorithm& algorithm = find_algorithm(kind, name);
+  for (int n = 2; n <= 64; ++n) {
+    for (const std::int64_t count : {1, n - 1, n, 3 * n + 1, 4096, 100003}) {
+      for (const int channels : {1, 2}) {
+        ScheduleRequest request;
+        request.kind = kind;
+        request.size = n;
+        request.count = kind == CollectiveKind::barrier ? 0 : count;
+        request.root = n / 2;
+        request.channels = channels;
+        const Cost cost = algorithm.cost(request);
+        std::int64_t messages = 0;
+        std::int64_t bytes = 0;
+        for (int r = 0; r < n; ++r) {
+          request.rank = r;
+          Step step;
+          for (int t = 0; t < algorithm.threads(request); ++t) {
+            const auto schedule = algorithm.make(request, t);
+            while (schedule->next(step)) {
+              for (int s = 0; s < step.send_count; ++s) {
+                ++messages;
+                bytes += step.sends[static_cast<std::size_t>(s)].count * 4;
+              }
+            }
+          }
+        }
+        const std::string where = fmt::format("{} {}, {} ranks, {} elements, {} channels", name, to_string(kind), n, count, channels);
+        EXPECT_EQ(messages, cost.messages) << where;
+        EXPECT_EQ(bytes, cost.bytes) << where;
+        std::int64_t rounds = 0;
+        for (const auto& phase : cost.phases) rounds += phase.rounds;
+        EXPECT_EQ(rounds, cost.steps) << where;
+        if (n <= 33 && count >= n) {
+          request.rank = 0;
+          EXPECT_EQ(rounds_of(request, algorithm), cost.steps) << where;
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, EveryAlgorithm, testing::ValuesIn(pairs()), [](const auto& info) {
+  return std::get<0>(info.param) + "_" + std::string(to_string(std::get<1>(info.param)));
+});
+
+TEST(DoubleBinaryTree, IsATreeAndNoPositionIsInnerTwice) {
+  for (int n = 1; n <= 130; ++n) {
+    std::vector<int> inner(static_cast<std::size_t>(n), 0);
+    for (int tree = 0; tree < 2; ++tree) {
+      int roots = 0;
+      for (int p = 0; p < n; ++p) {
+        const TreePlace place = double_tree_place(n, p, tree);
+        if (place.parent < 0) {
+          ++roots;
+          EXPECT_EQ(p, double_tree_root(n, tree));
+        } else {
+          const TreePlace parent = double_tree_place(n, place.parent, tree);
+          EXPECT_TRUE(parent.children[0] == p || parent.children[1] == p) << n << " " << p << " " << tree;
+        }
+        for (int c = 0; c < place.child_count; ++c)
+          EXPECT_EQ(double_tree_place(n, place.children[static_cast<std::size_t>(c)], tree).parent, p);
+        if (place.child_count > 0) ++inner[static_cast<std::size_t>(p)];
+        int depth = 0;
+        for (int q = p; double_tree_place(n, q, tree).parent >= 0; q = double_tree_place(n, q, tree).parent) ASSERT_LE(++depth, n);
+        EXPECT_LE(depth, double_tree_height(n, tree));
+      }
+      EXPECT_EQ(roots, 1);
+    }
+    for (int p = 0; p < n && n > 2; ++p) EXPECT_LE(inner[static_cast<std::size_t>(p)], 1) << "position " << p << " of " << n;
+  }
+}
+
+TEST(Data, WrongElementsAreFound) {
+  DataRequest request;
+  request.size = 4;
+  request.count = 100;
+  std::vector<std::byte> data(400);
+  fill_input(request, data, data);
+  EXPECT_GT(count_wrong(request, data), 50);  // nobody has reduced yet
+}
+
+TEST(Algorithms, UnknownNamesAndWrongKindsAreRefused) {
+  try {
+    find_algorithm(CollectiveKind::all_reduce, "rign");
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(), "unknown algorithm 'rign'; did you mean 'ring'? known: ring, tree, halving_doubling, recursive_doubling, pairwise, direct, dissemination");
+  }
+  try {
+    find_algorithm(CollectiveKind::all_to_all, "ring");
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(), "algorithm 'ring' does not do all_to_all; those that do: pairwise");
+  }
+}
+
+}  // namespace
+}  // namespace lockstep

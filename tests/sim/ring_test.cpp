@@ -1,0 +1,107 @@
+// Question: is a simulated ring what the closed form says, step by step, and is it quick?
+#include <gtest/gtest.h>
+
+#include <ctime>
+
+#include "core/profile/profile.hpp"
+#include "core/topology/routing.hpp"
+#include "core/workload/rows.hpp"
+#include "core/workload/workload.hpp"
+#include "sim/executor.hpp"
+
+namespace lockstep {
+namespace {
+
+Topology star(int hosts, Bandwidth bandwidth, Duration latency) {
+  Topology topology;
+  topology.name = "star";
+  for (int h = 0; h < hosts; ++h) {
+    const DeviceId id = topology.add_device({"h" + std::to_string(h), DeviceKind::host, static_cast<NodeId>(h), Duration{0}});
+    topology.nodes.push_back({"h" + std::to_string(h), {id}, {id}});
+  }
+  const DeviceId middle = topology.add_device({"s0", DeviceKind::network_switch, no_id, Duration{0}});
+  for (int h = 0; h < hosts; ++h) {
+    Link link;
+    link.from = static_cast<DeviceId>(h);
+    link.to = middle;
+    link.bandwidth = bandwidth;
+    link.latency = latency;
+    topology.add_duplex(link);
+  }
+  topology.finish();
+  return topology;
+}
+
+PlannedWorkload ring(int ranks, Bytes size) {
+  Workload workload;
+  workload.name = "ring";
+  CollectiveSpec spec;
+  spec.algorithms = {"ring"};
+  spec.sizes = {size};
+  workload.collectives.push_back(spec);
+  return plan_workload(workload, ranks);
+}
+
+struct Outcome {
+  Duration time{0};
+  double cpu_s = 0;
+  sim::SimulationStatistics statistics;
+};
+
+Outcome simulate_ring(int ranks, Bytes size, Bandwidth bandwidth, Duration latency, std::uint64_t shuffle = 0) {
+  const Topology topology = star(ranks, bandwidth, latency);
+  const Routing routing(topology);
+  const Profile profile = ideal_profile();
+  const auto planned = ring(ranks, size);
+  const std::clock_t begin = std::clock();
+  sim::SimulationOptions options;
+  options.shuffle = shuffle;
+  sim::SimulatedExecutor executor(topology, routing, profile, options);
+  Timeline timeline;
+  executor.execute(planned.plan, timeline);
+  Outcome outcome;
+  outcome.cpu_s = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  outcome.time = executor.statistics().end;
+  outcome.statistics = executor.statistics();
+  return outcome;
+}
+
+// 2(n-1) steps of alpha + c/B, c = ceil(elements / n) x 4 bytes; every step may round by one picosecond.
+void expect_closed_form(int ranks, Bytes size, Bandwidth bandwidth, Duration latency) {
+  const Outcome outcome = simulate_ring(ranks, size, bandwidth, latency);
+  const std::int64_t elements = size.count() / 4;
+  const Bytes chunk{(elements + ranks - 1) / ranks * 4};
+  const std::int64_t steps = 2 * (ranks - 1);
+  const Duration expected = (2 * latency + transfer_time(chunk, bandwidth)) * steps;
+  EXPECT_LE(std::abs((outcome.time - expected).count()), steps) << ranks << " ranks, " << size.count() << " bytes";
+  EXPECT_EQ(outcome.statistics.messages, static_cast<std::uint64_t>(steps) * static_cast<std::uint64_t>(std::min<std::int64_t>(elements, ranks)));
+}
+
+TEST(SimulatedRing, EqualsItsClosedForm) {
+  expect_closed_form(2, 1_MiB, 1_Gbps, microseconds(50));
+  expect_closed_form(3, 1000000_B, 1_Gbps, microseconds(50));
+  expect_closed_form(4, 16_MiB, 100_Mbps, microseconds(0));
+  expect_closed_form(7, 4_B, 1_Gbps, microseconds(1));
+  expect_closed_form(12, 999996_B, 400_Gbps, nanoseconds(500));
+  expect_closed_form(64, 1_GiB, Bandwidth::bytes_per_second(30'000'000'000), nanoseconds(500));
+  expect_closed_form(1000, 1_GiB, Bandwidth::bytes_per_second(30'000'000'000), nanoseconds(500));
+  expect_closed_form(1024, 1_GiB, 1_Gbps, microseconds(50));
+}
+
+TEST(SimulatedRing, DoesNotDependOnTheOrderOfSimultaneousStarts) {
+  const Outcome plain = simulate_ring(33, 1_MiB, 1_Gbps, microseconds(3));
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const Outcome shuffled = simulate_ring(33, 1_MiB, 1_Gbps, microseconds(3), seed);
+    EXPECT_EQ(plain.time, shuffled.time);
+    EXPECT_EQ(plain.statistics.events, shuffled.statistics.events);
+  }
+}
+
+TEST(SimulatedRing, MoreBandwidthIsFasterAndMoreLatencySlower) {
+  const auto base = simulate_ring(8, 1_MiB, 1_Gbps, microseconds(50)).time;
+  EXPECT_LT(simulate_ring(8, 1_MiB, 2_Gbps, microseconds(50)).time, base);
+  EXPECT_GT(simulate_ring(8, 1_MiB, 1_Gbps, microseconds(60)).time, base);
+}
+
+}  // namespace
+}  // namespace lockstep
