@@ -92,6 +92,10 @@ inline bool accepts(const Json& schema, const Json& value) {
       if (value.is_number() && value.get<double>() <= argument.get<double>()) return false;
     } else if (keyword == "exclusiveMaximum") {
       if (value.is_number() && value.get<double>() >= argument.get<double>()) return false;
+    } else if (keyword == "multipleOf") {
+      if (!value.is_number()) continue;
+      const double quotient = value.get<double>() / argument.get<double>();
+      if (quotient < 1e15 && quotient > -1e15 && quotient != static_cast<double>(static_cast<std::int64_t>(quotient))) return false;
     } else if (keyword == "oneOf") {
       if (number_of_matches(argument) != 1) return false;
     } else if (keyword == "anyOf") {
