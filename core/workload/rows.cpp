@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 
+#include "core/base/statistics.hpp"
 #include "core/plan/program.hpp"
 
 namespace lockstep {
@@ -26,15 +27,6 @@ struct Extent {
 
 }  // namespace
 
-double percentile(std::vector<double> samples, double fraction) {
-  if (samples.empty()) return 0;
-  std::sort(samples.begin(), samples.end());
-  const double at = fraction * static_cast<double>(samples.size() - 1);
-  const auto low = static_cast<std::size_t>(at);
-  const std::size_t high = std::min(low + 1, samples.size() - 1);
-  return samples[low] + (at - static_cast<double>(low)) * (samples[high] - samples[low]);
-}
-
 std::vector<CollectiveRow> collective_rows(const PlannedWorkload& planned, const Timeline& timeline, bool measured) {
   std::map<std::uint32_t, std::map<std::int64_t, Extent>> executions;
   for (const auto& record : timeline.operations)
@@ -50,7 +42,7 @@ std::vector<CollectiveRow> collective_rows(const PlannedWorkload& planned, const
     if (reduces(entry.spec.kind)) row.reduction = std::string(to_string(entry.spec.reduction));
     std::vector<double> samples;
     for (const auto& [iteration, extent] : executions[entry.operation]) samples.push_back(extent.length_s());
-    row.time_s = percentile(samples, 0.5);
+    if (!samples.empty()) row.time_s = median(samples);
     if (measured && !samples.empty()) {
       row.min_s = *std::min_element(samples.begin(), samples.end());
       row.p95_s = percentile(samples, 0.95);

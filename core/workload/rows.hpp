@@ -19,7 +19,4 @@ Summary collective_summary(const PlannedWorkload& planned, const Timeline& timel
 /// `operations` of the result: plan operations once per role (warm-up left out).
 std::vector<OperationRow> operation_rows(const Plan& plan, const Timeline& timeline);
 
-/// Linear interpolation between the two nearest ranks of the sorted samples (fraction 0..1); 0 without samples.
-double percentile(std::vector<double> samples, double fraction);
-
 }  // namespace lockstep

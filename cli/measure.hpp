@@ -1,0 +1,50 @@
+// Measurements by the backends: one catalogue, used by run, check, bench and calibrate.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "core/timeline/result.hpp"
+#include "core/timeline/timeline.hpp"
+#include "core/topology/routing.hpp"
+#include "core/topology/topology.hpp"
+#include "core/workload/workload.hpp"
+
+namespace lockstep::cli {
+
+struct MeasureRequest {
+  const Topology* topology = nullptr;    ///< the lab needs it
+  const Routing* routing = nullptr;
+  const PlannedWorkload* planned = nullptr;
+  std::chrono::milliseconds timeout{60'000};
+  std::chrono::milliseconds rendezvous_timeout{30'000};
+};
+
+struct Measured {
+  Result result;
+  Timeline timeline;
+};
+
+struct Backend {
+  std::string name;
+  std::string description;
+  bool needs_topology = false;
+  /// nullopt: this process is a rank other than 0 of a job, and has nothing to say.
+  std::optional<Measured> (*measure)(const MeasureRequest& request);
+};
+
+std::span<const Backend> backend_catalogue();
+
+/// Options of commands that measure.
+struct RunLimits {
+  std::string timeout = "60s";
+  std::string rendezvous_timeout = "30s";
+  void declare(CLI::App& app);
+  void apply(MeasureRequest& request) const;
+};
+
+}  // namespace lockstep::cli

@@ -1,0 +1,70 @@
+// lockstep run: a measurement.
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/inputs.hpp"
+#include "cli/measure.hpp"
+#include "core/base/catalogue.hpp"
+#include "real/launch/local.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+struct Options {
+  std::string topology, workload, backend = "tcp";
+  std::optional<int> ranks;
+  Settings settings;
+  OutputOptions output;
+  RunLimits limits;
+};
+
+int run(const Options& options) {
+  const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
+  const auto job = backend.needs_topology ? std::nullopt : real::job_from_environment();
+  if (!job || job->rank == 0) options.output.check_writable();
+  std::optional<Topology> topology;
+  if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
+  const Workload workload = load_workload_with(options.workload, options.settings);
+  const int ranks = job && !options.ranks ? job->size : rank_count(options.ranks, workload, topology ? &*topology : nullptr);
+  const PlannedWorkload planned = plan_workload(workload, ranks);
+  std::optional<Routing> routing;
+  if (topology) routing.emplace(*topology, RoutingOptions{options.output.seed});
+  MeasureRequest request;
+  request.topology = topology ? &*topology : nullptr;
+  request.routing = routing ? &*routing : nullptr;
+  request.planned = &planned;
+  options.limits.apply(request);
+  auto measured = backend.measure(request);
+  if (!measured) return 0;
+  Result& result = measured->result;
+  if (topology) result.topology = source_of(*topology);
+  result.workload = source_of(workload);
+  result.seed = options.output.seed;
+  result.run.update(run_info(elapsed_s()));
+  publish(options.output, result, planned, measured->timeline);
+  std::int64_t wrong = 0;
+  for (const auto& row : result.collectives) wrong += row.wrong.value_or(0);
+  if (wrong > 0) {
+    fmt::print(stderr, "error: {} elements are wrong\n", wrong);
+    return static_cast<int>(ExitCode::fell_short);
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> declare_run(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
+  std::string backends;
+  for (const auto& entry : backend_catalogue()) backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
+  app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
+  app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")->type_name("N");
+  app.add_option("-t,--topology", options->topology, "Topology file (the lab builds it)")->type_name("FILE");
+  Settings::declare(app, options->settings, {"topology", "workload"});
+  options->limits.declare(app);
+  options->output.declare(app, false);
+  return [options] { return run(*options); };
+}
+
+}  // namespace lockstep::cli

@@ -1,0 +1,64 @@
+// lockstep simulate: a prediction.
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/inputs.hpp"
+#include "cli/output.hpp"
+#include "core/base/catalogue.hpp"
+#include "core/base/json.hpp"
+#include "core/topology/as_built.hpp"
+#include "sim/simulate.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+struct Options {
+  std::string topology, workload, profile = "ideal", fidelity = "flow", as_built, detail;
+  std::optional<int> ranks;
+  Settings settings;
+  OutputOptions output;
+};
+
+int simulate(const Options& options) {
+  options.output.check_writable();
+  get_from(sim::fidelity_catalogue(), "fidelity", options.fidelity);
+  Topology topology = load_topology_with(options.topology, options.settings);
+  const Workload workload = load_workload_with(options.workload, options.settings);
+  Profile profile = load_profile_with(options.profile, options.settings);
+  Json as_built;
+  if (!options.as_built.empty()) {
+    const Result measured = load_result(options.as_built);
+    as_built = measured.as_built;
+    profile = profile_for_as_built(std::move(profile), apply_as_built(topology, as_built));
+  }
+  const int ranks = rank_count(options.ranks, workload, &topology);
+  const PlannedWorkload planned = plan_workload(workload, ranks);
+  const Routing routing(topology, {options.output.seed});
+  if (profile.name == "ideal") note(options.output, "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");
+  Timeline timeline(options.detail == "steps");
+  Result result = predict(topology, routing, planned, workload, profile, options.fidelity, options.output.seed, timeline);
+  result.as_built = as_built;
+  result.run = run_info(elapsed_s());
+  publish(options.output, result, planned, timeline);
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> declare_simulate(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("-t,--topology", options->topology, "Topology file")->required()->type_name("FILE");
+  app.add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
+  std::string fidelities;
+  for (const auto& entry : sim::fidelity_catalogue()) fidelities += fmt::format("{}{} ({})", fidelities.empty() ? "" : "; ", entry.name, entry.description);
+  app.add_option("--fidelity", options->fidelity, fidelities)->capture_default_str()->type_name("NAME");
+  app.add_option("-p,--profile", options->profile, "Profile file, or 'ideal'")->capture_default_str()->type_name("FILE");
+  app.add_option("--ranks", options->ranks, "Ranks; default: as many as the topology has places for")->type_name("N");
+  app.add_option("--as-built", options->as_built, "Predict the network that this measurement says was built")->type_name("RESULT.json");
+  app.add_option("--detail", options->detail, "steps: the trace has every part of every schedule step")->check(CLI::IsMember({"steps"}));
+  Settings::declare(app, options->settings);
+  options->output.declare(app, false);
+  return [options] { return simulate(*options); };
+}
+
+}  // namespace lockstep::cli

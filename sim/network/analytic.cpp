@@ -1,0 +1,92 @@
+#include "sim/network/analytic.hpp"
+
+#include <algorithm>
+
+#include "core/base/error.hpp"
+#include "core/collective/schedule.hpp"
+#include "core/profile/message_cost.hpp"
+
+namespace lockstep::sim {
+namespace {
+
+struct Paths {
+  Duration latency{0};
+  Bandwidth bandwidth;
+  Bytes mtu{0};
+};
+
+Paths paths_of(const Topology& topology, const Routing& routing, int ranks) {
+  Paths paths;
+  for (int distance = 1; distance < ranks; distance *= 2) {
+    for (int r = 0; r < ranks; ++r) {
+      const auto route = routing.route(topology.endpoint(r), topology.endpoint((r + distance) % ranks));
+      if (route.empty()) continue;
+      paths.latency = std::max(paths.latency, route_latency(topology, route));
+      const Bandwidth bandwidth = route_bandwidth(topology, route);
+      if (paths.bandwidth.bits_per_second() == 0 || bandwidth < paths.bandwidth) paths.bandwidth = bandwidth;
+      for (const LinkId link : route) paths.mtu = paths.mtu.count() == 0 ? topology.links[link].mtu : std::min(paths.mtu, topology.links[link].mtu);
+    }
+  }
+  return paths;
+}
+
+}  // namespace
+
+Prediction predict_analytic(const Topology& topology, const Routing& routing, const Profile& profile, const PlannedWorkload& planned, Timeline&) {
+  const int ranks = planned.plan.ranks;
+  if (ranks > topology.rank_capacity())
+    throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", ranks, topology.name, topology.rank_capacity()));
+  const Paths paths = paths_of(topology, routing, ranks);
+  const MessageCosts costs(profile.tcp);
+  Prediction prediction;
+  for (const auto& entry : planned.rows) {
+    CollectiveRow row;
+    row.kind = entry.spec.kind;
+    row.algorithm = entry.spec.algorithms.front();
+    row.ranks = ranks;
+    row.type = std::string(to_string(entry.spec.type));
+    if (reduces(entry.spec.kind)) row.reduction = std::string(to_string(entry.spec.reduction));
+    const Bytes size = entry.spec.sizes.front();
+    row.size_bytes = size.count();
+    ScheduleRequest request;
+    request.kind = entry.spec.kind;
+    request.size = ranks;
+    request.element_bytes = element_bytes(entry.spec.type);
+    request.count = size.count() / static_cast<std::int64_t>(request.element_bytes);
+    request.root = entry.spec.root;
+    request.channels = entry.spec.channels;
+    request.chunk = entry.spec.chunk;
+    if (row.algorithm == "native")
+      throw InputError(fmt::format("algorithm 'native' of {} belongs to a library: name the algorithm to predict ({})", to_string(row.kind), default_algorithm(row.kind)));
+    Duration total{0};
+    for (const Phase& phase : find_algorithm(row.kind, row.algorithm).cost(request).phases) {
+      const Bytes payload{phase.bytes};
+      Duration round = paths.latency + Duration{costs.send_time(phase.bytes) + costs.receive_time(phase.bytes) + costs.latency(phase.bytes)};
+      if (paths.bandwidth.bits_per_second() > 0)
+        round += transfer_time(payload + profile.tcp.message_header, scale(paths.bandwidth, costs.payload_share(paths.mtu)));
+      if (reduces(row.kind) && profile.reduction.bandwidth) {
+        const Bytes last = profile.reduction.granularity.count() > 0 ? std::min(payload, profile.reduction.granularity) : payload;
+        round += transfer_time(last, *profile.reduction.bandwidth);
+      }
+      total += round * phase.rounds;
+    }
+    row.time_s = to_seconds(total);
+    prediction.summary.step_time_s += row.time_s;
+    prediction.collectives.push_back(std::move(row));
+  }
+  Summary& summary = prediction.summary;
+  summary.exposed_communication_s = summary.step_time_s;
+  summary.per_rank_min_s = summary.per_rank_mean_s = summary.per_rank_max_s = summary.step_time_s;
+  std::vector<std::pair<std::string, double>> by_kind;
+  for (const auto& row : prediction.collectives) {
+    const std::string kind(to_string(row.kind));
+    const auto known = std::find_if(by_kind.begin(), by_kind.end(), [&](const auto& entry) { return entry.first == kind; });
+    if (known == by_kind.end()) by_kind.emplace_back(kind, row.time_s);
+    else known->second += row.time_s;
+  }
+  std::sort(by_kind.begin(), by_kind.end());
+  summary.exposed_communication_by_kind_s = std::move(by_kind);
+  return prediction;
+}
+
+}  // namespace lockstep::sim

@@ -1,0 +1,33 @@
+#include "sim/simulate.hpp"
+
+#include <array>
+
+#include "core/workload/rows.hpp"
+#include "sim/executor.hpp"
+#include "sim/network/analytic.hpp"
+
+namespace lockstep::sim {
+namespace {
+
+Prediction predict_flow(const Topology& topology, const Routing& routing, const Profile& profile, const PlannedWorkload& planned, Timeline& timeline) {
+  SimulatedExecutor executor(topology, routing, profile);
+  executor.execute(planned.plan, timeline);
+  timeline.sort();
+  Prediction prediction;
+  prediction.collectives = collective_rows(planned, timeline, false);
+  prediction.operations = operation_rows(planned.plan, timeline);
+  prediction.summary = collective_summary(planned, timeline, prediction.collectives);
+  return prediction;
+}
+
+}  // namespace
+
+std::span<const Fidelity> fidelity_catalogue() {
+  static const std::array catalogue{
+      Fidelity{"analytic", "closed forms: latency and bandwidth of the routes, nothing shared", predict_analytic},
+      Fidelity{"flow", "every message a flow; links shared max-min fair; the default", predict_flow},
+  };
+  return catalogue;
+}
+
+}  // namespace lockstep::sim

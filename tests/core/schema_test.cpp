@@ -1,0 +1,208 @@
+// Do schemas and readers say the same? Every file of ours and thousands of mutants of them go through both.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+#include "core/base/error.hpp"
+#include "core/profile/profile.hpp"
+#include "core/schema/catalogue.hpp"
+#include "core/topology/topology.hpp"
+#include "core/workload/workload.hpp"
+#include "tests/core/schema_validator.hpp"
+
+namespace lockstep {
+namespace {
+
+using config::Node;
+using test::Json;
+
+/// The document as an editor sees it: scalars by their looks. Nothing where that is in dispute (`010`).
+std::optional<Json> as_json(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::null: return Json(nullptr);
+    case Node::Kind::scalar:
+      switch (config::scalar_kind(node)) {
+        case config::ScalarKind::boolean: return Json(node.scalar == "true");
+        case config::ScalarKind::number: return Json::parse(node.scalar);
+        case config::ScalarKind::text: return Json(node.scalar);
+        case config::ScalarKind::malformed_number: return std::nullopt;
+      }
+      return std::nullopt;
+    case Node::Kind::sequence: {
+      Json list = Json::array();
+      for (const auto& item : node.items) {
+        const auto value = as_json(item);
+        if (!value) return std::nullopt;
+        list.push_back(*value);
+      }
+      return list;
+    }
+    case Node::Kind::map: {
+      Json map = Json::object();
+      for (const auto& entry : node.entries) {
+        const auto value = as_json(entry.value);
+        if (!value) return std::nullopt;
+        map[entry.key] = *value;
+      }
+      return map;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Every node of a document, with the way to change it in a copy.
+void for_each_node(Node& node, const std::function<void(Node&)>& visit) {
+  visit(node);
+  for (auto& item : node.items) for_each_node(item, visit);
+  for (auto& entry : node.entries) for_each_node(entry.value, visit);
+}
+
+Node plain(const std::string& yaml) { return config::parse_text(yaml, "mutant.yaml"); }
+
+/// The document itself and every mutant of it by one change: a value replaced, a key added, a key or an element removed.
+std::vector<Node> mutants(const Node& original) {
+  std::vector<Node> result{original};
+  std::size_t nodes = 0;
+  Node counted = original;
+  for_each_node(counted, [&](Node&) { ++nodes; });
+  const auto change = [&](std::size_t which, const std::function<bool(Node&)>& edit) {
+    Node copy = original;
+    std::size_t at = 0;
+    Node* target = nullptr;
+    for_each_node(copy, [&](Node& node) {
+      if (at++ == which) target = &node;
+    });
+    if (edit(*target)) result.push_back(std::move(copy));
+  };
+  static const std::vector<std::string> replacements = {"~",    "true", "0",      "-1",      "7",       "2.5",   "1e30", "'7'",   "word", "''", "[]", "[1]",
+                                                        "{}",   "1us",  "-1us",   "1GiB",    "1Gbps",   "0bps",  "50%",  "{a: 1}", "[word]", "[1GiB]", "ring"};
+  for (std::size_t which = 0; which < nodes; ++which) {
+    for (const auto& replacement : replacements) {
+      change(which, [&](Node& node) {
+        node = plain(replacement);
+        return true;
+      });
+    }
+    change(which, [](Node& node) {
+      if (node.kind != Node::Kind::map) return false;
+      node.entries.emplace_back();
+      node.entries.back().key = "not_a_key";
+      node.entries.back().value = plain("1");
+      return true;
+    });
+    for (std::size_t child = 0; child < 20; ++child) {
+      change(which, [&](Node& node) {
+        if (child < node.entries.size()) {
+          node.entries.erase(node.entries.begin() + static_cast<std::ptrdiff_t>(child));
+          return true;
+        }
+        if (child < node.items.size()) {
+          node.items.erase(node.items.begin() + static_cast<std::ptrdiff_t>(child));
+          return true;
+        }
+        return false;
+      });
+    }
+  }
+  return result;
+}
+
+/// Complaints of readers that a schema cannot make: rules across keys, and what lies in a value.
+bool beyond_schema(const std::string& message, const std::vector<std::string>& rules) {
+  std::istringstream lines(message);
+  for (std::string line; std::getline(lines, line);)
+    if (std::any_of(rules.begin(), rules.end(), [&](const std::string& rule) { return line.find(rule) != std::string::npos; })) return true;
+  return false;
+}
+
+struct Agreement {
+  std::size_t documents = 0, accepted = 0, refused = 0, beyond = 0;
+};
+
+Agreement compare(const Json& schema, const std::vector<Node>& originals, const std::function<void(const Node&)>& read,
+                  const std::vector<std::string>& rules) {
+  Agreement agreement;
+  for (const auto& original : originals) {
+    for (const auto& mutant : mutants(original)) {
+      const auto json = as_json(mutant);
+      if (!json) continue;
+      ++agreement.documents;
+      std::string complaint;
+      try {
+        read(mutant);
+      } catch (const InputError& error) {
+        complaint = error.what();
+      }
+      const bool schema_accepts = test::accepts(schema, *json);
+      if (complaint.empty()) {
+        ++agreement.accepted;
+        EXPECT_TRUE(schema_accepts) << "read, but refused by the schema: " << json->dump();
+      } else if (schema_accepts) {
+        ++agreement.beyond;
+        EXPECT_TRUE(beyond_schema(complaint, rules)) << "accepted by the schema, but refused by the reader: " << json->dump() << "\n" << complaint;
+      } else {
+        ++agreement.refused;
+      }
+    }
+  }
+  // Both answers have to occur, or the comparison proves nothing.
+  EXPECT_GT(agreement.accepted, 10U);
+  EXPECT_GT(agreement.refused, 100U);
+  return agreement;
+}
+
+std::vector<Node> files_of(const std::string& folder) {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(LOCKSTEP_SOURCE_DIR "/" + folder))
+    if (entry.path().extension() == ".yaml") paths.push_back(entry.path().string());
+  std::sort(paths.begin(), paths.end());
+  std::vector<Node> nodes;
+  for (const auto& path : paths) nodes.push_back(config::load_file(path));
+  return nodes;
+}
+
+TEST(Schema, AgreesWithTheReaderOfWorkloads) {
+  auto originals = files_of("workloads");
+  originals.push_back(plain(
+      "{name: w, ranks: 3, iterations: 1, warmup: 0, collectives: [{kind: reduce, algorithm: tree, size: 1KiB, type: int32, reduction: min, root: 1, "
+      "channels: 2, chunk: 4KiB, in_place: false}, {kind: all_reduce, sizes: {from: 1B, to: 64B}}, {kind: barrier}]}"));
+  compare(workload_schema(), originals, [](const Node& node) { read_workload(node, "w.yaml"); },
+          {"needs 'sizes'", "a barrier moves no data", "does not combine data", "has no root", "not both", "must be positive", "is empty; 'to'"});
+}
+
+TEST(Schema, AgreesWithTheReaderOfProfiles) {
+  const std::vector<Node> originals = {
+      plain("name: p"), plain("{name: p, tcp: {overhead: 1us, receive_overhead: 1us, latency: 1us, send_bandwidth: 1GB/s, receive_bandwidth: 1GB/s}}"),
+      plain("{schema: lockstep.profile/1, name: p, backend: lab, cores: 2, copy_bandwidth: 1GB/s, reduction: {bandwidth: 1GB/s, granularity: 1KiB}, tcp: "
+            "{messages: [{up_to: 1KiB, overhead: 1us}, {latency: 2us, send_bandwidth: 3GB/s}], framing: {packet_header: 52B, frame_header: 14B}, "
+            "message_header: 16B, eager_threshold: 1MiB}, measured: {host: h, runs: [1, 2.5, true, ~], deep: {x: 1}}}")};
+  compare(profile_schema(), originals, [](const Node& node) { read_profile(node, "p.yaml"); },
+          {"the last interval has no 'up_to'", "only the last interval", "'up_to' must ascend", "must be positive"});
+}
+
+TEST(Schema, AgreesWithTheReaderOfTopologies) {
+  compare(topology_schema(), files_of("topologies"), [](const Node& node) { read_topology(node, "t.yaml"); },
+          {"a link to nowhere", "placement on an unknown node", "must be positive", "are not connected", "an empty topology", "is no switch",
+           "a leaf_spine has either", "do not divide", "a node with NICs needs 'pcie'", "a ring has either"});
+}
+
+TEST(Schema, CopiesAreCurrent) {
+  for (const auto& schema : schema_catalogue()) {
+    const std::string path = LOCKSTEP_SOURCE_DIR "/schemas/" + schema.name + ".schema.json";
+    std::ifstream file(path);
+    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    EXPECT_EQ(text, schema_text(schema)) << "refresh it: lockstep schema " << schema.name << " > schemas/" << schema.name << ".schema.json";
+  }
+}
+
+TEST(Schema, ValidatorRefusesUnknownKeywords) {
+  EXPECT_THROW(test::accepts(Json{{"contains", 2}}, Json(4)), std::logic_error);
+  EXPECT_FALSE(test::accepts(Json{{"oneOf", Json::array({Json::object(), Json::object()})}}, Json(1)));
+}
+
+}  // namespace
+}  // namespace lockstep
