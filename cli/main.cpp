@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/command.hpp"
+#include "cli/options.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/base/version.hpp"
@@ -41,6 +42,7 @@ int run(int argc, char** argv) {
       throw InputError(unknown_name(std::string("command of '") + argv[1] + "'", argv[2], nested));
   }
   try {
+    lockstep::cli::remember_command_line(argc, argv);
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {
     return app.exit(request);

@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
 #include "cli/output.hpp"
+#include "core/base/error.hpp"
 #include "core/plan/interpret.hpp"
 
 namespace lockstep::cli {

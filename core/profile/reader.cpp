@@ -30,6 +30,7 @@ struct TransportKeys : CostKeys {
   Framing framing;
   Bytes message_header{0};
   std::optional<Bytes> eager_threshold;
+  bool ordered = false;
 };
 
 struct ProfileKeys {
@@ -79,6 +80,7 @@ config::Type<TransportKeys> transport_type() {
       .optional("framing", &TransportKeys::framing, framing_type(), "how payload becomes frames; absent: no headers")
       .optional("message_header", &TransportKeys::message_header, config::bytes(), "our own header, on the wire before every message")
       .optional("eager_threshold", &TransportKeys::eager_threshold, config::bytes(), "above it a send waits for its receiver; absent: never")
+      .optional("ordered", &TransportKeys::ordered, config::boolean(), "one connection per pair of ranks: its messages go one after another")
       .rule([](const TransportKeys& keys, const config::Node&, config::Diagnostics& diagnostics) {
         if (!keys.messages) return;
         const auto& messages = *keys.messages;
@@ -123,6 +125,7 @@ TransportProfile transport(const TransportKeys& keys) {
   profile.framing = keys.framing;
   profile.message_header = keys.message_header;
   profile.eager_threshold = keys.eager_threshold;
+  profile.ordered = keys.ordered;
   if (keys.messages) {
     for (const auto& interval : *keys.messages) {
       MessageCost cost;

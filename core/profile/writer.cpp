@@ -71,6 +71,7 @@ std::string to_yaml(const Profile& profile) {
                       to_text(profile.tcp.framing.frame_header));
   text += fmt::format("  message_header: {}\n", to_text(profile.tcp.message_header));
   if (profile.tcp.eager_threshold) text += fmt::format("  eager_threshold: {}\n", to_text(*profile.tcp.eager_threshold));
+  if (profile.tcp.ordered) text += "  ordered: true\n";
   if (profile.measured.is_object()) {
     text += profile.measured.empty() ? "measured: {}\n" : "measured:\n";
     write_map(profile.measured, "  ", text);
