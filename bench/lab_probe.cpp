@@ -1,10 +1,12 @@
 // What the lab's network does, without any of Lockstep's transports in between: bare sockets, one process per host.
 //
-//   lab_probe [hosts] [rate_mbps] [burst_bytes, 0: the lab's choice] [pattern] [iterations] [tcp: lab|defaults] [setting=value]...
+//   lab_probe [hosts] [rate_mbps] [burst_bytes, 0: the lab's choice] [pattern] [iterations] [tcp: lab|defaults]
+//   [setting=value]...
 //
-// Patterns: single (host 0 to host 1), ring (n-1 steps, send right while receiving from the left), halving (partners at distance n/2,
-// n/4, ... with halved sizes, then back), share (hosts 1 and 2 send to host 0 at once), idle (single, after a second of silence).
-// Prints size, first, min, median and max time, and the median over (wire bytes - burst) / rate.
+// Patterns: single (host 0 to host 1), ring (n-1 steps, send right while receiving from the left), halving (partners at
+// distance n/2, n/4, ... with halved sizes, then back), share (hosts 1 and 2 send to host 0 at once), idle (single,
+// after a second of silence). Prints size, first, min, median and max time, and the median over (wire bytes - burst) /
+// rate.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -17,8 +19,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -94,18 +96,23 @@ void exchange(int to, std::size_t send_bytes, int from, std::size_t receive_byte
     require(::poll(waits, 2, 20000) > 0, "poll");
     if (waits[0].revents != 0) {
       const ssize_t n = ::send(to, buffer.data(), std::min(send_bytes, buffer.size()), MSG_NOSIGNAL);
-      if (n > 0) send_bytes -= static_cast<std::size_t>(n);
-      else require(errno == EAGAIN, "send");
+      if (n > 0)
+        send_bytes -= static_cast<std::size_t>(n);
+      else
+        require(errno == EAGAIN, "send");
     }
     if (waits[1].revents != 0) {
       const ssize_t n = ::recv(from, buffer.data(), std::min(receive_bytes, buffer.size()), 0);
-      if (n > 0) receive_bytes -= static_cast<std::size_t>(n);
-      else require(n < 0 && errno == EAGAIN, "recv");
+      if (n > 0)
+        receive_bytes -= static_cast<std::size_t>(n);
+      else
+        require(n < 0 && errno == EAGAIN, "recv");
     }
   }
 }
 
-void run_pattern(const std::string& pattern, int rank, int hosts, std::size_t size, const std::vector<int>& peers, std::vector<char>& buffer) {
+void run_pattern(const std::string& pattern, int rank, int hosts, std::size_t size, const std::vector<int>& peers,
+                 std::vector<char>& buffer) {
   if (pattern == "single" || pattern == "idle") {
     if (rank == 0) exchange(peers[1], size, -1, 0, buffer);
     if (rank == 1) exchange(-1, 0, peers[0], size, buffer);
@@ -132,7 +139,8 @@ void run_pattern(const std::string& pattern, int rank, int hosts, std::size_t si
       bytes /= 2;
       exchange(peers[rank ^ distance], bytes, peers[rank ^ distance], bytes, buffer);
     }
-    for (int distance = 1; distance < hosts; distance *= 2, bytes *= 2) exchange(peers[rank ^ distance], bytes, peers[rank ^ distance], bytes, buffer);
+    for (int distance = 1; distance < hosts; distance *= 2, bytes *= 2)
+      exchange(peers[rank ^ distance], bytes, peers[rank ^ distance], bytes, buffer);
   } else {
     throw InputError("unknown pattern " + pattern);
   }
@@ -179,10 +187,12 @@ int run(int hosts, double rate, std::int64_t burst, const std::string& pattern, 
     const double built_from = now();
     const LabNetwork lab(topology, routing, isolation, {.tcp_defaults = defaults});
     const Bytes bucket = lab.shaping().front().burst;
-    std::string out = fmt::format("{} {} hosts {} Mbit/s burst {} gso {} built in {:.2f} s\n", pattern, hosts, rate, bucket.count(),
-                                  lab.as_built()["links"][0]["gso_max_size_bytes"].get<std::int64_t>(), now() - built_from);
+    std::string out =
+        fmt::format("{} {} hosts {} Mbit/s burst {} gso {} built in {:.2f} s\n", pattern, hosts, rate, bucket.count(),
+                    lab.as_built()["links"][0]["gso_max_size_bytes"].get<std::int64_t>(), now() - built_from);
     for (std::int64_t size = 16 << 10; size <= 16 << 20; size *= 4) {
-      auto* shared = static_cast<Shared*>(::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+      auto* shared = static_cast<Shared*>(
+          ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
       pthread_barrierattr_t attributes;
       ::pthread_barrierattr_init(&attributes);
       ::pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
@@ -230,16 +240,20 @@ int run(int hosts, double rate, std::int64_t burst, const std::string& pattern, 
       for (std::size_t i = 0; i < after.size(); ++i) dropped += after[i].dropped - before[i].dropped;
       std::vector<double> times;
       for (int i = 0; i < iterations; ++i)
-        times.push_back(*std::max_element(shared->end[i], shared->end[i] + hosts) - *std::min_element(shared->start[i], shared->start[i] + hosts));
+        times.push_back(*std::max_element(shared->end[i], shared->end[i] + hosts) -
+                        *std::min_element(shared->start[i], shared->start[i] + hosts));
       const double first = times.front();
       std::sort(times.begin(), times.end());
       const double median = times[times.size() / 2];
       const double bytes = payload(pattern, hosts, static_cast<double>(size));
       const double fluid = std::max(0.0, bytes * 1514 / 1448 - static_cast<double>(bucket.count())) / (rate * 1e6 / 8);
       const std::size_t busiest = static_cast<std::size_t>(std::max_element(wire.begin(), wire.end()) - wire.begin());
-      out += fmt::format("{:>9} B first {:9.3f} min {:9.3f} median {:9.3f} max {:9.3f} ms  fluid {:9.3f}  ratio {:6.4f}  cpu {:3.0f}%  wire/payload {:.5f} dropped {}\n", size, first * 1e3,
-                         times.front() * 1e3, median * 1e3, times.back() * 1e3, fluid * 1e3, fluid > 0 ? median / fluid : 0.0, load * 100,
-                         static_cast<double>(wire[busiest].count()) / (bytes * iterations), dropped);
+      out += fmt::format(
+          "{:>9} B first {:9.3f} min {:9.3f} median {:9.3f} max {:9.3f} ms  fluid {:9.3f}  ratio {:6.4f}  cpu {:3.0f}% "
+          " wire/payload {:.5f} dropped {}\n",
+          size, first * 1e3, times.front() * 1e3, median * 1e3, times.back() * 1e3, fluid * 1e3,
+          fluid > 0 ? median / fluid : 0.0, load * 100,
+          static_cast<double>(wire[busiest].count()) / (bytes * iterations), dropped);
       ::munmap(shared, sizeof(Shared));
     }
     return out;
@@ -258,7 +272,8 @@ int main(int argc, char** argv) {
       const std::string text = argv[i];
       settings.emplace_back(text.substr(0, text.find('=')), text.substr(text.find('=') + 1));
     }
-    return run(std::min(std::stoi(argument(1, "4")), max_hosts), std::stod(argument(2, "500")), std::stoll(argument(3, "0")), argument(4, "single"),
+    return run(std::min(std::stoi(argument(1, "4")), max_hosts), std::stod(argument(2, "500")),
+               std::stoll(argument(3, "0")), argument(4, "single"),
                std::min(std::stoi(argument(5, "9")), max_iterations), argument(6, "lab") == "defaults", settings);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());

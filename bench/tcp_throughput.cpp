@@ -1,7 +1,8 @@
 // How near does the TCP transport come to a bare loop of blocking write() and read() over the same buffers?
 //
-// Two processes over loopback. Every pair measures the bare loop and then the transport (the order alternates, so that a machine that
-// gets slower favours neither); the answer is the median of the pairs' ratios. The data are checked after each measurement. With
+// Two processes over loopback. Every pair measures the bare loop and then the transport (the order alternates, so that
+// a machine that gets slower favours neither); the answer is the median of the pairs' ratios. The data are checked
+// after each measurement. With
 // --reference, a rate in MiB/s (iperf3's, from bench/iperf3.sh) is compared with, too.
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -92,7 +93,12 @@ void finish(Transport& transport, std::vector<Completion>& done, std::size_t cou
 class Measurement {
  public:
   Measurement(Control& control, const Settings& settings)
-      : control_(control), settings_(settings), peer_(1 - control.rank()), transport_(control, {peer_}, settings.options), socket_(bare_connection(control)), data_(settings.bytes) {}
+      : control_(control),
+        settings_(settings),
+        peer_(1 - control.rank()),
+        transport_(control, {peer_}, settings.options),
+        socket_(bare_connection(control)),
+        data_(settings.bytes) {}
   ~Measurement() { ::close(socket_); }
   Measurement(const Measurement&) = delete;
   Measurement& operator=(const Measurement&) = delete;
@@ -107,8 +113,10 @@ class Measurement {
       if (bare && control_.rank() == 0) write_whole(socket_, data_);
       if (bare && control_.rank() == 1) read_whole(socket_, data_);
       if (bare) continue;
-      if (control_.rank() == 0) transport_.send(peer_, 1, data_, 1);
-      else transport_.receive(peer_, 1, data_, 1);
+      if (control_.rank() == 0)
+        transport_.send(peer_, 1, data_, 1);
+      else
+        transport_.receive(peer_, 1, data_, 1);
       finish(transport_, done_, 1);
     }
     const double seconds = std::chrono::duration<double>(WallClock::now() - start).count();
@@ -171,16 +179,17 @@ std::string measure(Control& control, const Settings& settings) {
     our_latency.push_back(measurement.latency(false));
   }
   // Rank 1 received, so its figures count; rank 0 is the one whose result comes back.
-  const auto all = control.gather(fmt::format("{} messages of {} MiB over loopback, {} alternating pairs\n"
-                                              "  bare write/read   {:8.0f} MiB/s (median)\n"
-                                              "  TCP transport     {:8.0f} MiB/s (median)\n"
-                                              "  ratio             {:8.3f}       (median of the pairs; {:.3f} to {:.3f})\n"
-                                              "8-byte ping-pong, one way\n"
-                                              "  bare write/read   {:8.2f} us (median)\n"
-                                              "  TCP transport     {:8.2f} us (median)\n",
-                                              settings.messages, static_cast<double>(settings.bytes) / 1048576.0, settings.pairs, median(bare), median(ours), median(ratios),
-                                              *std::min_element(ratios.begin(), ratios.end()), *std::max_element(ratios.begin(), ratios.end()), median(bare_latency),
-                                              median(our_latency)));
+  const auto all = control.gather(
+      fmt::format("{} messages of {} MiB over loopback, {} alternating pairs\n"
+                  "  bare write/read   {:8.0f} MiB/s (median)\n"
+                  "  TCP transport     {:8.0f} MiB/s (median)\n"
+                  "  ratio             {:8.3f}       (median of the pairs; {:.3f} to {:.3f})\n"
+                  "8-byte ping-pong, one way\n"
+                  "  bare write/read   {:8.2f} us (median)\n"
+                  "  TCP transport     {:8.2f} us (median)\n",
+                  settings.messages, static_cast<double>(settings.bytes) / 1048576.0, settings.pairs, median(bare),
+                  median(ours), median(ratios), *std::min_element(ratios.begin(), ratios.end()),
+                  *std::max_element(ratios.begin(), ratios.end()), median(bare_latency), median(our_latency)));
   return all.empty() ? std::string() : all[1];
 }
 
@@ -191,13 +200,17 @@ int main(int argc, char** argv) {
   CLI::App app{"Throughput and latency of the TCP transport against a bare write/read loop."};
   app.add_option("--pairs", settings.pairs)->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--bytes", settings.bytes, "bytes of a message")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--messages", settings.messages, "messages of one measurement")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--messages", settings.messages, "messages of one measurement")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   app.add_option("--round-trips", settings.round_trips)->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--reference", settings.reference, "another rate to compare with, MiB/s");
   app.add_option("--read-chunk", settings.options.read_chunk)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--write-chunk", settings.options.write_chunk)->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--send-buffer", settings.options.send_buffer, "SO_SNDBUF, 0: the kernel's own tuning")->capture_default_str();
-  app.add_option("--receive-buffer", settings.options.receive_buffer, "SO_RCVBUF, 0: the kernel's own tuning")->capture_default_str();
+  app.add_option("--send-buffer", settings.options.send_buffer, "SO_SNDBUF, 0: the kernel's own tuning")
+      ->capture_default_str();
+  app.add_option("--receive-buffer", settings.options.receive_buffer, "SO_RCVBUF, 0: the kernel's own tuning")
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     LocalRanks ranks;

@@ -8,17 +8,22 @@ namespace lockstep::cli {
 
 std::span<const Command> command_catalogue() {
   static const std::array catalogue{
-      Command{"simulate", "Predicts a workload on a topology", "lockstep simulate -t topologies/lab_star4.yaml -w workloads/allreduce_sweep.yaml", declare_simulate},
-      Command{"run", "Runs a workload for real and measures it", "lockstep run -w workloads/quickstart.yaml --backend tcp --ranks 4", declare_run},
+      Command{"simulate", "Predicts a workload on a topology",
+              "lockstep simulate -t topologies/lab_star4.yaml -w workloads/allreduce_sweep.yaml", declare_simulate},
+      Command{"run", "Runs a workload for real and measures it",
+              "lockstep run -w workloads/quickstart.yaml --backend tcp --ranks 4", declare_run},
       Command{"compare", "Lays a prediction on a measurement (a result file, an nccl-tests or OSU log)",
               "lockstep compare predicted.json measured.json --tolerance 10%", declare_compare},
       Command{"topology", "Shows what a topology file makes; lists generators and node templates",
               "lockstep topology show topologies/lab_star4.yaml --route 0 3", declare_topology},
-      Command{"workload", "Shows what a workload file asks for; lists collectives and algorithms", "lockstep workload show workloads/quickstart.yaml", declare_workload},
-      Command{"plan", "Shows or validates what every rank will do", "lockstep plan show -w workloads/quickstart.yaml --ranks 4", declare_plan},
+      Command{"workload", "Shows what a workload file asks for; lists collectives and algorithms",
+              "lockstep workload show workloads/quickstart.yaml", declare_workload},
+      Command{"plan", "Shows or validates what every rank will do",
+              "lockstep plan show -w workloads/quickstart.yaml --ranks 4", declare_plan},
       Command{"lab", "Builds a topology out of network namespaces; shows what was built, or runs a command in a host",
               "lockstep lab show -t topologies/lab_star4.yaml", declare_lab},
-      Command{"doctor", "Says what this machine offers, what is missing, and what brings it", "lockstep doctor", declare_doctor},
+      Command{"doctor", "Says what this machine offers, what is missing, and what brings it", "lockstep doctor",
+              declare_doctor},
       Command{"schema", "Prints the JSON Schema of a kind of file", "lockstep schema topology", declare_schema},
   };
   return catalogue;

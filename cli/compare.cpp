@@ -18,7 +18,8 @@ int compare_files(const Options& options) {
   const Tolerance tolerance = options.tolerance.parse();
   const Result predicted = load_result(options.predicted);
   const Result measured = load_measurement(options.measured, hints_from(predicted));
-  return publish_comparison(options.output, compare(predicted, measured), tolerance, nullptr, nullptr, options.predicted + " against " + options.measured);
+  return publish_comparison(options.output, compare(predicted, measured), tolerance, nullptr, nullptr,
+                            options.predicted + " against " + options.measured);
 }
 
 }  // namespace
@@ -26,7 +27,10 @@ int compare_files(const Options& options) {
 std::function<int()> declare_compare(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("predicted", options->predicted, "Result file of a simulation")->required()->type_name("PREDICTED");
-  app.add_option("measured", options->measured, "Result file of a run, or a log of nccl-tests or the OSU micro-benchmarks")->required()->type_name("MEASURED");
+  app.add_option("measured", options->measured,
+                 "Result file of a run, or a log of nccl-tests or the OSU micro-benchmarks")
+      ->required()
+      ->type_name("MEASURED");
   options->tolerance.declare(app);
   options->output.declare(app, true);
   return [options] { return compare_files(*options); };

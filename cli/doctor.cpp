@@ -22,7 +22,8 @@ std::function<int()> declare_doctor(CLI::App& app) {
     auto json = nlohmann::ordered_json::array();
     for (const auto& finding : findings) {
       rows.push_back({finding.name, finding.ok ? "yes" : "no", finding.detail, finding.remedy});
-      json.push_back({{"name", finding.name}, {"ok", finding.ok}, {"detail", finding.detail}, {"remedy", finding.remedy}});
+      json.push_back(
+          {{"name", finding.name}, {"ok", finding.ok}, {"detail", finding.detail}, {"remedy", finding.remedy}});
     }
     if (!json_file->empty()) write_output(*json_file, nlohmann::ordered_json{{"findings", json}}.dump(2) + "\n");
     if (*json_file != "-") fmt::print("{}", format_table(rows));

@@ -19,12 +19,14 @@ int rank_count(const std::optional<int>& option, const Workload& workload, const
     throw InputError("how many ranks? Give --ranks N, or a topology with -t");
   }
   if (topology != nullptr && ranks > capacity)
-    throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", ranks, topology->name, capacity));
+    throw InputError(
+        fmt::format("{} ranks do not fit: topology '{}' has places for {}", ranks, topology->name, capacity));
   return ranks;
 }
 
-Result predict(const Topology& topology, const Routing& routing, const PlannedWorkload& planned, const Workload& workload, const Profile& profile,
-               const std::string& fidelity, std::uint64_t seed, Timeline& timeline) {
+Result predict(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,
+               const Workload& workload, const Profile& profile, const std::string& fidelity, std::uint64_t seed,
+               Timeline& timeline) {
   const auto& entry = get_from(sim::fidelity_catalogue(), "fidelity", fidelity);
   sim::Prediction prediction = entry.predict(topology, routing, profile, planned, timeline);
   Result result;
@@ -46,7 +48,8 @@ Profile profile_for_as_built(Profile profile, int cores) {
   return profile;
 }
 
-void publish(const OutputOptions& output, const Result& result, const PlannedWorkload& planned, const Timeline& timeline) {
+void publish(const OutputOptions& output, const Result& result, const PlannedWorkload& planned,
+             const Timeline& timeline) {
   if (!output.json_to_stdout()) fmt::print("{}", result_table(result));
   if (!output.trace.empty()) {
     if (output.trace == "-") throw InputError("--trace -: a trace needs a file of its own");

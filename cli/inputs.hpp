@@ -2,7 +2,6 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <optional>
 #include <string>
 
@@ -15,17 +14,20 @@
 
 namespace lockstep::cli {
 
-/// Ranks: --ranks, else the workload's `ranks:`, else as many as the topology has places for. Throws InputError if they do not fit.
+/// Ranks: --ranks, else the workload's `ranks:`, else as many as the topology has places for. Throws InputError if they
+/// do not fit.
 int rank_count(const std::optional<int>& option, const Workload& workload, const Topology* topology);
 
 /// A simulation result; `timeline` keeps what a trace needs.
-Result predict(const Topology& topology, const Routing& routing, const PlannedWorkload& planned, const Workload& workload, const Profile& profile,
-               const std::string& fidelity, std::uint64_t seed, Timeline& timeline);
+Result predict(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,
+               const Workload& workload, const Profile& profile, const std::string& fidelity, std::uint64_t seed,
+               Timeline& timeline);
 
 /// A profile as it applies on a network that was built: the cores that its ranks share.
 Profile profile_for_as_built(Profile profile, int cores);
 
 /// Writes --json and --trace and prints the table.
-void publish(const OutputOptions& output, const Result& result, const PlannedWorkload& planned, const Timeline& timeline);
+void publish(const OutputOptions& output, const Result& result, const PlannedWorkload& planned,
+             const Timeline& timeline);
 
 }  // namespace lockstep::cli

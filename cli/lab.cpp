@@ -1,4 +1,5 @@
-// lockstep lab show -t FILE: builds the lab and says what was built. lockstep lab exec -t FILE --host h0 -- COMMAND: runs a command in it.
+// lockstep lab show -t FILE: builds the lab and says what was built. lockstep lab exec -t FILE --host h0 -- COMMAND:
+// runs a command in it.
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,16 +30,22 @@ struct LabCommandOptions {
 };
 
 std::string as_text(const Topology& topology, const nlohmann::ordered_json& built) {
-  std::string text = fmt::format("{}: {} devices, {}, {}, {} cores, netem {}\n\n", topology.name, topology.devices.size(), built["how"].get<std::string>(),
-                                 built["kernel"].get<std::string>(), built["cores"].get<int>(), built["netem"].get<bool>() ? "yes" : "no");
+  std::string text =
+      fmt::format("{}: {} devices, {}, {}, {} cores, netem {}\n\n", topology.name, topology.devices.size(),
+                  built["how"].get<std::string>(), built["kernel"].get<std::string>(), built["cores"].get<int>(),
+                  built["netem"].get<bool>() ? "yes" : "no");
   std::vector<std::vector<std::string>> rows{{"from", "to", "rate", "burst", "queue", "delay", "mtu", "gso_max_size"}};
   for (const auto& link : built["links"])
-    rows.push_back({link["from"], link["to"], fmt::format("{}Gbps", link["rate_Gbps"].get<double>()), format_bytes(Bytes{link["burst_bytes"].get<std::int64_t>()}),
-                    format_bytes(Bytes{link["queue_bytes"].get<std::int64_t>()}), fmt::format("{}s", link["delay_s"].get<double>()),
-                    fmt::format("{}", link["mtu_bytes"].get<std::int64_t>()), fmt::format("{}", link["gso_max_size_bytes"].get<std::int64_t>())});
+    rows.push_back({link["from"], link["to"], fmt::format("{}Gbps", link["rate_Gbps"].get<double>()),
+                    format_bytes(Bytes{link["burst_bytes"].get<std::int64_t>()}),
+                    format_bytes(Bytes{link["queue_bytes"].get<std::int64_t>()}),
+                    fmt::format("{}s", link["delay_s"].get<double>()),
+                    fmt::format("{}", link["mtu_bytes"].get<std::int64_t>()),
+                    fmt::format("{}", link["gso_max_size_bytes"].get<std::int64_t>())});
   text += format_table(rows) + "\n";
   rows = {{"setting of every host", "value"}};
-  for (const auto& [name, value] : built["tcp"].items()) rows.push_back({name, value.is_string() ? value.get<std::string>() : value.dump()});
+  for (const auto& [name, value] : built["tcp"].items())
+    rows.push_back({name, value.is_string() ? value.get<std::string>() : value.dump()});
   text += format_table(rows);
   for (const auto& note : built["notes"]) text += "note: " + note.get<std::string>() + "\n";
   return text;
@@ -81,7 +88,8 @@ int execute(const LabCommandOptions& options) {
     int ended = 0;
     while (::waitpid(child, &ended, 0) < 0 && errno == EINTR) {
     }
-    if (!WIFEXITED(ended)) throw RunFailure(fmt::format("{} was killed by signal {}", options.command.front(), WTERMSIG(ended)));
+    if (!WIFEXITED(ended))
+      throw RunFailure(fmt::format("{} was killed by signal {}", options.command.front(), WTERMSIG(ended)));
     return std::to_string(WEXITSTATUS(ended));
   });
   return std::stoi(status);
@@ -93,7 +101,8 @@ std::function<int()> declare_lab(CLI::App& app) {
   const auto options = std::make_shared<LabCommandOptions>();
   app.require_subcommand(1);
   CLI::App* show_app = app.add_subcommand("show", "Builds the lab, says what was built, and takes it down");
-  CLI::App* exec_app = app.add_subcommand("exec", "Runs a command in a host or switch of the lab; its exit code is ours");
+  CLI::App* exec_app =
+      app.add_subcommand("exec", "Runs a command in a host or switch of the lab; its exit code is ours");
   for (CLI::App* sub : {show_app, exec_app}) {
     sub->add_option("-t,--topology", options->file, "topology file")->required();
     sub->add_flag("--tcp-defaults", options->tcp_defaults, "leave TCP as the machine has it");

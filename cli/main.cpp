@@ -16,7 +16,9 @@ namespace {
 
 int run(int argc, char** argv) {
   using namespace lockstep;
-  CLI::App app{"Lockstep predicts how long a distributed training step takes, runs it for real, and shows where the two differ."};
+  CLI::App app{
+      "Lockstep predicts how long a distributed training step takes, runs it for real, and shows where the two "
+      "differ."};
   app.name("lockstep");
   app.set_version_flag("--version", std::string("lockstep ") + version);
   app.require_subcommand(0, 1);
@@ -37,7 +39,8 @@ int run(int argc, char** argv) {
   if (argc > 2 && argv[2][0] != '-') {  // commands of commands: `lockstep topology shwo`
     std::vector<std::string> nested;
     for (CLI::App* command : app.get_subcommands([&](CLI::App* candidate) { return candidate->get_name() == argv[1]; }))
-      for (const CLI::App* child : command->get_subcommands([](CLI::App*) { return true; })) nested.push_back(child->get_name());
+      for (const CLI::App* child : command->get_subcommands([](CLI::App*) { return true; }))
+        nested.push_back(child->get_name());
     if (!nested.empty() && std::find(nested.begin(), nested.end(), argv[2]) == nested.end())
       throw InputError(unknown_name(std::string("command of '") + argv[1] + "'", argv[2], nested));
   }
@@ -47,7 +50,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& request) {
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
-    throw InputError(std::string(error.what()) + "\nRun 'lockstep " + (argc > 1 && argv[1][0] != '-' ? argv[1] + std::string(" ") : std::string()) +
+    throw InputError(std::string(error.what()) + "\nRun 'lockstep " +
+                     (argc > 1 && argv[1][0] != '-' ? argv[1] + std::string(" ") : std::string()) +
                      "--help' for the options.");
   }
   if (!action) {
@@ -72,7 +76,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "error: {}\n", error.what());
     return static_cast<int>(error.code());
   } catch (const lockstep::BrokenInvariant& defect) {
-    fmt::print(stderr, "error: a defect in lockstep, please report it with the command and its files: {}\n", defect.what());
+    fmt::print(stderr, "error: a defect in lockstep, please report it with the command and its files: {}\n",
+               defect.what());
     return static_cast<int>(lockstep::ExitCode::run_failed);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "error: out of memory\n");

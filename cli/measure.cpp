@@ -29,8 +29,8 @@ std::optional<Measured> measure_tcp(const MeasureRequest& request) {
   const auto job = real::job_from_environment();
   if (!job) return finish(real::measure_on_loopback(*request.planned, options_of(request)), "tcp");
   if (job->size != request.planned->plan.ranks)
-    throw InputError(fmt::format("the job that {} started has {} rank{}, the plan is for {}", job->launcher, job->size, job->size == 1 ? "" : "s",
-                                 request.planned->plan.ranks));
+    throw InputError(fmt::format("the job that {} started has {} rank{}, the plan is for {}", job->launcher, job->size,
+                                 job->size == 1 ? "" : "s", request.planned->plan.ranks));
   real::MeasurementOptions options = options_of(request);
   options.same_machine = false;
   auto measurement = real::measure_in_job(*job, *request.planned, options);
@@ -40,7 +40,8 @@ std::optional<Measured> measure_tcp(const MeasureRequest& request) {
 
 std::optional<Measured> measure_lab(const MeasureRequest& request) {
   if (request.topology == nullptr) throw InputError("--backend lab builds a topology: name it with -t FILE");
-  return finish(real::measure_in_lab(*request.topology, *request.routing, *request.planned, options_of(request)), "lab");
+  return finish(real::measure_in_lab(*request.topology, *request.routing, *request.planned, options_of(request)),
+                "lab");
 }
 
 std::chrono::milliseconds parse_timeout(const std::string& text, const char* option) {
@@ -57,15 +58,20 @@ std::chrono::milliseconds parse_timeout(const std::string& text, const char* opt
 
 std::span<const Backend> backend_catalogue() {
   static const std::array catalogue{
-      Backend{"tcp", "sockets between the ranks: loopback with --ranks N, or the ranks that a launcher started", false, measure_tcp},
+      Backend{"tcp", "sockets between the ranks: loopback with --ranks N, or the ranks that a launcher started", false,
+              measure_tcp},
       Backend{"lab", "the topology file built out of network namespaces, sockets inside", true, measure_lab},
   };
   return catalogue;
 }
 
 void RunLimits::declare(CLI::App& app) {
-  app.add_option("--timeout", timeout, "Give up when a rank makes no progress for so long")->capture_default_str()->type_name("TIME");
-  app.add_option("--rendezvous-timeout", rendezvous_timeout, "Give up when not all ranks have come by then")->capture_default_str()->type_name("TIME");
+  app.add_option("--timeout", timeout, "Give up when a rank makes no progress for so long")
+      ->capture_default_str()
+      ->type_name("TIME");
+  app.add_option("--rendezvous-timeout", rendezvous_timeout, "Give up when not all ranks have come by then")
+      ->capture_default_str()
+      ->type_name("TIME");
 }
 
 void RunLimits::apply(MeasureRequest& request) const {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <optional>
 #include <span>
@@ -17,7 +16,7 @@
 namespace lockstep::cli {
 
 struct MeasureRequest {
-  const Topology* topology = nullptr;    ///< the lab needs it
+  const Topology* topology = nullptr;  ///< the lab needs it
   const Routing* routing = nullptr;
   const PlannedWorkload* planned = nullptr;
   std::chrono::milliseconds timeout{60'000};

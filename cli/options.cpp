@@ -21,7 +21,8 @@ void check_one(const std::string& path, const char* option) {
   if (path.empty() || path == "-") return;
   const bool existed = ::access(path.c_str(), F_OK) == 0;
   std::FILE* file = std::fopen(path.c_str(), "ab");
-  if (file == nullptr) throw InputError(fmt::format("{} {}: cannot be written: {}", option, path, std::strerror(errno)));
+  if (file == nullptr)
+    throw InputError(fmt::format("{} {}: cannot be written: {}", option, path, std::strerror(errno)));
   std::fclose(file);
   if (!existed) ::unlink(path.c_str());
 }
@@ -66,7 +67,10 @@ Json run_info(double wall_clock_s) {
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
   const std::time_t now = std::time(nullptr);
-  return Json{{"command", command_line}, {"version", version}, {"wall_clock_s", wall_clock_s}, {"host", host},
+  return Json{{"command", command_line},
+              {"version", version},
+              {"wall_clock_s", wall_clock_s},
+              {"host", host},
               {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))}};
 }
 

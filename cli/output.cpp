@@ -19,13 +19,17 @@ struct Close {
 }  // namespace
 
 void write_output(const std::string& path, std::string_view text) {
-  const auto refuse = [&] { throw InputError(fmt::format("cannot write {}: {}", path == "-" ? "standard output" : path, std::generic_category().message(errno))); };
+  const auto refuse = [&] {
+    throw InputError(fmt::format("cannot write {}: {}", path == "-" ? "standard output" : path,
+                                 std::generic_category().message(errno)));
+  };
   if (path == "-") {
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) refuse();
     return;
   }
   const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "wb"));
-  if (!file || std::fwrite(text.data(), 1, text.size(), file.get()) != text.size() || std::fflush(file.get()) != 0) refuse();
+  if (!file || std::fwrite(text.data(), 1, text.size(), file.get()) != text.size() || std::fflush(file.get()) != 0)
+    refuse();
 }
 
 }  // namespace lockstep::cli

@@ -39,7 +39,8 @@ int check(const Options& options) {
   InterpretOptions interpret;
   interpret.once = true;
   const auto result = Interpreter(interpret).interpret(planned.plan, timeline);
-  fmt::print("valid; interpreted: {} messages, {}, {} wrong elements\n", result.messages, format_bytes(Bytes{result.bytes}), result.wrong);
+  fmt::print("valid; interpreted: {} messages, {}, {} wrong elements\n", result.messages,
+             format_bytes(Bytes{result.bytes}), result.wrong);
   return result.wrong == 0 ? 0 : static_cast<int>(ExitCode::fell_short);
 }
 
@@ -58,7 +59,9 @@ std::function<int()> declare_plan(CLI::App& app) {
     sub->callback([options, action, run] { *action = [options, run] { return run(*options); }; });
     return sub;
   };
-  declare("show", "The plan as text, or as JSON", show)->add_option("--json", options->json, "Write the plan as JSON; - for standard output")->type_name("FILE");
+  declare("show", "The plan as text, or as JSON", show)
+      ->add_option("--json", options->json, "Write the plan as JSON; - for standard output")
+      ->type_name("FILE");
   declare("validate", "Every finding, then the right answer by the interpreter", check);
   return [action] { return (*action)(); };
 }

@@ -25,7 +25,8 @@ int run(const Options& options) {
   std::optional<Topology> topology;
   if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
-  const int ranks = job && !options.ranks ? job->size : rank_count(options.ranks, workload, topology ? &*topology : nullptr);
+  const int ranks =
+      job && !options.ranks ? job->size : rank_count(options.ranks, workload, topology ? &*topology : nullptr);
   const PlannedWorkload planned = plan_workload(workload, ranks);
   std::optional<Routing> routing;
   if (topology) routing.emplace(*topology, RoutingOptions{options.output.seed});
@@ -57,9 +58,11 @@ std::function<int()> declare_run(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
   std::string backends;
-  for (const auto& entry : backend_catalogue()) backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
+  for (const auto& entry : backend_catalogue())
+    backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
   app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
-  app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")->type_name("N");
+  app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")
+      ->type_name("N");
   app.add_option("-t,--topology", options->topology, "Topology file (the lab builds it)")->type_name("FILE");
   Settings::declare(app, options->settings, {"topology", "workload"});
   options->limits.declare(app);

@@ -1,8 +1,8 @@
-// `--set topology.a.b=v`, `--set workload.…`, `--set profile.…`: one option that reaches any key of any file of a command.
+// `--set topology.a.b=v`, `--set workload.…`, `--set profile.…`: one option that reaches any key of any file of a
+// command.
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,7 +23,8 @@ class Settings {
   /// Declares --set. The values arrive when the command line has been parsed; `settings` must outlive it.
   static void declare(CLI::App& app, Settings& settings, Prefixes prefixes = {"topology", "workload", "profile"});
 
-  /// Takes one "topology.a.b=v". Throws InputError for a prefix that the command does not know (with the nearest) or a missing '='.
+  /// Takes one "topology.a.b=v". Throws InputError for a prefix that the command does not know (with the nearest) or a
+  /// missing '='.
   void add(const std::string& assignment);
 
   /// Applies those of one prefix, in the order in which they were given.

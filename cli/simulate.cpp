@@ -1,4 +1,6 @@
 // lockstep simulate: a prediction.
+#include "sim/simulate.hpp"
+
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
@@ -7,7 +9,6 @@
 #include "core/base/catalogue.hpp"
 #include "core/base/json.hpp"
 #include "core/topology/as_built.hpp"
-#include "sim/simulate.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -34,9 +35,12 @@ int simulate(const Options& options) {
   const int ranks = rank_count(options.ranks, workload, &topology);
   const PlannedWorkload planned = plan_workload(workload, ranks);
   const Routing routing(topology, {options.output.seed});
-  if (profile.name == "ideal") note(options.output, "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");
+  if (profile.name == "ideal")
+    note(options.output,
+         "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");
   Timeline timeline(options.detail == "steps");
-  Result result = predict(topology, routing, planned, workload, profile, options.fidelity, options.output.seed, timeline);
+  Result result =
+      predict(topology, routing, planned, workload, profile, options.fidelity, options.output.seed, timeline);
   result.as_built = as_built;
   result.run = run_info(elapsed_s());
   publish(options.output, result, planned, timeline);
@@ -50,12 +54,17 @@ std::function<int()> declare_simulate(CLI::App& app) {
   app.add_option("-t,--topology", options->topology, "Topology file")->required()->type_name("FILE");
   app.add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
   std::string fidelities;
-  for (const auto& entry : sim::fidelity_catalogue()) fidelities += fmt::format("{}{} ({})", fidelities.empty() ? "" : "; ", entry.name, entry.description);
+  for (const auto& entry : sim::fidelity_catalogue())
+    fidelities += fmt::format("{}{} ({})", fidelities.empty() ? "" : "; ", entry.name, entry.description);
   app.add_option("--fidelity", options->fidelity, fidelities)->capture_default_str()->type_name("NAME");
-  app.add_option("-p,--profile", options->profile, "Profile file, or 'ideal'")->capture_default_str()->type_name("FILE");
+  app.add_option("-p,--profile", options->profile, "Profile file, or 'ideal'")
+      ->capture_default_str()
+      ->type_name("FILE");
   app.add_option("--ranks", options->ranks, "Ranks; default: as many as the topology has places for")->type_name("N");
-  app.add_option("--as-built", options->as_built, "Predict the network that this measurement says was built")->type_name("RESULT.json");
-  app.add_option("--detail", options->detail, "steps: the trace has every part of every schedule step")->check(CLI::IsMember({"steps"}));
+  app.add_option("--as-built", options->as_built, "Predict the network that this measurement says was built")
+      ->type_name("RESULT.json");
+  app.add_option("--detail", options->detail, "steps: the trace has every part of every schedule step")
+      ->check(CLI::IsMember({"steps"}));
   Settings::declare(app, options->settings);
   options->output.declare(app, false);
   return [options] { return simulate(*options); };

@@ -64,13 +64,19 @@ int list() {
 std::function<int()> declare_topology(CLI::App& app) {
   auto options = std::make_shared<TopologyOptions>();
   app.require_subcommand(1);
-  CLI::App* show_command = app.add_subcommand("show", "Prints nodes, links, diameter, bisection bandwidth and routes of a topology file");
+  CLI::App* show_command =
+      app.add_subcommand("show", "Prints nodes, links, diameter, bisection bandwidth and routes of a topology file");
   show_command->add_option("FILE", options->file, "A topology file")->required();
-  show_command->add_option("--route", options->route, "Show the route between two ranks")->expected(2)->type_name("RANK RANK");
+  show_command->add_option("--route", options->route, "Show the route between two ranks")
+      ->expected(2)
+      ->type_name("RANK RANK");
   auto* dot = show_command->add_flag("--dot", options->dot, "Print the graph for Graphviz instead");
-  show_command->add_option("--json", options->json, "Write everything as JSON; - for standard output")->type_name("FILE")->excludes(dot);
+  show_command->add_option("--json", options->json, "Write everything as JSON; - for standard output")
+      ->type_name("FILE")
+      ->excludes(dot);
   Settings::declare(*show_command, options->settings, {"topology"});
-  show_command->footer("Example:\n  lockstep topology show topologies/lab_star4.yaml --route 0 3 --set topology.generate.star.hosts=6");
+  show_command->footer(
+      "Example:\n  lockstep topology show topologies/lab_star4.yaml --route 0 3 --set topology.generate.star.hosts=6");
   const CLI::App* list_command = app.add_subcommand("list", "Lists generators and node templates");
   return [options, list_command] { return list_command->parsed() ? list() : show(*options); };
 }

@@ -7,8 +7,11 @@
 namespace lockstep::cli {
 
 void ToleranceOptions::declare(CLI::App& app) {
-  app.add_option("--tolerance", tolerance, "Exit 1 when the median error is larger")->capture_default_str()->type_name("X%");
-  app.add_option("--row-tolerance", row_tolerance, "Exit 1 when the error of any row is larger; default: none")->type_name("X%");
+  app.add_option("--tolerance", tolerance, "Exit 1 when the median error is larger")
+      ->capture_default_str()
+      ->type_name("X%");
+  app.add_option("--row-tolerance", row_tolerance, "Exit 1 when the error of any row is larger; default: none")
+      ->type_name("X%");
 }
 
 Tolerance ToleranceOptions::parse() const {
@@ -18,8 +21,8 @@ Tolerance ToleranceOptions::parse() const {
   return result;
 }
 
-int publish_comparison(const OutputOptions& output, const Comparison& comparison, const Tolerance& tolerance, const Result* predicted, const Result* measured,
-                       const std::string& title) {
+int publish_comparison(const OutputOptions& output, const Comparison& comparison, const Tolerance& tolerance,
+                       const Result* predicted, const Result* measured, const std::string& title) {
   const Verdict verdict = judge(comparison, tolerance);
   if (!output.json_to_stdout()) fmt::print("{}{}\n", comparison_table(comparison), verdict.sentence);
   if (!output.json.empty()) {

@@ -17,7 +17,7 @@ struct ToleranceOptions {
 };
 
 /// `predicted` and `measured` are put whole into the JSON where given.
-int publish_comparison(const OutputOptions& output, const Comparison& comparison, const Tolerance& tolerance, const Result* predicted, const Result* measured,
-                       const std::string& title);
+int publish_comparison(const OutputOptions& output, const Comparison& comparison, const Tolerance& tolerance,
+                       const Result* predicted, const Result* measured, const std::string& title);
 
 }  // namespace lockstep::cli

@@ -24,8 +24,9 @@ int show(const Options& options) {
     if (algorithms.empty()) algorithms.push_back(default_algorithm(spec.kind));
     for (const auto& algorithm : algorithms)
       for (const Bytes size : spec.sizes.empty() ? std::vector<Bytes>{Bytes{0}} : spec.sizes)
-        rows.push_back({std::string(to_string(spec.kind)), algorithm, format_bytes(size), std::string(to_string(spec.type)),
-                        reduces(spec.kind) ? std::string(to_string(spec.reduction)) : "-", std::to_string(spec.channels)});
+        rows.push_back(
+            {std::string(to_string(spec.kind)), algorithm, format_bytes(size), std::string(to_string(spec.type)),
+             reduces(spec.kind) ? std::string(to_string(spec.reduction)) : "-", std::to_string(spec.channels)});
   }
   fmt::print("{}", format_table(rows));
   return 0;

@@ -66,16 +66,24 @@ struct Message {
 
 class Simulation {
  public:
-  Simulation(const Topology& topology, const Routing& routing, const Profile& profile, const SimulationOptions& options, const Plan& plan,
-             Recorder& recorder)
-      : topology_(topology), routing_(routing), profile_(profile), options_(options), plan_(plan), recorder_(recorder),
-        costs_(profile.tcp), processors_(static_cast<std::size_t>(plan.ranks), profile.cores.value_or(0)) {
+  Simulation(const Topology& topology, const Routing& routing, const Profile& profile, const SimulationOptions& options,
+             const Plan& plan, Recorder& recorder)
+      : topology_(topology),
+        routing_(routing),
+        profile_(profile),
+        options_(options),
+        plan_(plan),
+        recorder_(recorder),
+        costs_(profile.tcp),
+        processors_(static_cast<std::size_t>(plan.ranks), profile.cores.value_or(0)) {
     if (plan.ranks > topology.rank_capacity())
-      throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name, topology.rank_capacity()));
+      throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
+                                   topology.rank_capacity()));
     add_resources();
     for (const auto& role : plan.roles) programs_.push_back(compile(role));
     walkers_.reserve(static_cast<std::size_t>(plan.ranks));
-    for (Rank r = 0; r < plan.ranks; ++r) walkers_.emplace_back(plan, programs_[plan.role_index(r)], r, *this, options.once);
+    for (Rank r = 0; r < plan.ranks; ++r)
+      walkers_.emplace_back(plan, programs_[plan.role_index(r)], r, *this, options.once);
     starts_.resize(walkers_.size());
     for (std::size_t r = 0; r < walkers_.size(); ++r) starts_[r].resize(walkers_[r].stream_count());
     counters_.resize(walkers_.size());
@@ -101,7 +109,8 @@ class Simulation {
     statistics.end = Duration{now_};
     std::vector<std::string> stuck;
     for (const auto& walker : walkers_)
-      if (!walker.done() && stuck.size() < 8) stuck.push_back(fmt::format("rank {} waits in operation '{}'", walker.rank(), waiting_operation(walker)));
+      if (!walker.done() && stuck.size() < 8)
+        stuck.push_back(fmt::format("rank {} waits in operation '{}'", walker.rank(), waiting_operation(walker)));
     if (!stuck.empty()) throw RunFailure("the plan cannot be completed: " + join(stuck, "; "));
   }
 
@@ -118,8 +127,10 @@ class Simulation {
     message.bytes = out.bytes;
     message.rendezvous = profile_.tcp.eager_threshold && out.bytes > profile_.tcp.eager_threshold->count();
     const std::int64_t work = costs_.send_time(out.bytes);
-    if (work > 0) submit(walker.rank(), work, job_tag(Job::inject, id));
-    else launch(id);
+    if (work > 0)
+      submit(walker.rank(), work, job_tag(Job::inject, id));
+    else
+      launch(id);
     return false;
   }
   bool start_receive(SimulatedWalker& walker, Token token, const Incoming& in) {
@@ -133,22 +144,28 @@ class Simulation {
     }
     const std::uint32_t id = lane.arrived.pop();
     bind(id, receive);
-    if (messages_[id].rendezvous) push(now_ + pairs_[lane.pair].latency, EventKind::clear_to_send, id, 0);
-    else take_in(id);
+    if (messages_[id].rendezvous)
+      push(now_ + pairs_[lane.pair].latency, EventKind::clear_to_send, id, 0);
+    else
+      take_in(id);
     return false;
   }
   bool start_copy(SimulatedWalker& walker, Token token, const Move& move) {
-    return after(walker.rank(), token, profile_.copy_bandwidth ? transfer_time(Bytes{move.bytes}, *profile_.copy_bandwidth).count() : 0);
+    return after(walker.rank(), token,
+                 profile_.copy_bandwidth ? transfer_time(Bytes{move.bytes}, *profile_.copy_bandwidth).count() : 0);
   }
   bool start_combine(SimulatedWalker& walker, Token token, const Combine& combine, const LoopIndices&) {
-    return after(walker.rank(), token, profile_.reduction.bandwidth ? transfer_time(combine.source.bytes, *profile_.reduction.bandwidth).count() : 0);
+    return after(
+        walker.rank(), token,
+        profile_.reduction.bandwidth ? transfer_time(combine.source.bytes, *profile_.reduction.bandwidth).count() : 0);
   }
   bool start_compute(SimulatedWalker&, Token, const Compute& compute) {
-    throw InputError(fmt::format("the plan computes ('{}'), and the profile '{}' does not say how fast", compute.kernel, profile_.name));
+    throw InputError(fmt::format("the plan computes ('{}'), and the profile '{}' does not say how fast", compute.kernel,
+                                 profile_.name));
   }
   bool start_native(SimulatedWalker&, Token, const Collective& collective) {
-    throw InputError(fmt::format("algorithm 'native' of {} belongs to a library: name the algorithm to simulate ({})", to_string(collective.kind),
-                                 default_algorithm(collective.kind)));
+    throw InputError(fmt::format("algorithm 'native' of {} belongs to a library: name the algorithm to simulate ({})",
+                                 to_string(collective.kind), default_algorithm(collective.kind)));
   }
   bool start_fill(SimulatedWalker&, Token, const Collective&) { return true; }
   bool start_verify(SimulatedWalker&, Token, const Collective&) { return true; }
@@ -156,13 +173,16 @@ class Simulation {
     if (!mark.together) return true;
     meeting_.push_back({walker.rank(), token.packed()});
     if (meeting_.size() == walkers_.size()) {
-      for (const auto& [rank, packed] : meeting_) push(now_, EventKind::action_done, static_cast<std::uint32_t>(rank), packed);
+      for (const auto& [rank, packed] : meeting_)
+        push(now_, EventKind::action_done, static_cast<std::uint32_t>(rank), packed);
       meeting_.clear();
       network_.rest(now_);
     }
     return false;
   }
-  void operation_started(SimulatedWalker& walker, std::size_t stream) { starts_[static_cast<std::size_t>(walker.rank())][stream] = now_; }
+  void operation_started(SimulatedWalker& walker, std::size_t stream) {
+    starts_[static_cast<std::size_t>(walker.rank())][stream] = now_;
+  }
   void operation_done(SimulatedWalker& walker, std::size_t stream) {
     const Cursor& cursor = walker.cursor(stream);
     OperationRecord record;
@@ -182,9 +202,12 @@ class Simulation {
 
  private:
   enum class Job : std::uint8_t { inject, receive };
-  static std::uint64_t job_tag(Job job, std::uint32_t message) { return static_cast<std::uint64_t>(job) << 32 | message; }
+  static std::uint64_t job_tag(Job job, std::uint32_t message) {
+    return static_cast<std::uint64_t>(job) << 32 | message;
+  }
 
-  // Directed links first, by their shared resources; then, where the profile limits it, each rank's processor rate out and in.
+  // Directed links first, by their shared resources; then, where the profile limits it, each rank's processor rate out
+  // and in.
   void add_resources() {
     std::vector<double> capacity(topology_.resource_count(), 0);
     std::vector<double> burst(topology_.resource_count(), 0);
@@ -197,7 +220,8 @@ class Simulation {
     const auto add_rates = [&](const std::optional<Bandwidth>& rate, std::uint32_t& base) {
       if (!rate) return;
       base = static_cast<std::uint32_t>(network_.resource_count());
-      // In bytes of payload like the profile; flows are counted in wire bits, which differ by the framing: the largest MTU's share serves.
+      // In bytes of payload like the profile; flows are counted in wire bits, which differ by the framing: the largest
+      // MTU's share serves.
       for (Rank r = 0; r < plan_.ranks; ++r) network_.add_resource(static_cast<double>(rate->bits_per_second()), 0);
     };
     add_rates(costs_.send_rate(), out_base_);
@@ -239,15 +263,20 @@ class Simulation {
         left(id);
         return;
       }
-      case EventKind::request: return request_arrives(event.entity);
-      case EventKind::clear_to_send: return enqueue(event.entity);
-      case EventKind::arrival: return arrives(event.entity);
+      case EventKind::request:
+        return request_arrives(event.entity);
+      case EventKind::clear_to_send:
+        return enqueue(event.entity);
+      case EventKind::arrival:
+        return arrives(event.entity);
       case EventKind::processor_done: {
         const std::uint64_t tag = processors_.finish(event.entity, started_);
         begin_jobs();
         const auto id = static_cast<std::uint32_t>(tag);
-        if (static_cast<Job>(tag >> 32) == Job::inject) launch(id);
-        else received(id);
+        if (static_cast<Job>(tag >> 32) == Job::inject)
+          launch(id);
+        else
+          received(id);
         return;
       }
       case EventKind::action_done:
@@ -259,8 +288,10 @@ class Simulation {
   // The sender's processor is done with it.
   void launch(std::uint32_t id) {
     const Message& message = messages_[id];
-    if (message.rendezvous) push(now_ + pairs_[lanes_[message.lane].pair].latency, EventKind::request, id, 0);
-    else enqueue(id);
+    if (message.rendezvous)
+      push(now_ + pairs_[lanes_[message.lane].pair].latency, EventKind::request, id, 0);
+    else
+      enqueue(id);
   }
 
   void enqueue(std::uint32_t id) {
@@ -313,7 +344,8 @@ class Simulation {
     Message& message = messages_[id];
     const Lane& lane = lanes_[message.lane];
     if (message.bytes != receive.bytes)
-      throw RunFailure(fmt::format("rank {} sent {} bytes to rank {}, which expects {}", lane.from, message.bytes, lane.to, receive.bytes));
+      throw RunFailure(fmt::format("rank {} sent {} bytes to rank {}, which expects {}", lane.from, message.bytes,
+                                   lane.to, receive.bytes));
     message.receive = receive;
     message.bound = true;
   }
@@ -346,12 +378,16 @@ class Simulation {
     std::int64_t work = costs_.receive_time(message.bytes);
     if (message.receive.combine && profile_.reduction.bandwidth) {
       const std::int64_t whole = transfer_time(Bytes{message.bytes}, *profile_.reduction.bandwidth).count();
-      const std::int64_t piece = profile_.reduction.granularity.count() > 0 ? std::min(message.bytes, profile_.reduction.granularity.count()) : message.bytes;
+      const std::int64_t piece = profile_.reduction.granularity.count() > 0
+                                     ? std::min(message.bytes, profile_.reduction.granularity.count())
+                                     : message.bytes;
       const std::int64_t last = transfer_time(Bytes{piece}, *profile_.reduction.bandwidth).count();
       work += std::max(last, whole - message.flow_time);
     }
-    if (work > 0) submit(lanes_[message.lane].to, work, job_tag(Job::receive, id));
-    else received(id);
+    if (work > 0)
+      submit(lanes_[message.lane].to, work, job_tag(Job::receive, id));
+    else
+      received(id);
   }
 
   void received(std::uint32_t id) {
@@ -397,7 +433,8 @@ class Simulation {
   };
 
   std::uint32_t lane_of(Rank from, Rank to, std::uint64_t tag) {
-    const std::uint64_t ranks = static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32 | static_cast<std::uint32_t>(to);
+    const std::uint64_t ranks =
+        static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32 | static_cast<std::uint32_t>(to);
     const auto [entry, fresh] = lane_index_.try_emplace(LaneKey{ranks, tag}, static_cast<std::uint32_t>(lanes_.size()));
     if (fresh) {
       Lane lane;
@@ -418,7 +455,8 @@ class Simulation {
       Bytes mtu{0};
       for (const LinkId link : links) {
         const ResourceId resource = topology_.links[link].resource;
-        if (std::find(pair.route.begin(), pair.route.end(), resource) == pair.route.end()) pair.route.push_back(resource);
+        if (std::find(pair.route.begin(), pair.route.end(), resource) == pair.route.end())
+          pair.route.push_back(resource);
         mtu = mtu.count() == 0 ? topology_.links[link].mtu : std::min(mtu, topology_.links[link].mtu);
       }
       pair.payload_share = costs_.payload_share(mtu);
@@ -435,7 +473,9 @@ class Simulation {
     return {};
   }
 
-  void part_start(Rank rank, Token token) { part_starts_[static_cast<std::uint64_t>(rank) << 32 | token.packed()] = now_; }
+  void part_start(Rank rank, Token token) {
+    part_starts_[static_cast<std::uint64_t>(rank) << 32 | token.packed()] = now_;
+  }
   void part_end(Rank rank, Token token, bool send, Rank peer, std::int64_t bytes) {
     if (token.part == whole_operation) return;
     const auto& walker = walkers_[static_cast<std::size_t>(rank)];

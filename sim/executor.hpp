@@ -1,12 +1,14 @@
 // The plan in virtual time: an Executor over the event queue and the flow network.
 //
 // A message of s bytes from rank a to rank b:
-//   a's processor for `overhead`   -> its flow over the route, s payload bytes with framing  -> the sum of the route's latencies and of `latency`
+//   a's processor for `overhead`   -> its flow over the route, s payload bytes with framing  -> the sum of the route's
+//   latencies and of `latency`
 //   -> b's processor for `receive_overhead` (once the receive is posted)  -> the combine.
-// The send is done when its flow has left; above `eager_threshold` the flow waits for the receiver (request and answer, one latency each).
-// A rank's processor serves one message at a time; with Profile::cores, all ranks share so many processors, first come first served.
-// Per-byte costs of the largest messages are rates: the flow also passes a resource of that rate at either end. A combine goes on
-// while data arrive, in pieces of `granularity`; what is left at the end is the last piece, or what a slow reduction has not kept up with.
+// The send is done when its flow has left; above `eager_threshold` the flow waits for the receiver (request and answer,
+// one latency each). A rank's processor serves one message at a time; with Profile::cores, all ranks share so many
+// processors, first come first served. Per-byte costs of the largest messages are rates: the flow also passes a
+// resource of that rate at either end. A combine goes on while data arrive, in pieces of `granularity`; what is left at
+// the end is the last piece, or what a slow reduction has not kept up with.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +21,9 @@
 namespace lockstep::sim {
 
 struct SimulationOptions {
-  bool once = true;                  ///< independent loops run one iteration, which stands for all (there is no noise)
-  std::uint64_t shuffle = 0;         ///< not 0: simultaneous starts are pushed in an order drawn from it; no result may change (a test)
+  bool once = true;  ///< independent loops run one iteration, which stands for all (there is no noise)
+  std::uint64_t shuffle =
+      0;  ///< not 0: simultaneous starts are pushed in an order drawn from it; no result may change (a test)
 };
 
 struct SimulationStatistics {
@@ -32,7 +35,8 @@ struct SimulationStatistics {
 
 class SimulatedExecutor final : public Executor {
  public:
-  SimulatedExecutor(const Topology& topology, const Routing& routing, const Profile& profile, SimulationOptions options = {})
+  SimulatedExecutor(const Topology& topology, const Routing& routing, const Profile& profile,
+                    SimulationOptions options = {})
       : topology_(topology), routing_(routing), profile_(profile), options_(options) {}
   /// Throws InputError if the plan has more ranks than the topology has places, RunFailure if the plan gets stuck.
   void execute(const Plan& plan, Recorder& recorder) override;

@@ -4,12 +4,13 @@
 
 #include "core/workload/rows.hpp"
 #include "sim/executor.hpp"
-#include "sim/network/analytic.hpp"
+#include "sim/analytic.hpp"
 
 namespace lockstep::sim {
 namespace {
 
-Prediction predict_flow(const Topology& topology, const Routing& routing, const Profile& profile, const PlannedWorkload& planned, Timeline& timeline) {
+Prediction predict_flow(const Topology& topology, const Routing& routing, const Profile& profile,
+                        const PlannedWorkload& planned, Timeline& timeline) {
   SimulatedExecutor executor(topology, routing, profile);
   executor.execute(planned.plan, timeline);
   timeline.sort();

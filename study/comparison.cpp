@@ -52,7 +52,8 @@ class CollectiveMatcher {
       }
     }
     for (std::size_t p = 0; p < predicted_.size(); ++p)
-      if (!taken_[p]) comparison_.unmatched.push_back(fmt::format("predicted: {}: no measured row", row_name(predicted_[p])));
+      if (!taken_[p])
+        comparison_.unmatched.push_back(fmt::format("predicted: {}: no measured row", row_name(predicted_[p])));
   }
 
  private:
@@ -67,8 +68,8 @@ class CollectiveMatcher {
     const auto& row = measured_[m];
     for (std::size_t p = 0; p < predicted_.size(); ++p) {
       const auto& candidate = predicted_[p];
-      if (!taken_[p] && candidate.kind == row.kind && candidate.algorithm == row.algorithm && candidate.ranks == row.ranks &&
-          candidate.size_bytes == row.size_bytes)
+      if (!taken_[p] && candidate.kind == row.kind && candidate.algorithm == row.algorithm &&
+          candidate.ranks == row.ranks && candidate.size_bytes == row.size_bytes)
         return take(m, p);
     }
   }
@@ -91,8 +92,9 @@ class CollectiveMatcher {
     }
     if (candidates.size() == 1) return take(m, candidates.front());
     if (candidates.size() > 1)
-      reason_[m] = fmt::format("the measurement does not say which of {} predicted rows it is ({}); predict one of them alone",
-                               candidates.size(), names);
+      reason_[m] =
+          fmt::format("the measurement does not say which of {} predicted rows it is ({}); predict one of them alone",
+                      candidates.size(), names);
   }
 
   void add_row(const CollectiveRow& predicted, const CollectiveRow& measured) {
@@ -113,7 +115,8 @@ class CollectiveMatcher {
     if (judge_row(row)) {
       comparison_.rows.push_back(std::move(row));
     } else {
-      comparison_.unmatched.push_back(fmt::format("measured: {}: its time is 0, so there is no relative error", row.name));
+      comparison_.unmatched.push_back(
+          fmt::format("measured: {}: its time is 0, so there is no relative error", row.name));
     }
   }
 
@@ -130,7 +133,8 @@ void compare_training(const Result& predicted, const Result& measured, Compariso
     if (judge_row(row)) {
       comparison.rows.push_back(std::move(row));
     } else {
-      comparison.unmatched.push_back(fmt::format("measured: {}: its time is 0, so there is no relative error", row.name));
+      comparison.unmatched.push_back(
+          fmt::format("measured: {}: its time is 0, so there is no relative error", row.name));
     }
   };
   if (predicted.summary.step_time_s > 0 && measured.summary.step_time_s > 0) {
@@ -145,7 +149,8 @@ void compare_training(const Result& predicted, const Result& measured, Compariso
   std::vector<bool> taken(predicted.operations.size(), false);
   for (const auto& operation : measured.operations) {
     std::size_t p = 0;
-    while (p < predicted.operations.size() && (taken[p] || full_name(predicted.operations[p]) != full_name(operation))) ++p;
+    while (p < predicted.operations.size() && (taken[p] || full_name(predicted.operations[p]) != full_name(operation)))
+      ++p;
     if (p == predicted.operations.size()) {
       comparison.unmatched.push_back(fmt::format("measured: {}: no predicted row", full_name(operation)));
       continue;
@@ -160,7 +165,8 @@ void compare_training(const Result& predicted, const Result& measured, Compariso
     add(std::move(row));
   }
   for (std::size_t p = 0; p < predicted.operations.size(); ++p)
-    if (!taken[p]) comparison.unmatched.push_back(fmt::format("predicted: {}: no measured row", full_name(predicted.operations[p])));
+    if (!taken[p])
+      comparison.unmatched.push_back(fmt::format("predicted: {}: no measured row", full_name(predicted.operations[p])));
 }
 
 template <class Value>
@@ -225,11 +231,12 @@ Verdict judge(const Comparison& comparison, const Tolerance& tolerance) {
   }
   for (const auto& row : comparison.rows)
     if (row.wrong.value_or(0) > 0)
-      return {ExitCode::fell_short, fmt::format("{}: {} elements of the measured result are wrong", row.name, *row.wrong)};
+      return {ExitCode::fell_short,
+              fmt::format("{}: {} elements of the measured result are wrong", row.name, *row.wrong)};
   const double median_error = comparison.median_error.value_or(0);
   if (over(median_error, tolerance.median))
-    return {ExitCode::fell_short,
-            fmt::format("the median error, {}, is over the tolerance of {}", percent(median_error), percent(tolerance.median))};
+    return {ExitCode::fell_short, fmt::format("the median error, {}, is over the tolerance of {}",
+                                              percent(median_error), percent(tolerance.median))};
   if (tolerance.row) {
     const auto worst = std::max_element(comparison.rows.begin(), comparison.rows.end(),
                                         [](const auto& a, const auto& b) { return a.error < b.error; });
@@ -237,8 +244,8 @@ Verdict judge(const Comparison& comparison, const Tolerance& tolerance) {
       return {ExitCode::fell_short, fmt::format("the error of {}, {}, is over the row tolerance of {}", worst->name,
                                                 percent(worst->error), percent(*tolerance.row))};
   }
-  return {ExitCode::done,
-          fmt::format("the median error, {}, is within the tolerance of {}", percent(median_error), percent(tolerance.median))};
+  return {ExitCode::done, fmt::format("the median error, {}, is within the tolerance of {}", percent(median_error),
+                                      percent(tolerance.median))};
 }
 
 }  // namespace lockstep

@@ -17,8 +17,8 @@ struct Cells {
 
 Cells cells_of(const Comparison& comparison) {
   Cells cells;
-  cells.rows.push_back({"collective", "algorithm", "ranks", "size", "predicted (us)", "measured (us)", "[min ... p95] (us)", "error",
-                        "within noise", "note"});
+  cells.rows.push_back({"collective", "algorithm", "ranks", "size", "predicted (us)", "measured (us)",
+                        "[min ... p95] (us)", "error", "within noise", "note"});
   std::size_t noise_known = 0;
   std::size_t within = 0;
   std::size_t cpu_limited = 0;
@@ -34,25 +34,29 @@ Cells cells_of(const Comparison& comparison) {
       within += *row.within_noise ? 1 : 0;
     }
     const bool collective = row.size_bytes > 0 || !row.algorithm.empty();
-    cells.rows.push_back({collective ? row.kind : row.name, row.algorithm.empty() ? "-" : row.algorithm, std::to_string(row.ranks),
-                          collective ? format_bytes(Bytes{row.size_bytes}) : "-", time_text(row.predicted_s),
-                          time_text(row.measured_s),
-                          row.measured_min_s && row.measured_p95_s
-                              ? fmt::format("[{} ... {}]", time_text(*row.measured_min_s), time_text(*row.measured_p95_s))
-                              : "-",
-                          fmt::format("{:+.1f}%", 100 * row.signed_error),
-                          row.within_noise ? (*row.within_noise ? "yes" : "no") : "-", note});
+    cells.rows.push_back(
+        {collective ? row.kind : row.name, row.algorithm.empty() ? "-" : row.algorithm, std::to_string(row.ranks),
+         collective ? format_bytes(Bytes{row.size_bytes}) : "-", time_text(row.predicted_s), time_text(row.measured_s),
+         row.measured_min_s && row.measured_p95_s
+             ? fmt::format("[{} ... {}]", time_text(*row.measured_min_s), time_text(*row.measured_p95_s))
+             : "-",
+         fmt::format("{:+.1f}%", 100 * row.signed_error), row.within_noise ? (*row.within_noise ? "yes" : "no") : "-",
+         note});
   }
   if (comparison.median_error) {
     cells.totals.push_back(fmt::format("{} row{} compared: error median {}, p95 {}, max {}", comparison.rows.size(),
                                        comparison.rows.size() == 1 ? "" : "s", percent(*comparison.median_error),
-                                       percent(comparison.p95_error.value_or(0)), percent(comparison.max_error.value_or(0))));
+                                       percent(comparison.p95_error.value_or(0)),
+                                       percent(comparison.max_error.value_or(0))));
   } else {
     cells.totals.emplace_back("no row compared");
   }
-  if (noise_known > 0) cells.totals.push_back(fmt::format("{} of {} predictions within the measurement's noise", within, noise_known));
-  if (cpu_limited > 0) cells.totals.push_back(fmt::format("{} rows were limited by the CPU, not by the network", cpu_limited));
-  if (!comparison.unmatched.empty()) cells.totals.push_back(fmt::format("{} rows without a partner:", comparison.unmatched.size()));
+  if (noise_known > 0)
+    cells.totals.push_back(fmt::format("{} of {} predictions within the measurement's noise", within, noise_known));
+  if (cpu_limited > 0)
+    cells.totals.push_back(fmt::format("{} rows were limited by the CPU, not by the network", cpu_limited));
+  if (!comparison.unmatched.empty())
+    cells.totals.push_back(fmt::format("{} rows without a partner:", comparison.unmatched.size()));
   return cells;
 }
 
@@ -60,12 +64,23 @@ std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

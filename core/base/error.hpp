@@ -1,8 +1,8 @@
 // The two kinds of failure (DESIGN section 5).
 //
-// Bad input or a bad environment is an exception with a message that a user can act on, turned into an exit code by main().
-// A broken invariant is a defect of ours: LOCKSTEP_CHECK stays on in every build, LOCKSTEP_INNER_CHECK (inner loops) in
-// the relassert build only. Libraries never print, exit or abort.
+// Bad input or a bad environment is an exception with a message that a user can act on, turned into an exit code by
+// main(). A broken invariant is a defect of ours: LOCKSTEP_CHECK stays on in every build, LOCKSTEP_INNER_CHECK (inner
+// loops) in the relassert build only. Libraries never print, exit or abort.
 #pragma once
 
 #include <fmt/format.h>
@@ -46,10 +46,10 @@ class BrokenInvariant : public std::logic_error {
 
 }  // namespace lockstep
 
-#define LOCKSTEP_CHECK(condition, ...)                                                                  \
-  do {                                                                                                  \
-    if (!(condition)) [[unlikely]]                                                                      \
-      ::lockstep::broken_invariant(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__));          \
+#define LOCKSTEP_CHECK(condition, ...)                                                          \
+  do {                                                                                          \
+    if (!(condition)) [[unlikely]]                                                              \
+      ::lockstep::broken_invariant(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__)); \
   } while (false)
 
 #ifdef LOCKSTEP_RELASSERT

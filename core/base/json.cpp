@@ -34,7 +34,8 @@ Place place_of(std::string_view text, std::size_t byte) {
 /// The library's sentence without its error number and its own wording of the position.
 std::string reason(const std::string& what) {
   std::string text = what;
-  if (const auto end = text.find("] "); text.starts_with("[json.exception") && end != std::string::npos) text.erase(0, end + 2);
+  if (const auto end = text.find("] "); text.starts_with("[json.exception") && end != std::string::npos)
+    text.erase(0, end + 2);
   if (text.starts_with("parse error at ")) {
     if (const auto colon = text.find(": "); colon != std::string::npos) text.erase(0, colon + 2);
   } else if (text.starts_with("parse error: ")) {
@@ -45,10 +46,14 @@ std::string reason(const std::string& what) {
 
 std::string describe(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::object: return "an object";
-    case Json::value_t::array: return "an array";
-    default: break;
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::object:
+      return "an object";
+    case Json::value_t::array:
+      return "an array";
+    default:
+      break;
   }
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > 60) text = text.substr(0, 57) + "...";
@@ -61,13 +66,15 @@ Json parse_json(std::string_view text, const std::string& file) {
   std::vector<std::set<std::string>> keys;
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start) {
-      if (depth >= max_json_depth) throw InputError(fmt::format("{}: nested deeper than {} levels", file, max_json_depth));
+      if (depth >= max_json_depth)
+        throw InputError(fmt::format("{}: nested deeper than {} levels", file, max_json_depth));
       keys.emplace_back();
     } else if (event == Json::parse_event_t::object_end || event == Json::parse_event_t::array_end) {
       keys.pop_back();
     } else if (event == Json::parse_event_t::key) {
       const auto& key = parsed.get_ref<const std::string&>();
-      if (!keys.back().insert(key).second) throw InputError(fmt::format("{}: the key '{}' stands twice in one object", file, key));
+      if (!keys.back().insert(key).second)
+        throw InputError(fmt::format("{}: the key '{}' stands twice in one object", file, key));
     }
     return true;
   };
@@ -96,7 +103,8 @@ JsonValue::JsonValue(const Json& value, std::string file, std::string path)
     : value_(&value), file_(std::move(file)), path_(std::move(path)) {}
 
 void JsonValue::fail(const std::string& message) const {
-  throw InputError(path_.empty() ? fmt::format("{}: {}", file_, message) : fmt::format("{}: {}: {}", file_, path_, message));
+  throw InputError(path_.empty() ? fmt::format("{}: {}", file_, message)
+                                 : fmt::format("{}: {}: {}", file_, path_, message));
 }
 
 void JsonValue::expect_object() const {
@@ -112,7 +120,8 @@ std::optional<JsonValue> JsonValue::optional(const std::string& key) const {
 
 JsonValue JsonValue::required(const std::string& key) const {
   if (auto value = optional(key)) return *value;
-  std::string message = fmt::format("the key '{}' is {}", key, value_->contains(key) ? "null, but needed here" : "missing");
+  std::string message =
+      fmt::format("the key '{}' is {}", key, value_->contains(key) ? "null, but needed here" : "missing");
   std::vector<std::string> others;
   for (const auto& item : value_->items())
     if (item.key() != key) others.push_back(item.key());
@@ -133,7 +142,8 @@ std::vector<JsonValue> JsonValue::items() const {
   if (!value_->is_array()) fail("expected an array, found " + describe(*value_));
   std::vector<JsonValue> all;
   all.reserve(value_->size());
-  for (std::size_t i = 0; i < value_->size(); ++i) all.emplace_back((*value_)[i], file_, fmt::format("{}[{}]", path_, i));
+  for (std::size_t i = 0; i < value_->size(); ++i)
+    all.emplace_back((*value_)[i], file_, fmt::format("{}[{}]", path_, i));
   return all;
 }
 
@@ -154,13 +164,15 @@ double JsonValue::number(double minimum, const std::string& what) const {
 }
 
 std::int64_t JsonValue::integer(std::int64_t minimum, std::int64_t maximum) const {
-  const bool fits = value_->is_number_integer() &&
-                    (!value_->is_number_unsigned() ||
-                     value_->get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+  const bool fits =
+      value_->is_number_integer() &&
+      (!value_->is_number_unsigned() ||
+       value_->get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
   const std::int64_t number = fits ? value_->get<std::int64_t>() : 0;
   if (!fits || number < minimum || number > maximum) {
-    const std::string range = maximum == std::numeric_limits<std::int64_t>::max() ? fmt::format("of at least {}", minimum)
-                                                                                  : fmt::format("in {}..{}", minimum, maximum);
+    const std::string range = maximum == std::numeric_limits<std::int64_t>::max()
+                                  ? fmt::format("of at least {}", minimum)
+                                  : fmt::format("in {}..{}", minimum, maximum);
     fail(fmt::format("expected a whole number {}, found {}", range, describe(*value_)));
   }
   return number;
@@ -169,7 +181,8 @@ std::int64_t JsonValue::integer(std::int64_t minimum, std::int64_t maximum) cons
 std::uint64_t JsonValue::unsigned_integer() const {
   if (value_->is_number_unsigned()) return value_->get<std::uint64_t>();
   // A document built in memory may hold a small value as a signed number.
-  if (value_->is_number_integer() && value_->get<std::int64_t>() >= 0) return static_cast<std::uint64_t>(value_->get<std::int64_t>());
+  if (value_->is_number_integer() && value_->get<std::int64_t>() >= 0)
+    return static_cast<std::uint64_t>(value_->get<std::int64_t>());
   fail("expected a whole number of at least 0, found " + describe(*value_));
 }
 

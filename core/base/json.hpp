@@ -1,20 +1,21 @@
-// JSON files that we read back: parsing with positions, and values that know their path, so that an error names the place
+// JSON files that we read back: parsing with positions, and values that know their path, so that an error names the
+// place
 // ("measured.json: collectives[3].time_s: ...").
 //
 // Contract:
 //  - a syntax error carries file:line:column; duplicate keys and nesting deeper than max_json_depth are errors;
 //  - an absent key and a null are the same: "does not apply";
-//  - unknown keys are allowed (later versions of a schema add keys), but a required key that is missing names the nearest one.
+//  - unknown keys are allowed (later versions of a schema add keys), but a required key that is missing names the
+//  nearest one.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 namespace lockstep {
 
@@ -51,7 +52,8 @@ class JsonValue {
   [[nodiscard]] std::string text() const;
   [[nodiscard]] bool boolean() const;
   [[nodiscard]] double number(double minimum, const std::string& what) const;
-  [[nodiscard]] std::int64_t integer(std::int64_t minimum, std::int64_t maximum = std::numeric_limits<std::int64_t>::max()) const;
+  [[nodiscard]] std::int64_t integer(std::int64_t minimum,
+                                     std::int64_t maximum = std::numeric_limits<std::int64_t>::max()) const;
   [[nodiscard]] std::uint64_t unsigned_integer() const;
 
  private:

@@ -8,8 +8,8 @@
 
 namespace lockstep {
 
-/// The candidate nearest to `word` (Damerau-Levenshtein distance, at most a third of the word's length, at least 1); empty
-/// if none is near.
+/// The candidate nearest to `word` (Damerau-Levenshtein distance, at most a third of the word's length, at least 1);
+/// empty if none is near.
 std::string nearest_name(std::string_view word, std::span<const std::string> candidates);
 
 /// "unknown X 'word'; did you mean 'y'? Known: a, b, c": one wording for the whole program.

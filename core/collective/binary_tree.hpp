@@ -1,10 +1,10 @@
-// Two binary trees over the positions 0..n-1 such that no position is an inner node of both: each position then sends and
-// receives about as much as any other (Sanders, Speck, Träff, "Two-tree algorithms for full bandwidth broadcast, reduction and
-// scan", Parallel Computing 2009).
+// Two binary trees over the positions 0..n-1 such that no position is an inner node of both: each position then sends
+// and receives about as much as any other (Sanders, Speck, Träff, "Two-tree algorithms for full bandwidth broadcast,
+// reduction and scan", Parallel Computing 2009).
 //
-// The first tree is the in-order tree: position p has the number x = p + 1; numbers with more trailing zero bits stand higher, so
-// the odd positions are inner nodes and the even ones leaves. The second is its mirror image for even n (p -> n-1-p) and its
-// shift by one for odd n (p -> p-1 mod n).
+// The first tree is the in-order tree: position p has the number x = p + 1; numbers with more trailing zero bits stand
+// higher, so the odd positions are inner nodes and the even ones leaves. The second is its mirror image for even n (p
+// -> n-1-p) and its shift by one for odd n (p -> p-1 mod n).
 #pragma once
 
 #include <array>
@@ -12,8 +12,8 @@
 namespace lockstep {
 
 struct TreePlace {
-  int parent = -1;                       ///< -1 at the root
-  std::array<int, 2> children{-1, -1};   ///< those that exist come first
+  int parent = -1;                      ///< -1 at the root
+  std::array<int, 2> children{-1, -1};  ///< those that exist come first
   int child_count = 0;
 };
 

@@ -1,7 +1,8 @@
+#include "core/base/catalogue.hpp"
+
 #include <algorithm>
 #include <array>
 
-#include "core/base/catalogue.hpp"
 #include "core/collective/direct.hpp"
 #include "core/collective/dissemination.hpp"
 #include "core/collective/halving_doubling.hpp"
@@ -15,13 +16,15 @@ namespace lockstep {
 
 std::span<const Algorithm> algorithm_catalogue() {
   static const std::array catalogue{
-      ring_algorithm(), tree_algorithm(),   halving_doubling_algorithm(), recursive_doubling_algorithm(),
+      ring_algorithm(),     tree_algorithm(),   halving_doubling_algorithm(), recursive_doubling_algorithm(),
       pairwise_algorithm(), direct_algorithm(), dissemination_algorithm(),
   };
   return catalogue;
 }
 
-bool Algorithm::supports(CollectiveKind kind) const { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); }
+bool Algorithm::supports(CollectiveKind kind) const {
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
 
 const Algorithm& find_algorithm(CollectiveKind kind, std::string_view name) {
   const Algorithm& algorithm = get_from(algorithm_catalogue(), "algorithm", name);
@@ -29,7 +32,8 @@ const Algorithm& find_algorithm(CollectiveKind kind, std::string_view name) {
     std::vector<std::string> able;
     for (const auto& candidate : algorithm_catalogue())
       if (candidate.supports(kind)) able.push_back(candidate.name);
-    throw InputError(fmt::format("algorithm '{}' does not do {}; those that do: {}", name, to_string(kind), join(able, ", ")));
+    throw InputError(
+        fmt::format("algorithm '{}' does not do {}; those that do: {}", name, to_string(kind), join(able, ", ")));
   }
   return algorithm;
 }
@@ -40,6 +44,8 @@ std::string default_algorithm(CollectiveKind kind) {
   throw BrokenInvariant(fmt::format("no algorithm for {}", to_string(kind)));
 }
 
-bool needs_separate_source(CollectiveKind kind) { return kind == CollectiveKind::all_to_all || kind == CollectiveKind::send_recv; }
+bool needs_separate_source(CollectiveKind kind) {
+  return kind == CollectiveKind::all_to_all || kind == CollectiveKind::send_recv;
+}
 
 }  // namespace lockstep

@@ -28,7 +28,9 @@ BFloat16 narrow(float value) {
 
 struct Sum {
   template <class T>
-  T operator()(T a, T b) const { return a + b; }
+  T operator()(T a, T b) const {
+    return a + b;
+  }
   // Two's complement wrap-around, as a GPU's or MPI's integer sum does.
   std::int32_t operator()(std::int32_t a, std::int32_t b) const {
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
@@ -36,11 +38,15 @@ struct Sum {
 };
 struct Max {
   template <class T>
-  T operator()(T a, T b) const { return a < b ? b : a; }
+  T operator()(T a, T b) const {
+    return a < b ? b : a;
+  }
 };
 struct Min {
   template <class T>
-  T operator()(T a, T b) const { return b < a ? b : a; }
+  T operator()(T a, T b) const {
+    return b < a ? b : a;
+  }
 };
 
 // Buffers are aligned to their element by every executor; memcpy keeps this right (and as fast) when they are not.
@@ -51,8 +57,10 @@ void combine_as(const std::byte* source, std::byte* target, std::int64_t count, 
     T b;
     std::memcpy(&a, target + i * static_cast<std::int64_t>(sizeof(T)), sizeof(T));
     std::memcpy(&b, source + i * static_cast<std::int64_t>(sizeof(T)), sizeof(T));
-    if constexpr (std::is_same_v<T, BFloat16>) a = narrow(op(widen(a), widen(b)));
-    else a = op(a, b);
+    if constexpr (std::is_same_v<T, BFloat16>)
+      a = narrow(op(widen(a), widen(b)));
+    else
+      a = op(a, b);
     std::memcpy(target + i * static_cast<std::int64_t>(sizeof(T)), &a, sizeof(T));
   }
 }
@@ -60,37 +68,72 @@ void combine_as(const std::byte* source, std::byte* target, std::int64_t count, 
 template <class Op>
 void combine_typed(ElementType type, const std::byte* source, std::byte* target, std::int64_t count, Op op) {
   switch (type) {
-    case ElementType::float32: return combine_as<float>(source, target, count, op);
-    case ElementType::float64: return combine_as<double>(source, target, count, op);
-    case ElementType::int32: return combine_as<std::int32_t>(source, target, count, op);
-    case ElementType::bfloat16: return combine_as<BFloat16>(source, target, count, op);
+    case ElementType::float32:
+      return combine_as<float>(source, target, count, op);
+    case ElementType::float64:
+      return combine_as<double>(source, target, count, op);
+    case ElementType::int32:
+      return combine_as<std::int32_t>(source, target, count, op);
+    case ElementType::bfloat16:
+      return combine_as<BFloat16>(source, target, count, op);
   }
 }
 
 double load(ElementType type, const std::byte* at) {
   switch (type) {
-    case ElementType::float32: { float v; std::memcpy(&v, at, sizeof v); return static_cast<double>(v); }
-    case ElementType::float64: { double v; std::memcpy(&v, at, sizeof v); return v; }
-    case ElementType::int32: { std::int32_t v; std::memcpy(&v, at, sizeof v); return v; }
-    case ElementType::bfloat16: { BFloat16 v; std::memcpy(&v, at, sizeof v); return static_cast<double>(widen(v)); }
+    case ElementType::float32: {
+      float v;
+      std::memcpy(&v, at, sizeof v);
+      return static_cast<double>(v);
+    }
+    case ElementType::float64: {
+      double v;
+      std::memcpy(&v, at, sizeof v);
+      return v;
+    }
+    case ElementType::int32: {
+      std::int32_t v;
+      std::memcpy(&v, at, sizeof v);
+      return v;
+    }
+    case ElementType::bfloat16: {
+      BFloat16 v;
+      std::memcpy(&v, at, sizeof v);
+      return static_cast<double>(widen(v));
+    }
   }
   return 0;
 }
 
 void store(ElementType type, std::byte* at, double value) {
   switch (type) {
-    case ElementType::float32: { const auto v = static_cast<float>(value); std::memcpy(at, &v, sizeof v); return; }
-    case ElementType::float64: std::memcpy(at, &value, sizeof value); return;
-    case ElementType::int32: { const auto v = static_cast<std::int32_t>(value); std::memcpy(at, &v, sizeof v); return; }
-    case ElementType::bfloat16: { const BFloat16 v = narrow(static_cast<float>(value)); std::memcpy(at, &v, sizeof v); return; }
+    case ElementType::float32: {
+      const auto v = static_cast<float>(value);
+      std::memcpy(at, &v, sizeof v);
+      return;
+    }
+    case ElementType::float64:
+      std::memcpy(at, &value, sizeof value);
+      return;
+    case ElementType::int32: {
+      const auto v = static_cast<std::int32_t>(value);
+      std::memcpy(at, &v, sizeof v);
+      return;
+    }
+    case ElementType::bfloat16: {
+      const BFloat16 v = narrow(static_cast<float>(value));
+      std::memcpy(at, &v, sizeof v);
+      return;
+    }
   }
 }
 
-// Input element i of rank r: 0..3, so that bfloat16 (8 significant bits) holds every partial sum of up to 64 ranks exactly.
-// Neighbouring elements, ranks and iterations differ, so a block in the wrong place is seen.
+// Input element i of rank r: 0..3, so that bfloat16 (8 significant bits) holds every partial sum of up to 64 ranks
+// exactly. Neighbouring elements, ranks and iterations differ, so a block in the wrong place is seen.
 int pattern(std::uint64_t seed, int rank, std::int64_t i) {
   const auto position = static_cast<std::uint64_t>(i);
-  return static_cast<int>((position + (position >> 7) + (position >> 16) + static_cast<std::uint64_t>(rank) * 3 + seed) & 3U);
+  return static_cast<int>(
+      (position + (position >> 7) + (position >> 16) + static_cast<std::uint64_t>(rank) * 3 + seed) & 3U);
 }
 
 // A value that no result can have.
@@ -113,10 +156,16 @@ class Expected {
       }
       double value = sum;
       switch (request.reduction) {
-        case Reduction::sum: break;
-        case Reduction::min: value = low; break;
-        case Reduction::max: value = high; break;
-        case Reduction::average: break;
+        case Reduction::sum:
+          break;
+        case Reduction::min:
+          value = low;
+          break;
+        case Reduction::max:
+          value = high;
+          break;
+        case Reduction::average:
+          break;
       }
       std::byte raw[8];
       store(request.type, raw, value);
@@ -134,22 +183,31 @@ class Expected {
 // Elements of target that the collective defines on this rank.
 Range result_range(const DataRequest& request) {
   switch (request.kind) {
-    case CollectiveKind::reduce_scatter: return partition(request.count, request.size, request.rank);
-    case CollectiveKind::reduce: return request.rank == request.root ? Range{0, request.count} : Range{0, 0};
-    case CollectiveKind::barrier: return {0, 0};
-    case CollectiveKind::all_to_all: return {0, request.count / request.size * request.size};
-    default: return {0, request.count};
+    case CollectiveKind::reduce_scatter:
+      return partition(request.count, request.size, request.rank);
+    case CollectiveKind::reduce:
+      return request.rank == request.root ? Range{0, request.count} : Range{0, 0};
+    case CollectiveKind::barrier:
+      return {0, 0};
+    case CollectiveKind::all_to_all:
+      return {0, request.count / request.size * request.size};
+    default:
+      return {0, request.count};
   }
 }
 
 }  // namespace
 
-void combine_elements(ElementType type, Reduction reduction, const std::byte* source, std::byte* target, std::int64_t count) {
+void combine_elements(ElementType type, Reduction reduction, const std::byte* source, std::byte* target,
+                      std::int64_t count) {
   switch (reduction) {
     case Reduction::sum:
-    case Reduction::average: return combine_typed(type, source, target, count, Sum{});
-    case Reduction::max: return combine_typed(type, source, target, count, Max{});
-    case Reduction::min: return combine_typed(type, source, target, count, Min{});
+    case Reduction::average:
+      return combine_typed(type, source, target, count, Sum{});
+    case Reduction::max:
+      return combine_typed(type, source, target, count, Max{});
+    case Reduction::min:
+      return combine_typed(type, source, target, count, Min{});
   }
 }
 
@@ -158,9 +216,27 @@ void finish_average(ElementType type, std::byte* target, std::int64_t count, int
   for (std::int64_t i = 0; i < count; ++i) {
     std::byte* at = target + i * static_cast<std::int64_t>(width);
     switch (type) {
-      case ElementType::float32: { float v; std::memcpy(&v, at, sizeof v); v /= static_cast<float>(ranks); std::memcpy(at, &v, sizeof v); break; }
-      case ElementType::float64: { double v; std::memcpy(&v, at, sizeof v); v /= ranks; std::memcpy(at, &v, sizeof v); break; }
-      case ElementType::int32: { std::int32_t v; std::memcpy(&v, at, sizeof v); v /= ranks; std::memcpy(at, &v, sizeof v); break; }
+      case ElementType::float32: {
+        float v;
+        std::memcpy(&v, at, sizeof v);
+        v /= static_cast<float>(ranks);
+        std::memcpy(at, &v, sizeof v);
+        break;
+      }
+      case ElementType::float64: {
+        double v;
+        std::memcpy(&v, at, sizeof v);
+        v /= ranks;
+        std::memcpy(at, &v, sizeof v);
+        break;
+      }
+      case ElementType::int32: {
+        std::int32_t v;
+        std::memcpy(&v, at, sizeof v);
+        v /= ranks;
+        std::memcpy(at, &v, sizeof v);
+        break;
+      }
       case ElementType::bfloat16: {
         BFloat16 v;
         std::memcpy(&v, at, sizeof v);
@@ -180,7 +256,8 @@ void fill_input(const DataRequest& request, std::span<std::byte> source, std::sp
                  "buffers of {} and {} bytes for {} elements", source.size(), target.size(), request.count);
   const bool in_place = source.data() == target.data();
   if (!in_place || request.kind == CollectiveKind::all_gather || request.kind == CollectiveKind::broadcast) {
-    for (std::int64_t i = 0; i < request.count; ++i) store(request.type, target.data() + i * width, poison(request.type));
+    for (std::int64_t i = 0; i < request.count; ++i)
+      store(request.type, target.data() + i * width, poison(request.type));
   }
   Range own{0, request.count};
   if (request.kind == CollectiveKind::all_gather) own = partition(request.count, request.size, request.rank);
@@ -193,8 +270,8 @@ std::int64_t count_wrong(const DataRequest& request, std::span<const std::byte> 
   const auto width = static_cast<std::int64_t>(element_bytes(request.type));
   const Range range = result_range(request);
   if (range.size() == 0) return 0;
-  LOCKSTEP_CHECK(static_cast<std::int64_t>(target.size()) >= request.count * width, "target of {} bytes for {} elements", target.size(),
-                 request.count);
+  LOCKSTEP_CHECK(static_cast<std::int64_t>(target.size()) >= request.count * width,
+                 "target of {} bytes for {} elements", target.size(), request.count);
   const Expected expected(request);
   const int previous = (request.rank + request.size - 1) % request.size;
   std::int64_t wrong = 0;
@@ -205,19 +282,26 @@ std::int64_t count_wrong(const DataRequest& request, std::span<const std::byte> 
     switch (request.kind) {
       case CollectiveKind::all_reduce:
       case CollectiveKind::reduce_scatter:
-      case CollectiveKind::reduce: wanted = expected.reduced(i); break;
+      case CollectiveKind::reduce:
+        wanted = expected.reduced(i);
+        break;
       case CollectiveKind::all_gather:
         while (i >= partition(request.count, request.size, owner).end) ++owner;
         wanted = pattern(request.seed, owner, i);
         break;
-      case CollectiveKind::broadcast: wanted = pattern(request.seed, request.root, i); break;
+      case CollectiveKind::broadcast:
+        wanted = pattern(request.seed, request.root, i);
+        break;
       case CollectiveKind::all_to_all:
         // Slot s holds what rank s had in its slot for this rank.
         owner = static_cast<int>(i / block);
         wanted = pattern(request.seed, owner, request.rank * block + i % block);
         break;
-      case CollectiveKind::send_recv: wanted = pattern(request.seed, previous, i); break;
-      case CollectiveKind::barrier: break;
+      case CollectiveKind::send_recv:
+        wanted = pattern(request.seed, previous, i);
+        break;
+      case CollectiveKind::barrier:
+        break;
     }
     if (load(request.type, target.data() + i * width) != wanted) ++wrong;
   }

@@ -11,7 +11,8 @@ namespace lockstep {
 
 /// target[i] = target[i] (reduction) source[i], `count` elements. `average` sums here and divides in finish_average.
 /// bfloat16 goes through float and rounds to nearest even. int32 wraps.
-void combine_elements(ElementType type, Reduction reduction, const std::byte* source, std::byte* target, std::int64_t count);
+void combine_elements(ElementType type, Reduction reduction, const std::byte* source, std::byte* target,
+                      std::int64_t count);
 
 /// target[i] /= ranks (integers truncate towards zero).
 void finish_average(ElementType type, std::byte* target, std::int64_t count, int ranks);
@@ -28,9 +29,9 @@ struct DataRequest {
   std::uint64_t seed = 0;  ///< varies the pattern from iteration to iteration
 };
 
-/// Writes this rank's input (small integers that every type holds exactly, so that sums are exact in any order for up to 64
-/// ranks in bfloat16 and far more in the others) into `source`; `target` (may be the same memory) gets a value that the result
-/// cannot have wherever the collective will write.
+/// Writes this rank's input (small integers that every type holds exactly, so that sums are exact in any order for up
+/// to 64 ranks in bfloat16 and far more in the others) into `source`; `target` (may be the same memory) gets a value
+/// that the result cannot have wherever the collective will write.
 void fill_input(const DataRequest& request, std::span<std::byte> source, std::span<std::byte> target);
 
 /// Number of elements of this rank's result that are not the expected ones.

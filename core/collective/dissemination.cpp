@@ -1,5 +1,5 @@
-// Dissemination barrier: in round k of ceil(log2 n) rank r signals rank r + 2^k and waits for rank r - 2^k (Hensgen, Finkel, Manber,
-// "Two algorithms for barrier synchronization", IJPP 1988). Signals are messages without payload.
+// Dissemination barrier: in round k of ceil(log2 n) rank r signals rank r + 2^k and waits for rank r - 2^k (Hensgen,
+// Finkel, Manber, "Two algorithms for barrier synchronization", IJPP 1988). Signals are messages without payload.
 #include "core/collective/dissemination.hpp"
 
 #include "core/collective/parts.hpp"
@@ -33,7 +33,12 @@ Cost cost(const ScheduleRequest& request) {
 }  // namespace
 
 Algorithm dissemination_algorithm() {
-  return {"dissemination", "signals at distances 1, 2, 4, ...: log2 n rounds", {CollectiveKind::barrier}, threads, make, cost};
+  return {"dissemination",
+          "signals at distances 1, 2, 4, ...: log2 n rounds",
+          {CollectiveKind::barrier},
+          threads,
+          make,
+          cost};
 }
 
 }  // namespace lockstep

@@ -1,7 +1,7 @@
-// Recursive halving, then recursive doubling. In stage i of log2 p a rank exchanges half of what it is still responsible for with the
-// partner at distance p/2^i, combines, and goes on with its half; afterwards the halves are collected in the opposite order.
-// 2 log2 p stages and 2(p-1)/p of the buffer per rank: as little data as a ring in fewer steps, but over longer ways.
-// Source: Thakur, Rabenseifner, Gropp (2005), see power_of_two.hpp.
+// Recursive halving, then recursive doubling. In stage i of log2 p a rank exchanges half of what it is still
+// responsible for with the partner at distance p/2^i, combines, and goes on with its half; afterwards the halves are
+// collected in the opposite order. 2 log2 p stages and 2(p-1)/p of the buffer per rank: as little data as a ring in
+// fewer steps, but over longer ways. Source: Thakur, Rabenseifner, Gropp (2005), see power_of_two.hpp.
 #include "core/collective/halving_doubling.hpp"
 
 #include <algorithm>
@@ -68,8 +68,10 @@ std::vector<Step> steps_of(const ScheduleRequest& request, int channel) {
     add_send_if_any(step, make_part(partner, channel, have));
     add_receive_if_any(step, make_part(partner, channel, get));
     append_if_any(steps, step);
-    if (lower) high += distance;
-    else low -= distance;
+    if (lower)
+      high += distance;
+    else
+      low -= distance;
   }
   if (powers.has_guest(r)) {
     step.clear();
@@ -100,12 +102,14 @@ Cost cost(const ScheduleRequest& request) {
     if (share == 0) continue;
     cost.messages += 2 * powers.extra;
     for (int stage = 1; stage <= powers.stages; ++stage) {
-      // 2^stage pieces of p/2^stage chunks, each sent by p/2^stage ranks, halving and doubling; a piece is empty when it begins
-      // behind the last chunk that got an element.
+      // 2^stage pieces of p/2^stage chunks, each sent by p/2^stage ranks, halving and doubling; a piece is empty when
+      // it begins behind the last chunk that got an element.
       const std::int64_t chunks = p >> stage;
-      const std::int64_t filled = std::min<std::int64_t>(std::int64_t{1} << stage, ceil_divide(std::min(share, p), chunks));
+      const std::int64_t filled =
+          std::min<std::int64_t>(std::int64_t{1} << stage, ceil_divide(std::min(share, p), chunks));
       cost.messages += 2 * filled * chunks;
-      stage_bytes[static_cast<std::size_t>(stage - 1)] += partition(share, static_cast<int>(p), static_cast<int>(chunks) - 1).end * width;
+      stage_bytes[static_cast<std::size_t>(stage - 1)] +=
+          partition(share, static_cast<int>(p), static_cast<int>(chunks) - 1).end * width;
     }
   }
   if (guests > 0) cost.phases.push_back({guests, request.count * width});
@@ -116,8 +120,12 @@ Cost cost(const ScheduleRequest& request) {
 }  // namespace
 
 Algorithm halving_doubling_algorithm() {
-  return {"halving_doubling", "recursive halving and doubling: bandwidth-optimal in 2 log2 n steps for a power of two of ranks",
-          {CollectiveKind::all_reduce}, threads, make, cost};
+  return {"halving_doubling",
+          "recursive halving and doubling: bandwidth-optimal in 2 log2 n steps for a power of two of ranks",
+          {CollectiveKind::all_reduce},
+          threads,
+          make,
+          cost};
 }
 
 }  // namespace lockstep

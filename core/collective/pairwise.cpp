@@ -6,7 +6,8 @@
 namespace lockstep {
 namespace {
 
-// Blocks of count / n elements, slot i at i x block; the count % n elements behind the last are not exchanged, as in nccl-tests.
+// Blocks of count / n elements, slot i at i x block; the count % n elements behind the last are not exchanged, as in
+// nccl-tests.
 Range block(const ScheduleRequest& request, int peer, int channel) {
   const std::int64_t elements = request.count / request.size;
   const Range part = partition(elements, request.channels, channel);
@@ -40,7 +41,9 @@ class Pairwise final : public Schedule {
   int k_ = 0;
 };
 
-std::unique_ptr<Schedule> make(const ScheduleRequest& request, int thread) { return std::make_unique<Pairwise>(request, thread); }
+std::unique_ptr<Schedule> make(const ScheduleRequest& request, int thread) {
+  return std::make_unique<Pairwise>(request, thread);
+}
 int threads(const ScheduleRequest& request) { return request.channels; }
 
 Cost cost(const ScheduleRequest& request) {

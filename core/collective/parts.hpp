@@ -68,7 +68,8 @@ constexpr int ceil_log2(int n) {
 constexpr std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// Number of pieces of at most `chunk` elements.
-inline std::int64_t chunk_elements(const ScheduleRequest& request, std::int64_t count, Bytes smallest, Bytes largest, std::int64_t pieces) {
+inline std::int64_t chunk_elements(const ScheduleRequest& request, std::int64_t count, Bytes smallest, Bytes largest,
+                                   std::int64_t pieces) {
   const auto width = static_cast<std::int64_t>(request.element_bytes);
   if (request.chunk.count() > 0) return std::max<std::int64_t>(1, request.chunk.count() / width);
   const std::int64_t wanted = ceil_divide(std::max<std::int64_t>(count, 1), pieces) * width;

@@ -1,14 +1,14 @@
-// Algorithms for a power of two of ranks serve any number: with p the largest power of two and e = n - p, the first 2e ranks pair up;
-// the even one hands its data to the odd one, sits out, and gets the result at the end (Thakur, Rabenseifner, Gropp, "Optimization of
-// collective communication operations in MPICH", IJHPCA 2005).
+// Algorithms for a power of two of ranks serve any number: with p the largest power of two and e = n - p, the first 2e
+// ranks pair up; the even one hands its data to the odd one, sits out, and gets the result at the end (Thakur,
+// Rabenseifner, Gropp, "Optimization of collective communication operations in MPICH", IJHPCA 2005).
 #pragma once
 
 namespace lockstep {
 
 struct PowerOfTwo {
-  int active = 1;   ///< p
-  int extra = 0;    ///< e
-  int stages = 0;   ///< log2 p
+  int active = 1;  ///< p
+  int extra = 0;   ///< e
+  int stages = 0;  ///< log2 p
   explicit PowerOfTwo(int n) {
     while (active * 2 <= n) {
       active *= 2;

@@ -1,6 +1,7 @@
-// Recursive doubling: in each of log2 p stages a rank exchanges the whole buffer with the partner at distance 1, 2, 4, ... and
-// combines. Fewest steps, most data: for small messages. Source: Thakur, Rabenseifner, Gropp (2005), see power_of_two.hpp.
-// Both partners combine the same two operands, and the reductions commute, so all ranks end with the same bits.
+// Recursive doubling: in each of log2 p stages a rank exchanges the whole buffer with the partner at distance 1, 2, 4,
+// ... and combines. Fewest steps, most data: for small messages. Source: Thakur, Rabenseifner, Gropp (2005), see
+// power_of_two.hpp. Both partners combine the same two operands, and the reductions commute, so all ranks end with the
+// same bits.
 #include "core/collective/recursive_doubling.hpp"
 
 #include "core/collective/parts.hpp"
@@ -73,8 +74,12 @@ Cost cost(const ScheduleRequest& request) {
 }  // namespace
 
 Algorithm recursive_doubling_algorithm() {
-  return {"recursive_doubling", "whole buffers exchanged in log2 n steps: the lowest latency, for small messages",
-          {CollectiveKind::all_reduce}, threads, make, cost};
+  return {"recursive_doubling",
+          "whole buffers exchanged in log2 n steps: the lowest latency, for small messages",
+          {CollectiveKind::all_reduce},
+          threads,
+          make,
+          cost};
 }
 
 }  // namespace lockstep

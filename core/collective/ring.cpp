@@ -1,9 +1,11 @@
-// Ring algorithms. Every channel is a ring of its own over a share of the elements; rank r sends to r+1 and receives from r-1.
+// Ring algorithms. Every channel is a ring of its own over a share of the elements; rank r sends to r+1 and receives
+// from r-1.
 //
-// reduce_scatter: n-1 steps; in step k rank r sends chunk r-k-1 and combines chunk r-k-2, and ends with chunk r complete.
-// all_gather:     n-1 steps; in step k rank r sends chunk r-k and receives chunk r-k-1.
-// all_reduce:     the first, then the second: 2(n-1) steps, each rank sends 2(n-1)/n of the buffer, which is the least possible
-//                 (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", JPDC 2009).
+// reduce_scatter: n-1 steps; in step k rank r sends chunk r-k-1 and combines chunk r-k-2, and ends with chunk r
+// complete. all_gather:     n-1 steps; in step k rank r sends chunk r-k and receives chunk r-k-1. all_reduce:     the
+// first, then the second: 2(n-1) steps, each rank sends 2(n-1)/n of the buffer, which is the least possible
+//                 (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", JPDC
+//                 2009).
 // broadcast, reduce: a chain through all ranks, pipelined in chunks: n-1 + (chunks-1) steps.
 #include "core/collective/ring.hpp"
 
@@ -21,9 +23,10 @@ class Ring final : public Schedule {
     const int phase = request.size - 1;
     scatter_steps_ = request.kind == CollectiveKind::all_gather ? 0 : phase;
     gather_steps_ = request.kind == CollectiveKind::reduce_scatter ? 0 : phase;
-    // What is forwarded and combined lives in target. An all_gather needs its own chunk only; the elements of one of several channels of a
-    // reduce_scatter are a piece of every chunk, copied one by one.
-    if (!request.in_place) copies_ = request.kind == CollectiveKind::reduce_scatter && request.channels > 1 ? request.size : 1;
+    // What is forwarded and combined lives in target. An all_gather needs its own chunk only; the elements of one of
+    // several channels of a reduce_scatter are a piece of every chunk, copied one by one.
+    if (!request.in_place)
+      copies_ = request.kind == CollectiveKind::reduce_scatter && request.channels > 1 ? request.size : 1;
   }
 
   bool next(Step& step) override {
@@ -58,8 +61,8 @@ class Ring final : public Schedule {
   }
 
  private:
-  // The result of an all_gather or reduce_scatter is defined on the whole buffer: rank r owns partition(count, n, r), of which
-  // every channel carries its share.
+  // The result of an all_gather or reduce_scatter is defined on the whole buffer: rank r owns partition(count, n, r),
+  // of which every channel carries its share.
   [[nodiscard]] Range chunk(int index) const {
     if (request_.kind == CollectiveKind::all_reduce) {
       const Range part = partition(share_.size(), request_.size, index);
@@ -210,10 +213,14 @@ Cost cost(const ScheduleRequest& request) {
 }  // namespace
 
 Algorithm ring_algorithm() {
-  return {"ring", "a ring per channel: bandwidth-optimal, latency grows with the ranks; broadcast and reduce as a pipelined chain",
-          {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter, CollectiveKind::broadcast,
-           CollectiveKind::reduce},
-          threads, make, cost};
+  return {
+      "ring",
+      "a ring per channel: bandwidth-optimal, latency grows with the ranks; broadcast and reduce as a pipelined chain",
+      {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter,
+       CollectiveKind::broadcast, CollectiveKind::reduce},
+      threads,
+      make,
+      cost};
 }
 
 }  // namespace lockstep

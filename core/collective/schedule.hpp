@@ -1,15 +1,18 @@
 // Schedules: how a collective is done, step by step. Both clocks execute the same generator.
 //
-// Given (kind, rank, group size, count, ...), an algorithm yields one or more *threads* of steps. The steps of a thread run one after
-// another; the parts of a step (up to two sends, two receives with or without a combine, one local copy) start together and the step is
-// done when all its parts are. Threads progress independently of each other (channels, and the up and down halves of a tree).
+// Given (kind, rank, group size, count, ...), an algorithm yields one or more *threads* of steps. The steps of a thread
+// run one after another; the parts of a step (up to two sends, two receives with or without a combine, one local copy)
+// start together and the step is done when all its parts are. Threads progress independently of each other (channels,
+// and the up and down halves of a tree).
 //
 // Contract:
 //  - offsets and counts are in elements, inside the buffer that Place names;
-//  - messages from one rank to another on one lane are matched in order; lanes are unique to a thread at the sender and at the
+//  - messages from one rank to another on one lane are matched in order; lanes are unique to a thread at the sender and
+//  at the
 //    receiver;
 //  - within a step, copy happens before the sends start; combines are applied in the order receives[0], receives[1];
-//  - a receive without combine never overlaps a send of the same step; one with combine may (recursive doubling): then the combine waits
+//  - a receive without combine never overlaps a send of the same step; one with combine may (recursive doubling): then
+//  the combine waits
 //    until the step's sends are done;
 //  - the order of combination is fixed by the schedule: every executor gives the same bits;
 //  - parts with count 0 are never yielded, except signals (barrier), which carry no bytes and still are messages.
@@ -30,19 +33,19 @@ namespace lockstep {
 enum class Place : std::uint8_t { source, target };
 
 struct Part {
-  std::int32_t peer = -1;        ///< index in the group
+  std::int32_t peer = -1;  ///< index in the group
   std::uint16_t lane = 0;
-  Place place = Place::target;   ///< of a send: where the data is read; receives always go to target
-  bool combine = false;          ///< receive: combined into target instead of stored
-  bool finish = false;           ///< receive: the last combine of these elements (average divides here)
-  std::int64_t offset = 0;       ///< elements
-  std::int64_t count = 0;        ///< elements
+  Place place = Place::target;  ///< of a send: where the data is read; receives always go to target
+  bool combine = false;         ///< receive: combined into target instead of stored
+  bool finish = false;          ///< receive: the last combine of these elements (average divides here)
+  std::int64_t offset = 0;      ///< elements
+  std::int64_t count = 0;       ///< elements
 };
 
-struct LocalCopy {               ///< source[from, from+count) -> target[to, ...)
+struct LocalCopy {  ///< source[from, from+count) -> target[to, ...)
   std::int64_t from = 0;
   std::int64_t to = 0;
-  std::int64_t count = 0;        ///< 0: no copy
+  std::int64_t count = 0;  ///< 0: no copy
 };
 
 struct Step {
@@ -51,7 +54,10 @@ struct Step {
   std::uint8_t send_count = 0;
   std::uint8_t receive_count = 0;
   LocalCopy copy;
-  void clear() { send_count = receive_count = 0; copy.count = 0; }
+  void clear() {
+    send_count = receive_count = 0;
+    copy.count = 0;
+  }
   void add_send(const Part& part) { sends[send_count++] = part; }
   void add_receive(const Part& part) { receives[receive_count++] = part; }
   [[nodiscard]] bool empty() const { return send_count == 0 && receive_count == 0 && copy.count == 0; }
@@ -67,14 +73,14 @@ class Schedule {
 
 struct ScheduleRequest {
   CollectiveKind kind = CollectiveKind::all_reduce;
-  int rank = 0;                  ///< index in the group
-  int size = 1;                  ///< of the group
-  std::int64_t count = 0;        ///< elements of the whole buffer of one rank
+  int rank = 0;            ///< index in the group
+  int size = 1;            ///< of the group
+  std::int64_t count = 0;  ///< elements of the whole buffer of one rank
   std::size_t element_bytes = 4;
   int root = 0;
   int channels = 1;
-  Bytes chunk{0};                ///< 0: the algorithm's rule
-  bool in_place = true;          ///< source and target are the same span
+  Bytes chunk{0};        ///< 0: the algorithm's rule
+  bool in_place = true;  ///< source and target are the same span
 };
 
 /// `count` rounds in each of which the busiest direction of a rank's link carries `bytes` of payload.
@@ -85,15 +91,16 @@ struct Phase {
 
 /// What an algorithm costs, as a formula (docs/algorithms.md): asserted against the generated schedules in the tests.
 struct Cost {
-  std::int64_t steps = 0;        ///< rounds of messages that depend on each other: the longest chain
-  std::int64_t messages = 0;     ///< sent by all ranks together
-  std::int64_t bytes = 0;        ///< payload sent by all ranks together
-  std::vector<Phase> phases;     ///< closed form of the time: sum of rounds x (alpha + bytes / bandwidth); rounds add up to steps
+  std::int64_t steps = 0;     ///< rounds of messages that depend on each other: the longest chain
+  std::int64_t messages = 0;  ///< sent by all ranks together
+  std::int64_t bytes = 0;     ///< payload sent by all ranks together
+  std::vector<Phase>
+      phases;  ///< closed form of the time: sum of rounds x (alpha + bytes / bandwidth); rounds add up to steps
 };
 
 struct Algorithm {
   std::string name;
-  std::string description;       ///< one line
+  std::string description;  ///< one line
   std::vector<CollectiveKind> kinds;
   /// Number of threads that rank runs.
   int (*threads)(const ScheduleRequest& request);
@@ -109,7 +116,8 @@ const Algorithm& find_algorithm(CollectiveKind kind, std::string_view name);
 /// The algorithm used for a kind when the workload names none.
 std::string default_algorithm(CollectiveKind kind);
 
-/// Elements [begin, end) of part `index` when `count` elements are dealt to `parts`: the first count % parts get one more.
+/// Elements [begin, end) of part `index` when `count` elements are dealt to `parts`: the first count % parts get one
+/// more.
 struct Range {
   std::int64_t begin = 0;
   std::int64_t end = 0;

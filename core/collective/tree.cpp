@@ -1,9 +1,12 @@
-// Double binary tree, pipelined in chunks. Each channel halves its share of the elements, one half per tree (binary_tree.hpp).
+// Double binary tree, pipelined in chunks. Each channel halves its share of the elements, one half per tree
+// (binary_tree.hpp).
 //
-// all_reduce: chunks go up the tree, combined on the way, and down again. Up and down are threads of their own, except at a tree's root,
+// all_reduce: chunks go up the tree, combined on the way, and down again. Up and down are threads of their own, except
+// at a tree's root,
 //   where chunk j-1 goes down while chunk j comes in. K chunks and height D take 2D + K - 1 rounds.
 // broadcast, reduce: the trees span the ranks other than the root, which feeds (or drains) both: D + 1 + K - 1 rounds.
-// In every round an inner node receives two chunks going up and sends two going down, and one of each as a leaf of the other tree.
+// In every round an inner node receives two chunks going up and sends two going down, and one of each as a leaf of the
+// other tree.
 #include "core/collective/tree.hpp"
 
 #include <algorithm>
@@ -121,8 +124,8 @@ class TreeThread final : public Schedule {
   bool finishes_ = false;
 };
 
-// Threads per channel: all_reduce has up and down of either tree (the down thread of a tree's root has no steps: its up thread does
-// both); broadcast and reduce have one direction of either tree.
+// Threads per channel: all_reduce has up and down of either tree (the down thread of a tree's root has no steps: its up
+// thread does both); broadcast and reduce have one direction of either tree.
 int threads(const ScheduleRequest& request) {
   if (request.size == 1) return request.channels;
   return request.channels * (rooted(request.kind) ? 2 : 4);
@@ -154,7 +157,8 @@ Cost cost(const ScheduleRequest& request) {
   const auto width = static_cast<std::int64_t>(request.element_bytes);
   if (n == 1 || request.count == 0) return cost;
   const std::int64_t ways = rooted(request.kind) ? 1 : 2;
-  const std::int64_t depth = rooted(request.kind) ? (n == 2 ? 1 : 1 + double_tree_height(n - 1, 0)) : double_tree_height(n, 0);
+  const std::int64_t depth =
+      rooted(request.kind) ? (n == 2 ? 1 : 1 + double_tree_height(n - 1, 0)) : double_tree_height(n, 0);
   std::int64_t most_chunks = 0;
   std::int64_t per_round = 0;
   for (int channel = 0; channel < request.channels; ++channel) {
@@ -168,8 +172,8 @@ Cost cost(const ScheduleRequest& request) {
       per_round += std::min(chunk, half);
     }
   }
-  // Per round and chunk of one tree, an inner node's link takes two chunks in one direction from one tree and one as a leaf of the
-  // other; with three ranks or fewer no node has two children in a two-way tree worth the name.
+  // Per round and chunk of one tree, an inner node's link takes two chunks in one direction from one tree and one as a
+  // leaf of the other; with three ranks or fewer no node has two children in a two-way tree worth the name.
   const std::int64_t fan = rooted(request.kind) ? (n > 3 ? 3 : 2) : (n > 2 ? 4 : 2);
   cost.bytes = ways * (n - 1) * request.count * width;
   cost.steps = ways * depth + most_chunks - 1;
@@ -180,9 +184,12 @@ Cost cost(const ScheduleRequest& request) {
 }  // namespace
 
 Algorithm tree_algorithm() {
-  return {"tree", "double binary tree pipelined in chunks: latency grows with log2 of the ranks, near full bandwidth",
+  return {"tree",
+          "double binary tree pipelined in chunks: latency grows with log2 of the ranks, near full bandwidth",
           {CollectiveKind::all_reduce, CollectiveKind::broadcast, CollectiveKind::reduce},
-          threads, make, cost};
+          threads,
+          make,
+          cost};
 }
 
 }  // namespace lockstep

@@ -54,7 +54,8 @@ std::vector<Rank> peers_of(const Plan& plan, Rank rank) {
   for (const auto* operation : program.by_id) {
     const auto add = [&](const Peer& peer) {
       const auto place = plan.groups[peer.group].place_of(rank);
-      const int index = peer.relative ? ((place.index + peer.value) % place.size + place.size) % place.size : peer.value;
+      const int index =
+          peer.relative ? ((place.index + peer.value) % place.size + place.size) % place.size : peer.value;
       peers.insert(plan.groups[peer.group].member(place.instance, index));
     };
     if (const auto* send = std::get_if<Send>(&operation->operation->action)) add(send->to);

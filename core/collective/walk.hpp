@@ -12,15 +12,20 @@ namespace lockstep {
 /// The request that `rank` makes of its algorithm; place = group.place_of(rank) with instance >= 0.
 ScheduleRequest request_for(const Collective& collective, const GroupFamily::Place& place);
 
-/// Messages of two streams or groups never mix: (group, lane) for collectives, (group, tag) with the top bit for Send/Receive.
-constexpr std::uint64_t collective_tag(GroupId group, std::uint16_t lane) { return (std::uint64_t{group} << 17) | lane; }
-constexpr std::uint64_t message_tag(GroupId group, std::uint16_t tag) { return (std::uint64_t{group} << 17) | (std::uint64_t{1} << 16) | tag; }
+/// Messages of two streams or groups never mix: (group, lane) for collectives, (group, tag) with the top bit for
+/// Send/Receive.
+constexpr std::uint64_t collective_tag(GroupId group, std::uint16_t lane) {
+  return (std::uint64_t{group} << 17) | lane;
+}
+constexpr std::uint64_t message_tag(GroupId group, std::uint16_t tag) {
+  return (std::uint64_t{group} << 17) | (std::uint64_t{1} << 16) | tag;
+}
 
 /// Ranks that `rank` exchanges messages with anywhere in the plan, ascending.
 std::vector<Rank> peers_of(const Plan& plan, Rank rank);
 
-/// Payload bytes that each ordered pair of ranks exchanges in one execution of `collective` over all instances of its group; pairs
-/// with none are left out; ascending by (from, to).
+/// Payload bytes that each ordered pair of ranks exchanges in one execution of `collective` over all instances of its
+/// group; pairs with none are left out; ascending by (from, to).
 struct PairBytes {
   Rank from = 0;
   Rank to = 0;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.hpp"
@@ -38,16 +37,16 @@ bool is_json_number(std::string_view text) {
   return at == text.size();
 }
 
-/// What some YAML reader would take for a number, though JSON would not: 010, +1, 0x1F, 0o17, 1_000, .5, 5., .inf, .nan.
+/// What some YAML reader would take for a number, though JSON would not: 010, +1, 0x1F, 0o17, 1_000, .5, 5., .inf,
+/// .nan.
 bool is_number_elsewhere(std::string_view text) {
   if (!text.empty() && (text.front() == '-' || text.front() == '+')) text.remove_prefix(1);
   if (text.empty()) return false;
   for (const std::string_view special : {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN"})
     if (text == special) return true;
   if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X' || text[1] == 'o' || text[1] == 'b')) {
-    return std::all_of(text.begin() + 2, text.end(), [](char c) {
-      return digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '_';
-    });
+    return std::all_of(text.begin() + 2, text.end(),
+                       [](char c) { return digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '_'; });
   }
   std::size_t at = 0, seen = 0;
   const auto digits = [&] {
@@ -77,8 +76,12 @@ void write(const Node& node, std::string& text) {
     text += nlohmann::json(word).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   };
   switch (node.kind) {
-    case Node::Kind::null: text += "null"; break;
-    case Node::Kind::scalar: quote(node.scalar); break;
+    case Node::Kind::null:
+      text += "null";
+      break;
+    case Node::Kind::scalar:
+      quote(node.scalar);
+      break;
     case Node::Kind::sequence: {
       text += '[';
       for (std::size_t i = 0; i < node.items.size(); ++i) {
@@ -175,18 +178,20 @@ void set_key(Node& root, std::string_view dotted_key, std::string_view value) {
       node->kind = Node::Kind::map;
       node->position = {name, 0, 0};
     }
-    if (node->kind == Node::Kind::scalar) refuse(fmt::format("{} is the value '{}' and has no keys", here, node->scalar));
+    if (node->kind == Node::Kind::scalar)
+      refuse(fmt::format("{} is the value '{}' and has no keys", here, node->scalar));
     if (node->kind == Node::Kind::sequence) {
       std::size_t index = 0;
       const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
       if (error != std::errc{} || end != key.data() + key.size() || index >= node->items.size()) {
         refuse(node->items.empty() ? fmt::format("{} is an empty list", here)
-                                   : fmt::format("{} is a list with the elements 0 to {}; there is no element '{}'", here,
-                                                 node->items.size() - 1, key));
+                                   : fmt::format("{} is a list with the elements 0 to {}; there is no element '{}'",
+                                                 here, node->items.size() - 1, key));
       }
       node = &node->items[index];
     } else {
-      const auto entry = std::find_if(node->entries.begin(), node->entries.end(), [&](const auto& e) { return e.key == key; });
+      const auto entry =
+          std::find_if(node->entries.begin(), node->entries.end(), [&](const auto& e) { return e.key == key; });
       if (entry == node->entries.end()) {
         Node::Entry fresh;
         fresh.key = key;

@@ -1,11 +1,14 @@
 // A YAML document as a tree of nodes that know where they stand. Only core/config includes yaml-cpp.
 //
 // Contract:
-//  - one document per file; an empty file, a second document, a duplicate key, an anchor cycle, a tab in the indentation, a merge key,
-//    a tag, a directive, a control character or text that is not UTF-8 is an error; aliases are copies of what they name;
+//  - one document per file; an empty file, a second document, a duplicate key, an anchor cycle, a tab in the
+//  indentation, a merge key,
+//    a tag, a directive, a control character or text that is not UTF-8 is an error; aliases are copies of what they
+//    name;
 //  - limits, so that no file can exhaust memory or stack: 16 MiB of text, 64 levels, 1,000,000 values after aliases;
 //  - scalars stay text here: what they mean is decided by the type that reads them (core/config/type.hpp);
-//  - every node knows file, line and column (1-based, in characters) of its first character; an absent value (`key:`) stands
+//  - every node knows file, line and column (1-based, in characters) of its first character; an absent value (`key:`)
+//  stands
 //    where its key stands; a value of `--set` has the file "--set KEY=VALUE" and line 0.
 #pragma once
 
@@ -32,10 +35,10 @@ struct Node {
 
   Kind kind = Kind::null;
   Position position;
-  std::string scalar;           ///< text of a scalar
-  bool quoted = false;          ///< the scalar was quoted: never a number or a boolean
-  std::vector<Node> items;      ///< of a sequence
-  std::vector<Entry> entries;   ///< of a map, in file order
+  std::string scalar;          ///< text of a scalar
+  bool quoted = false;         ///< the scalar was quoted: never a number or a boolean
+  std::vector<Node> items;     ///< of a sequence
+  std::vector<Entry> entries;  ///< of a map, in file order
 
   [[nodiscard]] const Node* find(std::string_view key) const;  ///< in a map; nullptr if absent
 };
@@ -46,8 +49,8 @@ struct Node::Entry {
   Node value;
 };
 
-/// What a scalar is by its looks, as JSON and YAML 1.2 see it: `true`, `12`, `-1.5e3`; `malformed_number` is what other readers
-/// would take for a number of some kind and we refuse to guess (`010`, `+1`, `0x10`, `1_000`, `.5`, `.inf`).
+/// What a scalar is by its looks, as JSON and YAML 1.2 see it: `true`, `12`, `-1.5e3`; `malformed_number` is what other
+/// readers would take for a number of some kind and we refuse to guess (`010`, `+1`, `0x10`, `1_000`, `.5`, `.inf`).
 enum class ScalarKind { text, boolean, number, malformed_number };
 ScalarKind scalar_kind(const Node& scalar);
 
@@ -59,7 +62,8 @@ class Diagnostics {
   [[nodiscard]] bool has_errors() const { return !errors_.empty(); }
   [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
-  /// Throws InputError with all errors (the first 100, and how many more there are), one a line ("file:line:column: message"), in the order of their positions.
+  /// Throws InputError with all errors (the first 100, and how many more there are), one a line ("file:line:column:
+  /// message"), in the order of their positions.
   void throw_if_errors() const;
 
  private:
@@ -81,8 +85,8 @@ inline constexpr std::size_t max_nodes = 1'000'000;
 /// reached by index ("links.0.bandwidth"); a list does not grow. `value` is YAML, empty for null. Throws InputError.
 void set_key(Node& root, std::string_view dotted_key, std::string_view value);
 
-/// Canonical JSON text of the tree (keys in file order, scalars as text), for hashes of what was read after --set: comments,
-/// layout and style of quoting do not count.
+/// Canonical JSON text of the tree (keys in file order, scalars as text), for hashes of what was read after --set:
+/// comments, layout and style of quoting do not count.
 std::string canonical_text(const Node& root);
 
 }  // namespace lockstep::config

@@ -17,7 +17,8 @@ std::string nearest_file(const std::filesystem::path& path) {
   std::error_code error;
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   std::vector<std::string> names;
-  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end && names.size() < 10'000; at.increment(error))
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end && names.size() < 10'000;
+       at.increment(error))
     names.push_back(at->path().filename().string());
   std::sort(names.begin(), names.end());
   const std::string nearest = nearest_name(path.filename().string(), names);
@@ -33,10 +34,12 @@ Node load_file(const std::string& path) {
   const auto status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) {
     const std::string nearest = nearest_file(path);
-    throw InputError(fmt::format("{}: no such file{}", path, nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
+    throw InputError(
+        fmt::format("{}: no such file{}", path, nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
   }
   if (error) throw InputError(fmt::format("{}: {}", path, error.message()));
-  if (status.type() == std::filesystem::file_type::directory) throw InputError(fmt::format("{}: is a directory, a YAML file is needed", path));
+  if (status.type() == std::filesystem::file_type::directory)
+    throw InputError(fmt::format("{}: is a directory, a YAML file is needed", path));
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw InputError(fmt::format("{}: cannot be read (check its permissions)", path));
   // Read to the limit and one byte more: pipes have no size to ask for.

@@ -88,11 +88,13 @@ void check_characters(const Lines& lines, const std::string& file) {
       if (length == 0) refuse(at, fmt::format("byte 0x{:02X} is not UTF-8; save the file as UTF-8", c));
       if (c == 0) refuse(at, "a NUL byte; this is not a text file");
       if (c == '\r') refuse(at, "a carriage return without a line feed; save the file with Unix or Windows line ends");
-      if ((c < 0x20 && c != '\t') || c == 0x7F) refuse(at, fmt::format("the control character 0x{:02X}; this is not a text file", c));
+      if ((c < 0x20 && c != '\t') || c == 0x7F)
+        refuse(at, fmt::format("the control character 0x{:02X}; this is not a text file", c));
       if (indentation && c == '\t' && tab == std::string_view::npos) tab = at;
       if (indentation && c != ' ' && c != '\t') {
         indentation = false;
-        if (tab != std::string_view::npos && c != '#') refuse(tab, "a tab in the indentation; YAML indents with spaces");
+        if (tab != std::string_view::npos && c != '#')
+          refuse(tab, "a tab in the indentation; YAML indents with spaces");
       }
       at += length;
     }
@@ -102,7 +104,8 @@ void check_characters(const Lines& lines, const std::string& file) {
 
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(const Lines& lines, const std::string& file, Diagnostics& diagnostics) : lines_(lines), file_(file), diagnostics_(diagnostics) {}
+  Builder(const Lines& lines, const std::string& file, Diagnostics& diagnostics)
+      : lines_(lines), file_(file), diagnostics_(diagnostics) {}
 
   Node take() { return std::move(root_); }
 
@@ -114,8 +117,10 @@ class Builder final : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node = make(Node::Kind::null, mark);
     const std::string_view line = lines_.line(line_of(mark)), here = line.substr(std::min(line.size(), byte_of(mark)));
-    const bool written = here.starts_with('~') || here.starts_with("null") || here.starts_with("Null") || here.starts_with("NULL");
-    if (!written && !frames_.empty()) node.position = frames_.back().has_key ? frames_.back().key_position : frames_.back().node.position;
+    const bool written =
+        here.starts_with('~') || here.starts_with("null") || here.starts_with("Null") || here.starts_with("NULL");
+    if (!written && !frames_.empty())
+      node.position = frames_.back().has_key ? frames_.back().key_position : frames_.back().node.position;
     if (key_expected()) throw Refusal{node.position, "an empty key"};
     add(std::move(node), anchor);
   }
@@ -130,7 +135,8 @@ class Builder final : public YAML::EventHandler {
     attach(known->second.node);  // with the positions of the original: that is where a wrong value can be put right
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     check_tag(mark, tag);
     Node node = make(Node::Kind::scalar, mark);
     node.scalar = value;
@@ -143,11 +149,13 @@ class Builder final : public YAML::EventHandler {
     add(std::move(node), anchor);
   }
 
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     open(Node::Kind::sequence, mark, tag, anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     open(Node::Kind::map, mark, tag, anchor);
   }
   void OnMapEnd() override { close(); }
@@ -192,11 +200,13 @@ class Builder final : public YAML::EventHandler {
 
   void count(const Position& position, std::size_t nodes) {
     nodes_ += nodes;
-    if (nodes_ + kept_ > max_nodes) throw Refusal{position, fmt::format("more than {} values (aliases count as what they name)", max_nodes)};
+    if (nodes_ + kept_ > max_nodes)
+      throw Refusal{position, fmt::format("more than {} values (aliases count as what they name)", max_nodes)};
   }
 
   void check_tag(const YAML::Mark& mark, const std::string& tag) const {
-    if (!tag.empty() && tag != "?" && tag != "!") throw Refusal{position(mark), fmt::format("the YAML tag '{}'; tags are not supported", tag)};
+    if (!tag.empty() && tag != "?" && tag != "!")
+      throw Refusal{position(mark), fmt::format("the YAML tag '{}'; tags are not supported", tag)};
   }
 
   /// yaml-cpp 0.7 takes the end of the text for the closing quote.
@@ -209,9 +219,12 @@ class Builder final : public YAML::EventHandler {
     if (text.empty() || (text.front() != '\'' && text.front() != '"')) return;  // a block scalar ends where it ends
     const char quote = text.front();
     for (std::size_t at = 1; at < text.size(); ++at) {
-      if (quote == '"' && text[at] == '\\') ++at;
-      else if (quote == '\'' && text[at] == quote && at + 1 < text.size() && text[at + 1] == quote) ++at;
-      else if (text[at] == quote) return;
+      if (quote == '"' && text[at] == '\\')
+        ++at;
+      else if (quote == '\'' && text[at] == quote && at + 1 < text.size() && text[at + 1] == quote)
+        ++at;
+      else if (text[at] == quote)
+        return;
     }
     throw Refusal{position, fmt::format("the quote {} is never closed", quote)};
   }
@@ -223,11 +236,12 @@ class Builder final : public YAML::EventHandler {
   void set_key(Node node) {
     Frame& frame = frames_.back();
     if (node.scalar.empty()) throw Refusal{node.position, "an empty key"};
-    if (node.scalar == "<<" && !node.quoted) throw Refusal{node.position, "merge keys (<<) are not supported; write the keys out"};
+    if (node.scalar == "<<" && !node.quoted)
+      throw Refusal{node.position, "merge keys (<<) are not supported; write the keys out"};
     const auto [first, fresh] = frame.seen.emplace(node.scalar, node.position);
     if (!fresh) {
-      diagnostics_.error(node.position, fmt::format("duplicate key '{}'; it stands at line {}, column {} already", node.scalar,
-                                                    first->second.line, first->second.column));
+      diagnostics_.error(node.position, fmt::format("duplicate key '{}'; it stands at line {}, column {} already",
+                                                    node.scalar, first->second.line, first->second.column));
     }
     frame.has_key = true;
     frame.key = std::move(node.scalar);
@@ -236,7 +250,8 @@ class Builder final : public YAML::EventHandler {
 
   void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     check_tag(mark, tag);
-    if (key_expected()) throw Refusal{position(mark), "a list or map as a key, or a bracket that is never closed; keys are plain names"};
+    if (key_expected())
+      throw Refusal{position(mark), "a list or map as a key, or a bracket that is never closed; keys are plain names"};
     count(position(mark), 1);
     if (frames_.size() >= max_depth) throw too_deep(position(mark));
     Frame frame;
@@ -297,7 +312,8 @@ class Builder final : public YAML::EventHandler {
 
 Node parse_text(std::string_view text, const std::string& name) {
   if (text.size() > max_file_bytes) {
-    throw InputError(fmt::format("{}: larger than {} MiB, the limit for a file of this kind", name, max_file_bytes >> 20));
+    throw InputError(
+        fmt::format("{}: larger than {} MiB, the limit for a file of this kind", name, max_file_bytes >> 20));
   }
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark says nothing in UTF-8
   Diagnostics diagnostics;

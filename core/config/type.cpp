@@ -47,7 +47,8 @@ Type<T> with_positive(const Type<T>& type, const Json& keywords, std::string (*w
 
 std::optional<std::string> outside(double value, double minimum, double maximum) {
   if (value >= minimum && value <= maximum) return std::nullopt;
-  const bool above = maximum == std::numeric_limits<double>::infinity(), below = minimum == -std::numeric_limits<double>::infinity();
+  const bool above = maximum == std::numeric_limits<double>::infinity(),
+             below = minimum == -std::numeric_limits<double>::infinity();
   if (above) return fmt::format("must be at least {}, is {}", minimum, value);
   if (below) return fmt::format("must be at most {}, is {}", maximum, value);
   return fmt::format("must be between {} and {}, is {}", minimum, maximum, value);
@@ -61,13 +62,17 @@ void add_range(Json& schema, double minimum, double maximum) {
 
 bool refuse_malformed(const Node& node, Diagnostics& diagnostics) {
   if (scalar_kind(node) != ScalarKind::malformed_number) return false;
-  detail::error(node, fmt::format("'{}' is not a plain decimal number (no leading zeros, no sign +, no 0x, no _)", shown(node.scalar)), diagnostics);
+  detail::error(
+      node,
+      fmt::format("'{}' is not a plain decimal number (no leading zeros, no sign +, no 0x, no _)", shown(node.scalar)),
+      diagnostics);
   return true;
 }
 
 std::optional<Json> json_of(const Node& node, Diagnostics& diagnostics) {
   switch (node.kind) {
-    case Node::Kind::null: return Json(nullptr);
+    case Node::Kind::null:
+      return Json(nullptr);
     case Node::Kind::scalar: {
       if (refuse_malformed(node, diagnostics)) return std::nullopt;
       const ScalarKind kind = scalar_kind(node);
@@ -84,8 +89,10 @@ std::optional<Json> json_of(const Node& node, Diagnostics& diagnostics) {
       Json list = Json::array();
       bool good = true;
       for (const auto& item : node.items) {
-        if (auto value = json_of(item, diagnostics)) list.push_back(std::move(*value));
-        else good = false;
+        if (auto value = json_of(item, diagnostics))
+          list.push_back(std::move(*value));
+        else
+          good = false;
       }
       return good ? std::optional<Json>(std::move(list)) : std::nullopt;
     }
@@ -93,8 +100,10 @@ std::optional<Json> json_of(const Node& node, Diagnostics& diagnostics) {
       Json map = Json::object();
       bool good = true;
       for (const auto& entry : node.entries) {
-        if (auto value = json_of(entry.value, diagnostics)) map[entry.key] = std::move(*value);
-        else good = false;
+        if (auto value = json_of(entry.value, diagnostics))
+          map[entry.key] = std::move(*value);
+        else
+          good = false;
       }
       return good ? std::optional<Json>(std::move(map)) : std::nullopt;
     }
@@ -108,15 +117,21 @@ namespace detail {
 
 std::string describe(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::null: return "nothing";
-    case Node::Kind::scalar: return fmt::format("'{}'", shown(node.scalar));
-    case Node::Kind::sequence: return "a list";
-    case Node::Kind::map: return "a map";
+    case Node::Kind::null:
+      return "nothing";
+    case Node::Kind::scalar:
+      return fmt::format("'{}'", shown(node.scalar));
+    case Node::Kind::sequence:
+      return "a list";
+    case Node::Kind::map:
+      return "a map";
   }
   return {};
 }
 
-void error(const Node& node, const std::string& message, Diagnostics& diagnostics) { diagnostics.error(node.position, message); }
+void error(const Node& node, const std::string& message, Diagnostics& diagnostics) {
+  diagnostics.error(node.position, message);
+}
 
 bool expect_kind(const Node& node, Node::Kind kind, const char* expected, Diagnostics& diagnostics) {
   if (node.kind == kind) return true;
@@ -124,8 +139,8 @@ bool expect_kind(const Node& node, Node::Kind kind, const char* expected, Diagno
   return false;
 }
 
-void check_keys(const Node& map, const std::string& record, const std::vector<std::string>& known, const std::vector<std::string>& required,
-                Diagnostics& diagnostics) {
+void check_keys(const Node& map, const std::string& record, const std::vector<std::string>& known,
+                const std::vector<std::string>& required, Diagnostics& diagnostics) {
   for (const auto& entry : map.entries) {
     if (std::find(known.begin(), known.end(), entry.key) == known.end()) {
       diagnostics.error(entry.key_position, unknown_name(fmt::format("{} key", record), shown(entry.key), known));
@@ -139,11 +154,13 @@ void check_keys(const Node& map, const std::string& record, const std::vector<st
 
 template <>
 Type<std::int64_t> Type<std::int64_t>::positive() const {
-  return with_positive<std::int64_t>(*this, Json{{"exclusiveMinimum", 0}}, [](std::int64_t value) { return fmt::format("{}", value); });
+  return with_positive<std::int64_t>(*this, Json{{"exclusiveMinimum", 0}},
+                                     [](std::int64_t value) { return fmt::format("{}", value); });
 }
 template <>
 Type<double> Type<double>::positive() const {
-  return with_positive<double>(*this, Json{{"exclusiveMinimum", 0}}, [](double value) { return fmt::format("{}", value); });
+  return with_positive<double>(*this, Json{{"exclusiveMinimum", 0}},
+                               [](double value) { return fmt::format("{}", value); });
 }
 template <>
 Type<Bandwidth> Type<Bandwidth>::positive() const {
@@ -167,11 +184,15 @@ Type<std::string> text() {
           return std::nullopt;
         }
         if (scalar_kind(node) != ScalarKind::text) {
-          detail::error(node, fmt::format("expected text, got the {} '{}'; put it in quotes", scalar_kind(node) == ScalarKind::boolean ? "boolean" : "number",
-                                          shown(node.scalar)), diagnostics);
+          detail::error(
+              node,
+              fmt::format("expected text, got the {} '{}'; put it in quotes",
+                          scalar_kind(node) == ScalarKind::boolean ? "boolean" : "number", shown(node.scalar)),
+              diagnostics);
           return std::nullopt;
         }
-        if (std::any_of(node.scalar.begin(), node.scalar.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; })) {
+        if (std::any_of(node.scalar.begin(), node.scalar.end(),
+                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; })) {
           detail::error(node, "expected text on one line, got a line end or a control character", diagnostics);
           return std::nullopt;
         }
@@ -184,7 +205,10 @@ Type<bool> boolean() {
   return Type<bool>(
       [](const Node& node, Diagnostics& diagnostics) -> std::optional<bool> {
         if (node.kind == Node::Kind::scalar && scalar_kind(node) == ScalarKind::boolean) return node.scalar == "true";
-        detail::error(node, fmt::format("expected true or false, got {}{}", detail::describe(node), node.quoted ? " in quotes" : ""), diagnostics);
+        detail::error(
+            node,
+            fmt::format("expected true or false, got {}{}", detail::describe(node), node.quoted ? " in quotes" : ""),
+            diagnostics);
         return std::nullopt;
       },
       Json{{"type", "boolean"}});
@@ -204,9 +228,13 @@ Type<std::int64_t> integer(std::int64_t minimum, std::int64_t maximum) {
         const auto [stop, error] = std::from_chars(begin, end, value);
         const bool number = scalar_kind(node) == ScalarKind::number;
         if (number && stop == end && error == std::errc::result_out_of_range) {
-          detail::error(node, fmt::format("must be between {} and {}, is {}", minimum, maximum, shown(node.scalar)), diagnostics);
+          detail::error(node, fmt::format("must be between {} and {}, is {}", minimum, maximum, shown(node.scalar)),
+                        diagnostics);
         } else if (!number || stop != end || error != std::errc{}) {
-          detail::error(node, fmt::format("expected a whole number, got {}{}", detail::describe(node), node.quoted ? " in quotes" : ""), diagnostics);
+          detail::error(
+              node,
+              fmt::format("expected a whole number, got {}{}", detail::describe(node), node.quoted ? " in quotes" : ""),
+              diagnostics);
         } else if (value < minimum || value > maximum) {
           detail::error(node, fmt::format("must be between {} and {}, is {}", minimum, maximum, value), diagnostics);
         } else {
@@ -227,7 +255,9 @@ Type<double> number(double minimum, double maximum) {
         double value = 0;
         const char* end = node.scalar.data() + node.scalar.size();
         if (scalar_kind(node) != ScalarKind::number) {
-          detail::error(node, fmt::format("expected a number, got {}{}", detail::describe(node), node.quoted ? " in quotes" : ""), diagnostics);
+          detail::error(
+              node, fmt::format("expected a number, got {}{}", detail::describe(node), node.quoted ? " in quotes" : ""),
+              diagnostics);
         } else if (std::from_chars(node.scalar.data(), end, value).ec != std::errc{}) {
           detail::error(node, fmt::format("'{}' is out of the range of numbers", shown(node.scalar)), diagnostics);
         } else if (const auto complaint = outside(value, minimum, maximum)) {
@@ -245,10 +275,13 @@ Type<double> fraction(double minimum, double maximum) {
   add_range(schema, minimum, maximum);
   return Type<double>(
       [minimum, maximum](const Node& node, Diagnostics& diagnostics) -> std::optional<double> {
-        if (!detail::expect_kind(node, Node::Kind::scalar, "a fraction (0.1% or 0.001)", diagnostics)) return std::nullopt;
+        if (!detail::expect_kind(node, Node::Kind::scalar, "a fraction (0.1% or 0.001)", diagnostics))
+          return std::nullopt;
         if (refuse_malformed(node, diagnostics)) return std::nullopt;
         if (node.quoted && !node.scalar.ends_with('%')) {
-          detail::error(node, fmt::format("expected a fraction (0.1% or 0.001), got {} in quotes", detail::describe(node)), diagnostics);
+          detail::error(node,
+                        fmt::format("expected a fraction (0.1% or 0.001), got {} in quotes", detail::describe(node)),
+                        diagnostics);
           return std::nullopt;
         }
         try {
@@ -261,20 +294,25 @@ Type<double> fraction(double minimum, double maximum) {
         }
         return std::nullopt;
       },
-      Json{{"oneOf", Json::array({schema, Json{{"type", "string"}, {"pattern", "^-?(0|[1-9][0-9]*)(\\.[0-9]+)?%$"}}})}});
+      Json{
+          {"oneOf", Json::array({schema, Json{{"type", "string"}, {"pattern", "^-?(0|[1-9][0-9]*)(\\.[0-9]+)?%$"}}})}});
 }
 
 Type<Bandwidth> bandwidth() {
-  return quantity<Bandwidth>("a bandwidth such as 400Gbps or 50GB/s", "[kMGT]?bps|[kMGT]?B/s|[KMG]iB/s", parse_bandwidth);
+  return quantity<Bandwidth>("a bandwidth such as 400Gbps or 50GB/s", "[kMGT]?bps|[kMGT]?B/s|[KMG]iB/s",
+                             parse_bandwidth);
 }
-Type<Duration> duration() { return quantity<Duration>("a duration such as 2us", "ps|ns|us|ms|s|min|h", parse_duration); }
+Type<Duration> duration() {
+  return quantity<Duration>("a duration such as 2us", "ps|ns|us|ms|s|min|h", parse_duration);
+}
 Type<Bytes> bytes() { return quantity<Bytes>("a size such as 1GiB", "[kMGT]?B|[KMGT]iB", parse_bytes); }
 
 Type<std::string> name_of(const std::string& what, std::vector<std::string> names) {
   Json schema = {{"enum", names}};
   return Type<std::string>(
       [what, names = std::move(names)](const Node& node, Diagnostics& diagnostics) -> std::optional<std::string> {
-        if (!detail::expect_kind(node, Node::Kind::scalar, fmt::format("the name of a {}", what).c_str(), diagnostics)) return std::nullopt;
+        if (!detail::expect_kind(node, Node::Kind::scalar, fmt::format("the name of a {}", what).c_str(), diagnostics))
+          return std::nullopt;
         if (std::find(names.begin(), names.end(), node.scalar) != names.end()) return node.scalar;
         detail::error(node, unknown_name(what, shown(node.scalar), names), diagnostics);
         return std::nullopt;

@@ -1,30 +1,33 @@
-// Declarations of what a file may hold. One declaration gives the reader, the error messages and the JSON Schema, so the
-// three cannot disagree.
+// Declarations of what a file may hold. One declaration gives the reader, the error messages and the JSON Schema, so
+// the three cannot disagree.
 //
 //   config::Record<Link> link_type() {
 //     return config::record<Link>("link", "A duplex link between two nodes.")
-//         .required("bandwidth", &Link::bandwidth, config::bandwidth().positive(), "whole frames on the wire, per direction")
-//         .optional("latency",   &Link::latency,   config::duration(),            "one way, of this link alone")   // keeps the member's default
+//         .required("bandwidth", &Link::bandwidth, config::bandwidth().positive(), "whole frames on the wire, per
+//         direction") .optional("latency",   &Link::latency,   config::duration(),            "one way, of this link
+//         alone")   // keeps the member's default
 //   }
 //
 // Contract:
-//  - read() reports every error it finds to Diagnostics and returns nullopt if there was any; it never throws on bad input;
-//  - unknown keys, missing required keys, wrong kinds and out-of-range values are errors at the position of the key or value,
+//  - read() reports every error it finds to Diagnostics and returns nullopt if there was any; it never throws on bad
+//  input;
+//  - unknown keys, missing required keys, wrong kinds and out-of-range values are errors at the position of the key or
+//  value,
 //    with the nearest valid name;
-//  - schema() is JSON Schema draft 2020-12 and accepts exactly the shapes that read() accepts (ranges and cross-field rules
+//  - schema() is JSON Schema draft 2020-12 and accepts exactly the shapes that read() accepts (ranges and cross-field
+//  rules
 //    that a schema cannot say may be stricter in read()).
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "core/config/document.hpp"
 #include "core/units/duration.hpp"
@@ -78,21 +81,26 @@ class Type {
   std::vector<Check> checks_;
 };
 
-template <> Type<std::int64_t> Type<std::int64_t>::positive() const;
-template <> Type<double> Type<double>::positive() const;
-template <> Type<Bandwidth> Type<Bandwidth>::positive() const;
-template <> Type<Duration> Type<Duration>::positive() const;
-template <> Type<Bytes> Type<Bytes>::positive() const;
+template <>
+Type<std::int64_t> Type<std::int64_t>::positive() const;
+template <>
+Type<double> Type<double>::positive() const;
+template <>
+Type<Bandwidth> Type<Bandwidth>::positive() const;
+template <>
+Type<Duration> Type<Duration>::positive() const;
+template <>
+Type<Bytes> Type<Bytes>::positive() const;
 
 /// A non-empty string on one line; what looks like a number or a boolean needs quotes.
 Type<std::string> text();
-Type<bool> boolean();                                                       ///< true or false, nothing else
-Type<std::int64_t> integer(std::int64_t minimum, std::int64_t maximum);     ///< no leading zeros, no fraction
-Type<double> number(double minimum, double maximum);                        ///< a plain number
-Type<double> fraction(double minimum = 0.0, double maximum = 1.0);          ///< "0.1%" or 0.001
-Type<Bandwidth> bandwidth();                                                ///< >= 0, with its unit
-Type<Duration> duration();                                                  ///< >= 0, with its unit
-Type<Bytes> bytes();                                                        ///< >= 0, with its unit
+Type<bool> boolean();                                                    ///< true or false, nothing else
+Type<std::int64_t> integer(std::int64_t minimum, std::int64_t maximum);  ///< no leading zeros, no fraction
+Type<double> number(double minimum, double maximum);                     ///< a plain number
+Type<double> fraction(double minimum = 0.0, double maximum = 1.0);       ///< "0.1%" or 0.001
+Type<Bandwidth> bandwidth();                                             ///< >= 0, with its unit
+Type<Duration> duration();                                               ///< >= 0, with its unit
+Type<Bytes> bytes();                                                     ///< >= 0, with its unit
 /// One of the names; anything else is "unknown WHAT 'x'; did you mean 'y'?".
 Type<std::string> name_of(const std::string& what, std::vector<std::string> names);
 /// The node itself, unread, for a later stage; any shape.
@@ -153,11 +161,14 @@ Type<std::vector<T>> list(Type<T> element, std::size_t minimum = 0) {
         std::vector<T> values;
         bool good = true;
         for (const auto& item : node.items) {
-          if (auto value = element.read(item, diagnostics)) values.push_back(std::move(*value));
-          else good = false;
+          if (auto value = element.read(item, diagnostics))
+            values.push_back(std::move(*value));
+          else
+            good = false;
         }
         if (node.items.size() < minimum) {
-          detail::error(node, "needs at least " + std::to_string(minimum) + " element" + (minimum == 1 ? "" : "s"), diagnostics);
+          detail::error(node, "needs at least " + std::to_string(minimum) + " element" + (minimum == 1 ? "" : "s"),
+                        diagnostics);
           good = false;
         }
         if (!good) return std::nullopt;
@@ -234,12 +245,16 @@ class Record {
         required_keys.push_back(field.key);
       }
     }
-    Json schema = {{"type", "object"}, {"title", name_}, {"description", description_}, {"properties", properties},
+    Json schema = {{"type", "object"},
+                   {"title", name_},
+                   {"description", description_},
+                   {"properties", properties},
                    {"additionalProperties", false}};
     if (!required_keys.empty()) schema["required"] = required_keys;
-    auto reader = [fields = fields_, rules = rules_, known, required, name = name_,
-                   keep = keep_position_](const Node& node, Diagnostics& diagnostics) -> std::optional<R> {
-      if (!detail::expect_kind(node, Node::Kind::map, ("a map with the keys of a " + name).c_str(), diagnostics)) return std::nullopt;
+    auto reader = [fields = fields_, rules = rules_, known, required, name = name_, keep = keep_position_](
+                      const Node& node, Diagnostics& diagnostics) -> std::optional<R> {
+      if (!detail::expect_kind(node, Node::Kind::map, ("a map with the keys of a " + name).c_str(), diagnostics))
+        return std::nullopt;
       const auto before = diagnostics.errors().size();
       detail::check_keys(node, name, known, required, diagnostics);
       R value{};
@@ -265,8 +280,10 @@ class Record {
   template <class M, class T>
   Record& add(const std::string& key, M R::*member, Type<T> type, const std::string& description, bool required) {
     Json schema = type.schema();
-    fields_.push_back({key, description, required, std::move(schema), [member, type](const Node& node, R& record, Diagnostics& diagnostics) {
-                         if (auto value = type.read(node, diagnostics)) detail::assign(record.*member, std::move(*value));
+    fields_.push_back({key, description, required, std::move(schema),
+                       [member, type](const Node& node, R& record, Diagnostics& diagnostics) {
+                         if (auto value = type.read(node, diagnostics))
+                           detail::assign(record.*member, std::move(*value));
                        }});
     return *this;
   }
@@ -279,6 +296,8 @@ class Record {
 };
 
 template <class R>
-Record<R> record(const std::string& name, const std::string& description) { return Record<R>(name, description); }
+Record<R> record(const std::string& name, const std::string& description) {
+  return Record<R>(name, description);
+}
 
 }  // namespace lockstep::config

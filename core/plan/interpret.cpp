@@ -31,9 +31,11 @@ class Machine {
           memory_[static_cast<std::size_t>(r)].emplace_back(static_cast<std::size_t>(buffer.bytes.count()));
     }
     for (Rank r = 0; r < plan.ranks; ++r)
-      walkers_.push_back(std::make_unique<InterpreterWalker>(plan, programs_[plan.role_index(r)], r, *this, options.once));
+      walkers_.push_back(
+          std::make_unique<InterpreterWalker>(plan, programs_[plan.role_index(r)], r, *this, options.once));
     starts_.resize(static_cast<std::size_t>(plan.ranks));
-    for (Rank r = 0; r < plan.ranks; ++r) starts_[static_cast<std::size_t>(r)].resize(walkers_[static_cast<std::size_t>(r)]->stream_count());
+    for (Rank r = 0; r < plan.ranks; ++r)
+      starts_[static_cast<std::size_t>(r)].resize(walkers_[static_cast<std::size_t>(r)]->stream_count());
   }
 
   Interpretation run() {
@@ -56,7 +58,8 @@ class Machine {
       if (!walker->done()) describe_stuck(*walker);
     for (const auto& [key, lane] : lanes_)
       for (const auto& message : lane.messages)
-        result_.leftovers.push_back(fmt::format("{} bytes from rank {} to rank {} (tag {:#x}) were never received", message.bytes, key.from, key.to, key.tag));
+        result_.leftovers.push_back(fmt::format("{} bytes from rank {} to rank {} (tag {:#x}) were never received",
+                                                message.bytes, key.from, key.to, key.tag));
     return std::move(result_);
   }
 
@@ -96,8 +99,10 @@ class Machine {
   }
   bool start_combine(InterpreterWalker& walker, Token, const Combine& combine, const LoopIndices& indices) {
     if (options_.data) {
-      const auto from = memory(walker.rank(), combine.source.buffer, combine.source.offset.at(indices), combine.source.bytes.count());
-      const auto to = memory(walker.rank(), combine.target.buffer, combine.target.offset.at(indices), combine.source.bytes.count());
+      const auto from =
+          memory(walker.rank(), combine.source.buffer, combine.source.offset.at(indices), combine.source.bytes.count());
+      const auto to =
+          memory(walker.rank(), combine.target.buffer, combine.target.offset.at(indices), combine.source.bytes.count());
       combine_elements(combine.type, combine.reduction, from.data(), to.data(),
                        combine.source.bytes.count() / static_cast<std::int64_t>(element_bytes(combine.type)));
     }
@@ -119,7 +124,8 @@ class Machine {
   bool start_verify(InterpreterWalker& walker, Token token, const Collective& collective) {
     if (options_.data) {
       const auto target = span_of(walker, token, collective.target);
-      if (hooks_.on_verify) hooks_.on_verify(walker.rank(), walker.cursor(token.stream).operation().operation->name, target);
+      if (hooks_.on_verify)
+        hooks_.on_verify(walker.rank(), walker.cursor(token.stream).operation().operation->name, target);
       result_.wrong += count_wrong(data_request(plan_, collective, walker.rank(), iteration(walker, token)), target);
     }
     return true;
@@ -151,8 +157,8 @@ class Machine {
   }
 
  private:
-  // An action that is done, as soon as it is taken from the queue: received data are stored or combined then, when the walker has issued
-  // the whole step and every send of it holds its copy.
+  // An action that is done, as soon as it is taken from the queue: received data are stored or combined then, when the
+  // walker has issued the whole step and every send of it holds its copy.
   struct Ready {
     Rank rank = 0;
     std::uint32_t token = 0;
@@ -217,7 +223,8 @@ class Machine {
     const Part& part = walker.step(token).sends[token.part];
     const auto& collective = std::get<Collective>(walker.cursor(token.stream).operation().operation->action);
     const GroupFamily& group = plan_.groups[collective.group];
-    end_part(rank, token.packed(), true, group.member(group.place_of(rank).instance, part.peer), collective_tag(collective.group, part.lane),
+    end_part(rank, token.packed(), true, group.member(group.place_of(rank).instance, part.peer),
+             collective_tag(collective.group, part.lane),
              part.count * static_cast<std::int64_t>(element_bytes(collective.type)));
   }
 
@@ -228,8 +235,8 @@ class Machine {
       lane.messages.pop_front();
       lane.receives.pop_front();
       if (message.bytes != receive.incoming.bytes)
-        throw RunFailure(fmt::format("rank {} sent {} bytes to rank {}, which expects {}", message.sender, message.bytes, receive.rank,
-                                     receive.incoming.bytes));
+        throw RunFailure(fmt::format("rank {} sent {} bytes to rank {}, which expects {}", message.sender,
+                                     message.bytes, receive.rank, receive.incoming.bytes));
       if (options_.rendezvous) ready_.push_back({message.sender, message.sender_token, {}, {}});
       ready_.push_back({receive.rank, receive.token, receive.incoming, std::move(message.data)});
     }
@@ -241,7 +248,8 @@ class Machine {
     const auto& walker = *walkers_[static_cast<std::size_t>(ready.rank)];
     if (!walker.step(token).receives[0].combine) return false;
     const auto at = applied_.find({ready.rank, token.stream, token.thread});
-    return at == applied_.end() || at->second != StepKey{walker.cursor(token.stream).completed(), walker.step_index(token)};
+    return at == applied_.end() ||
+           at->second != StepKey{walker.cursor(token.stream).completed(), walker.step_index(token)};
   }
 
   void apply(const Ready& ready, Token token) {
@@ -259,7 +267,8 @@ class Machine {
     end_part(ready.rank, ready.token, false, in.peer, in.tag, in.bytes);
     if (token.part == first_receive_part) {
       const auto& walker = *walkers_[static_cast<std::size_t>(ready.rank)];
-      applied_[{ready.rank, token.stream, token.thread}] = {walker.cursor(token.stream).completed(), walker.step_index(token)};
+      applied_[{ready.rank, token.stream, token.thread}] = {walker.cursor(token.stream).completed(),
+                                                            walker.step_index(token)};
       const auto held = held_back_.find({ready.rank, token.stream, token.thread});
       if (held != held_back_.end()) {
         ready_.push_back(std::move(held->second));
@@ -270,26 +279,34 @@ class Machine {
 
   std::span<std::byte> memory(Rank rank, BufferId buffer, std::int64_t offset, std::int64_t bytes) {
     auto& storage = memory_[static_cast<std::size_t>(rank)][buffer];
-    LOCKSTEP_CHECK(offset >= 0 && offset + bytes <= static_cast<std::int64_t>(storage.size()), "span [{}, {}) of a buffer of {} bytes", offset, offset + bytes, storage.size());
+    LOCKSTEP_CHECK(offset >= 0 && offset + bytes <= static_cast<std::int64_t>(storage.size()),
+                   "span [{}, {}) of a buffer of {} bytes", offset, offset + bytes, storage.size());
     return std::span(storage).subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(bytes));
   }
   std::span<std::byte> span_of(InterpreterWalker& walker, Token token, const Span& span) {
-    return memory(walker.rank(), span.buffer, span.offset.at(walker.cursor(token.stream).indices()), span.bytes.count());
+    return memory(walker.rank(), span.buffer, span.offset.at(walker.cursor(token.stream).indices()),
+                  span.bytes.count());
   }
-  static std::int64_t iteration(const InterpreterWalker& walker, Token token) { return walker.cursor(token.stream).indices()[0]; }
+  static std::int64_t iteration(const InterpreterWalker& walker, Token token) {
+    return walker.cursor(token.stream).indices()[0];
+  }
 
   void describe_stuck(const InterpreterWalker& walker) {
     for (std::size_t s = 0; s < walker.stream_count(); ++s) {
       if (walker.cursor(s).done()) continue;
-      const std::string where = fmt::format("rank {}, stream '{}', operation '{}'", walker.rank(), walker.program().streams[s].name, walker.cursor(s).operation().operation->name);
+      const std::string where =
+          fmt::format("rank {}, stream '{}', operation '{}'", walker.rank(), walker.program().streams[s].name,
+                      walker.cursor(s).operation().operation->name);
       std::string what = walker.active(s) ? "" : "waits for another stream";
       for (const auto& [key, lane] : lanes_) {
         for (const auto& receive : lane.receives)
           if (receive.rank == walker.rank() && Token::unpack(receive.token).stream == s)
-            what += fmt::format("{}waits for {} bytes from rank {}", what.empty() ? "" : "; ", receive.incoming.bytes, key.from);
+            what += fmt::format("{}waits for {} bytes from rank {}", what.empty() ? "" : "; ", receive.incoming.bytes,
+                                key.from);
         for (const auto& message : lane.messages)
           if (options_.rendezvous && message.sender == walker.rank() && Token::unpack(message.sender_token).stream == s)
-            what += fmt::format("{}waits until rank {} takes {} bytes", what.empty() ? "" : "; ", key.to, message.bytes);
+            what +=
+                fmt::format("{}waits until rank {} takes {} bytes", what.empty() ? "" : "; ", key.to, message.bytes);
       }
       if (what.empty()) what = "waits for ranks that never come";
       result_.stuck.push_back(where + ": " + what);
@@ -320,7 +337,9 @@ class Machine {
 
 }  // namespace
 
-Interpretation Interpreter::interpret(const Plan& plan, Recorder& recorder) { return Machine(plan, options_, recorder, *this).run(); }
+Interpretation Interpreter::interpret(const Plan& plan, Recorder& recorder) {
+  return Machine(plan, options_, recorder, *this).run();
+}
 
 void Interpreter::execute(const Plan& plan, Recorder& recorder) {
   const Interpretation result = interpret(plan, recorder);

@@ -1,9 +1,9 @@
 // The plan: what every rank must do, free of any clock or transport (DESIGN section 3).
 //
-// A rank's program is a few in-order streams; operations of one stream run one after another, operations of different streams
-// run at the same time unless a wait orders them. Programs are stored once per *role* and shared by the ranks that play it, so
-// everything in them is relative to the rank: peers are members of a group of which the rank is part, spans are offsets into
-// the rank's own buffers. `Repeat` stands for loops; operands may be affine in the loop indices.
+// A rank's program is a few in-order streams; operations of one stream run one after another, operations of different
+// streams run at the same time unless a wait orders them. Programs are stored once per *role* and shared by the ranks
+// that play it, so everything in them is relative to the rank: peers are members of a group of which the rank is part,
+// spans are offsets into the rank's own buffers. `Repeat` stands for loops; operands may be affine in the loop indices.
 #pragma once
 
 #include <array>
@@ -91,19 +91,19 @@ struct Collective {
   CollectiveKind kind = CollectiveKind::all_reduce;
   std::string algorithm = "ring";  ///< a name of the algorithm catalogue, or "native"
   GroupId group = 0;
-  int root = 0;                    ///< index in the group
+  int root = 0;  ///< index in the group
   ElementType type = ElementType::float32;
   Reduction reduction = Reduction::sum;
-  std::int64_t count = 0;          ///< elements of the whole buffer of one rank, as nccl-tests' size counts
-  Span source;                     ///< equal to target: in place
+  std::int64_t count = 0;  ///< elements of the whole buffer of one rank, as nccl-tests' size counts
+  Span source;             ///< equal to target: in place
   Span target;
   int channels = 1;
-  Bytes chunk{0};                  ///< pipelining unit; 0: the algorithm's own rule
+  Bytes chunk{0};  ///< pipelining unit; 0: the algorithm's own rule
   [[nodiscard]] Bytes size() const { return Bytes{count * static_cast<std::int64_t>(element_bytes(type))}; }
   bool operator==(const Collective&) const = default;
 };
-/// Fills the collective's input with its pattern, or compares its output with the expected values, both outside the timed
-/// part (core/collective/data.hpp). Without data (the simulator) they take no time.
+/// Fills the collective's input with its pattern, or compares its output with the expected values, both outside the
+/// timed part (core/collective/data.hpp). Without data (the simulator) they take no time.
 struct Fill {
   Collective collective;
   bool operator==(const Fill&) const = default;
@@ -123,8 +123,8 @@ struct Mark {
 using Action = std::variant<Compute, Send, Receive, Combine, Copy, Collective, Fill, Verify, Mark>;
 
 /// Waits until operation `operation` of stream `stream` (of the same rank) is done, `iterations_back` iterations of the
-/// innermost loop that both stand in earlier (0: this one). An iteration before the first counts as done; a target in a deeper
-/// loop means its last iteration.
+/// innermost loop that both stand in earlier (0: this one). An iteration before the first counts as done; a target in a
+/// deeper loop means its last iteration.
 struct Wait {
   std::string stream;
   std::string operation;
@@ -213,14 +213,16 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
-/// The plan as JSON (`lockstep plan show --json`), and the hash that ranks agree on before they start: SHA-256 of that text.
+/// The plan as JSON (`lockstep plan show --json`), and the hash that ranks agree on before they start: SHA-256 of that
+/// text.
 std::string plan_json(const Plan& plan);
 std::string plan_hash(const Plan& plan);
 /// Indented text for people: roles, streams, loops, operations.
 std::string plan_text(const Plan& plan);
 
-/// What is wrong with a plan, every finding: unmatched sends and receives, cycles of waits, spans out of bounds, unknown names,
-/// a group used by two streams, deadlock when every send waits for its receiver. Empty: the plan is good.
+/// What is wrong with a plan, every finding: unmatched sends and receives, cycles of waits, spans out of bounds,
+/// unknown names, a group used by two streams, deadlock when every send waits for its receiver. Empty: the plan is
+/// good.
 struct Finding {
   std::string where;  ///< "role 'all', stream 'main', operation 'x'"
   std::string message;

@@ -38,10 +38,17 @@ Json peer_json(const Plan& plan, const Peer& peer) {
 }
 
 Json collective_json(const Plan& plan, const Role& role, const Collective& c) {
-  return Json{{"kind", to_string(c.kind)}, {"algorithm", c.algorithm},
-              {"group", c.group < plan.groups.size() ? plan.groups[c.group].name : "?"}, {"root", c.root},
-              {"type", to_string(c.type)}, {"reduction", to_string(c.reduction)}, {"count", c.count}, {"size_bytes", c.size().count()},
-              {"channels", c.channels}, {"chunk_bytes", c.chunk.count()}, {"source", span_json(role, c.source)},
+  return Json{{"kind", to_string(c.kind)},
+              {"algorithm", c.algorithm},
+              {"group", c.group < plan.groups.size() ? plan.groups[c.group].name : "?"},
+              {"root", c.root},
+              {"type", to_string(c.type)},
+              {"reduction", to_string(c.reduction)},
+              {"count", c.count},
+              {"size_bytes", c.size().count()},
+              {"channels", c.channels},
+              {"chunk_bytes", c.chunk.count()},
+              {"source", span_json(role, c.source)},
               {"target", span_json(role, c.target)}};
 }
 
@@ -100,7 +107,8 @@ Json operation_json(const Plan& plan, const Role& role, const Operation& operati
   if (!operation.waits.empty()) {
     json["waits"] = Json::array();
     for (const auto& wait : operation.waits)
-      json["waits"].push_back({{"stream", wait.stream}, {"operation", wait.operation}, {"iterations_back", wait.iterations_back}});
+      json["waits"].push_back(
+          {{"stream", wait.stream}, {"operation", wait.operation}, {"iterations_back", wait.iterations_back}});
   }
   return json;
 }
@@ -109,7 +117,9 @@ Json items_json(const Plan& plan, const Role& role, const std::vector<Item>& ite
   Json json = Json::array();
   for (const auto& item : items) {
     if (const auto* repeat = std::get_if<Repeat>(&item)) {
-      json.push_back({{"repeat", repeat->count}, {"warmup", repeat->warmup}, {"independent", repeat->independent},
+      json.push_back({{"repeat", repeat->count},
+                      {"warmup", repeat->warmup},
+                      {"independent", repeat->independent},
                       {"body", items_json(plan, role, repeat->body)}});
     } else {
       json.push_back(operation_json(plan, role, std::get<Operation>(item)));
@@ -122,10 +132,12 @@ std::string summary_line(const Json& operation) {
   std::string line = operation["name"].get<std::string>() + ": " + operation["action"].get<std::string>();
   if (operation.contains("collective")) {
     const auto& c = operation["collective"];
-    line += fmt::format(" {} {} {} of {} in group '{}'", c["kind"].get<std::string>(), c["algorithm"].get<std::string>(),
-                        format_bytes(Bytes{c["size_bytes"].get<std::int64_t>()}), c["type"].get<std::string>(), c["group"].get<std::string>());
+    line += fmt::format(" {} {} {} of {} in group '{}'", c["kind"].get<std::string>(),
+                        c["algorithm"].get<std::string>(), format_bytes(Bytes{c["size_bytes"].get<std::int64_t>()}),
+                        c["type"].get<std::string>(), c["group"].get<std::string>());
   }
-  if (operation.contains("span")) line += fmt::format(" {}", format_bytes(Bytes{operation["span"]["size_bytes"].get<std::int64_t>()}));
+  if (operation.contains("span"))
+    line += fmt::format(" {}", format_bytes(Bytes{operation["span"]["size_bytes"].get<std::int64_t>()}));
   if (operation.contains("together") && operation["together"].get<bool>()) line += " (all ranks together)";
   for (const auto& wait : operation.value("waits", Json::array()))
     line += fmt::format(", after {}.{}", wait["stream"].get<std::string>(), wait["operation"].get<std::string>());
@@ -135,7 +147,8 @@ std::string summary_line(const Json& operation) {
 void items_text(const Json& items, const std::string& indent, std::string& text) {
   for (const auto& item : items) {
     if (item.contains("repeat")) {
-      text += fmt::format("{}repeat {} times ({} of them warm-up):\n", indent, item["repeat"].get<std::int64_t>(), item["warmup"].get<std::int64_t>());
+      text += fmt::format("{}repeat {} times ({} of them warm-up):\n", indent, item["repeat"].get<std::int64_t>(),
+                          item["warmup"].get<std::int64_t>());
       items_text(item["body"], indent + "  ", text);
     } else {
       text += indent + summary_line(item) + "\n";
@@ -161,14 +174,16 @@ Json to_json(const Plan& plan) {
   json["roles"] = Json::array();
   for (const auto& role : plan.roles) {
     Json r{{"name", role.name}, {"buffers", Json::array()}, {"streams", Json::array()}};
-    for (const auto& buffer : role.buffers) r["buffers"].push_back({{"name", buffer.name}, {"size_bytes", buffer.bytes.count()}});
+    for (const auto& buffer : role.buffers)
+      r["buffers"].push_back({{"name", buffer.name}, {"size_bytes", buffer.bytes.count()}});
     for (const auto& stream : role.streams)
       r["streams"].push_back({{"name", stream.name}, {"items", items_json(plan, role, stream.items)}});
     json["roles"].push_back(r);
   }
   json["role_ranges"] = Json::array();
   for (const auto& range : plan.role_ranges)
-    json["role_ranges"].push_back({{"first", range.first}, {"last", range.last}, {"role", plan.roles[range.role].name}});
+    json["role_ranges"].push_back(
+        {{"first", range.first}, {"last", range.last}, {"role", plan.roles[range.role].name}});
   return json;
 }
 
@@ -181,14 +196,19 @@ std::string plan_hash(const Plan& plan) { return sha256(to_json(plan).dump()); }
 std::string plan_text(const Plan& plan) {
   const Json json = to_json(plan);
   std::string text = fmt::format("plan '{}' for {} rank{}\n", plan.name, plan.ranks, plan.ranks == 1 ? "" : "s");
-  for (const auto& group : json["groups"]) text += fmt::format("group '{}': {}\n", group["name"].get<std::string>(),
-      group.contains("members") ? group["members"].dump() : fmt::format("{} of {} ranks, stride {}", group["groups"].get<int>(), group["size"].get<int>(), group["stride"].get<int>()));
+  for (const auto& group : json["groups"])
+    text += fmt::format("group '{}': {}\n", group["name"].get<std::string>(),
+                        group.contains("members") ? group["members"].dump()
+                                                  : fmt::format("{} of {} ranks, stride {}", group["groups"].get<int>(),
+                                                                group["size"].get<int>(), group["stride"].get<int>()));
   for (const auto& range : json["role_ranges"])
-    text += fmt::format("ranks {}..{} play '{}'\n", range["first"].get<int>(), range["last"].get<int>(), range["role"].get<std::string>());
+    text += fmt::format("ranks {}..{} play '{}'\n", range["first"].get<int>(), range["last"].get<int>(),
+                        range["role"].get<std::string>());
   for (const auto& role : json["roles"]) {
     text += fmt::format("role '{}'\n", role["name"].get<std::string>());
     for (const auto& buffer : role["buffers"])
-      text += fmt::format("  buffer '{}': {}\n", buffer["name"].get<std::string>(), format_bytes(Bytes{buffer["size_bytes"].get<std::int64_t>()}));
+      text += fmt::format("  buffer '{}': {}\n", buffer["name"].get<std::string>(),
+                          format_bytes(Bytes{buffer["size_bytes"].get<std::int64_t>()}));
     for (const auto& stream : role["streams"]) {
       text += fmt::format("  stream '{}'\n", stream["name"].get<std::string>());
       items_text(stream["items"], "    ", text);

@@ -22,8 +22,10 @@ struct OperationAt {
 std::int64_t operations_in(const std::vector<Item>& items) {
   std::int64_t count = 0;
   for (const auto& item : items) {
-    if (const auto* repeat = std::get_if<Repeat>(&item)) count += repeat->count * operations_in(repeat->body);
-    else ++count;
+    if (const auto* repeat = std::get_if<Repeat>(&item))
+      count += repeat->count * operations_in(repeat->body);
+    else
+      ++count;
   }
   return count;
 }
@@ -55,7 +57,8 @@ void emit(const std::vector<Item>& items, std::uint8_t depth, CompiledStream& st
       stream.instructions.push_back({Instruction::Kind::loop_end, begin, depth, repeat->count, repeat});
       stream.instructions[begin].target = end;
     } else {
-      stream.instructions.push_back({Instruction::Kind::operation, static_cast<std::uint32_t>(stream.operations.size()), depth, 0, nullptr});
+      stream.instructions.push_back(
+          {Instruction::Kind::operation, static_cast<std::uint32_t>(stream.operations.size()), depth, 0, nullptr});
       CompiledOperation operation;
       operation.operation = &std::get<Operation>(item);
       stream.operations.push_back(std::move(operation));
@@ -95,18 +98,21 @@ Program compile(const Role& role) {
       operation.id = id++;
       const auto& own_loops = places[s].at(operation.operation->name).loops;
       for (const auto& wait : operation.operation->waits) {
-        const auto target_stream = std::find_if(role.streams.begin(), role.streams.end(), [&](const Stream& t) { return t.name == wait.stream; });
+        const auto target_stream = std::find_if(role.streams.begin(), role.streams.end(),
+                                                [&](const Stream& t) { return t.name == wait.stream; });
         LOCKSTEP_CHECK(target_stream != role.streams.end(), "a wait names the unknown stream '{}'", wait.stream);
         const auto t = static_cast<std::size_t>(target_stream - role.streams.begin());
         const auto at = places[t].find(wait.operation);
-        LOCKSTEP_CHECK(at != places[t].end(), "a wait names the unknown operation '{}' of stream '{}'", wait.operation, wait.stream);
+        LOCKSTEP_CHECK(at != places[t].end(), "a wait names the unknown operation '{}' of stream '{}'", wait.operation,
+                       wait.stream);
         CompiledWait compiled;
         compiled.stream = static_cast<std::uint32_t>(t);
         compiled.iterations_back = wait.iterations_back;
         compiled.base = at->second.base;
         // Loops correspond by depth while their counts agree: streams of one step are built with the same loops.
         std::size_t d = 0;
-        while (d < own_loops.size() && d < at->second.loops.size() && own_loops[d].repeat->count == at->second.loops[d].repeat->count) {
+        while (d < own_loops.size() && d < at->second.loops.size() &&
+               own_loops[d].repeat->count == at->second.loops[d].repeat->count) {
           compiled.stride[d] = at->second.loops[d].stride;
           ++d;
         }

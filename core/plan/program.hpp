@@ -1,5 +1,5 @@
-// Roles compiled for execution: loops as instructions, waits as numbers. All executors walk programs with the same Cursor, so
-// they cannot differ in what comes next.
+// Roles compiled for execution: loops as instructions, waits as numbers. All executors walk programs with the same
+// Cursor, so they cannot differ in what comes next.
 #pragma once
 
 #include <cstdint>
@@ -23,15 +23,15 @@ struct CompiledWait {
 
 struct CompiledOperation {
   const Operation* operation = nullptr;
-  std::uint32_t id = 0;          ///< number of the operation in its role, over all streams
+  std::uint32_t id = 0;  ///< number of the operation in its role, over all streams
   std::vector<CompiledWait> waits;
 };
 
 struct Instruction {
   enum class Kind : std::uint8_t { operation, loop_begin, loop_end } kind = Kind::operation;
-  std::uint32_t target = 0;      ///< operation: index into operations; loop_begin: its loop_end; loop_end: its loop_begin
-  std::uint8_t depth = 0;        ///< of the loop
-  std::int64_t count = 0;        ///< of the loop
+  std::uint32_t target = 0;  ///< operation: index into operations; loop_begin: its loop_end; loop_end: its loop_begin
+  std::uint8_t depth = 0;    ///< of the loop
+  std::int64_t count = 0;    ///< of the loop
   const Repeat* repeat = nullptr;
 };
 
@@ -58,7 +58,9 @@ class Cursor {
   /// `once`: independent loops run one iteration (after none of the warm-up), see Repeat::independent.
   explicit Cursor(const CompiledStream& stream, bool once = false);
   [[nodiscard]] bool done() const { return pc_ >= stream_->instructions.size(); }
-  [[nodiscard]] const CompiledOperation& operation() const { return stream_->operations[stream_->instructions[pc_].target]; }
+  [[nodiscard]] const CompiledOperation& operation() const {
+    return stream_->operations[stream_->instructions[pc_].target];
+  }
   [[nodiscard]] const LoopIndices& indices() const { return indices_; }
   /// Operations of this stream completed so far: what waits compare with.
   [[nodiscard]] std::int64_t completed() const { return completed_; }

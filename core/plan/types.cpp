@@ -33,9 +33,13 @@ std::string_view to_string(ElementType type) { return name_of(type, element_type
 std::string_view to_string(Reduction reduction) { return name_of(reduction, reduction_names()); }
 std::string_view to_string(CollectiveKind kind) { return name_of(kind, collective_kind_names()); }
 
-ElementType parse_element_type(std::string_view name) { return parse<ElementType>("element type", name, element_type_names()); }
+ElementType parse_element_type(std::string_view name) {
+  return parse<ElementType>("element type", name, element_type_names());
+}
 Reduction parse_reduction(std::string_view name) { return parse<Reduction>("reduction", name, reduction_names()); }
-CollectiveKind parse_collective_kind(std::string_view name) { return parse<CollectiveKind>("collective", name, collective_kind_names()); }
+CollectiveKind parse_collective_kind(std::string_view name) {
+  return parse<CollectiveKind>("collective", name, collective_kind_names());
+}
 
 // In the order of the enumerations: the index is the value.
 const std::vector<std::string>& element_type_names() {
@@ -61,14 +65,18 @@ double bus_factor(CollectiveKind kind, int ranks) {
   const double n = ranks;
   const double others = ranks == 1 ? 1.0 : n - 1;
   switch (kind) {
-    case CollectiveKind::all_reduce: return 2 * others / n;
+    case CollectiveKind::all_reduce:
+      return 2 * others / n;
     case CollectiveKind::all_gather:
     case CollectiveKind::reduce_scatter:
-    case CollectiveKind::all_to_all: return others / n;
+    case CollectiveKind::all_to_all:
+      return others / n;
     case CollectiveKind::broadcast:
     case CollectiveKind::reduce:
-    case CollectiveKind::send_recv: return 1;
-    case CollectiveKind::barrier: return 0;
+    case CollectiveKind::send_recv:
+      return 1;
+    case CollectiveKind::barrier:
+      return 0;
   }
   LOCKSTEP_CHECK(false, "collective kind {}", static_cast<int>(kind));
 }

@@ -15,7 +15,16 @@ using Rank = int;
 
 enum class ElementType : std::uint8_t { float32, float64, int32, bfloat16 };
 enum class Reduction : std::uint8_t { sum, max, min, average };
-enum class CollectiveKind : std::uint8_t { all_reduce, all_gather, reduce_scatter, broadcast, reduce, all_to_all, barrier, send_recv };
+enum class CollectiveKind : std::uint8_t {
+  all_reduce,
+  all_gather,
+  reduce_scatter,
+  broadcast,
+  reduce,
+  all_to_all,
+  barrier,
+  send_recv
+};
 
 std::size_t element_bytes(ElementType type);
 

@@ -31,8 +31,11 @@ class Validator {
     if (plan_.ranks < 1) return report("plan", fmt::format("has {} ranks; at least 1 is needed", plan_.ranks));
     Rank next = 0;
     for (const auto& range : plan_.role_ranges) {
-      if (range.first != next || range.last < range.first) report("plan", fmt::format("roles leave a gap or overlap at rank {}", next));
-      if (range.role >= plan_.roles.size()) report("plan", fmt::format("ranks {}..{} play role {}, which does not exist", range.first, range.last, range.role));
+      if (range.first != next || range.last < range.first)
+        report("plan", fmt::format("roles leave a gap or overlap at rank {}", next));
+      if (range.role >= plan_.roles.size())
+        report("plan",
+               fmt::format("ranks {}..{} play role {}, which does not exist", range.first, range.last, range.role));
       next = range.last + 1;
     }
     if (next != plan_.ranks) report("plan", fmt::format("ranks {}..{} play no role", next, plan_.ranks - 1));
@@ -41,8 +44,11 @@ class Validator {
       for (int g = 0; g < group.instances(); ++g) {
         for (int i = 0; i < group.size_of(g); ++i) {
           const Rank rank = group.member(g, i);
-          if (rank < 0 || rank >= plan_.ranks) report(fmt::format("group '{}'", group.name), fmt::format("rank {} is outside 0..{}", rank, plan_.ranks - 1));
-          if (!seen.insert(rank).second) report(fmt::format("group '{}'", group.name), fmt::format("rank {} is in it twice", rank));
+          if (rank < 0 || rank >= plan_.ranks)
+            report(fmt::format("group '{}'", group.name),
+                   fmt::format("rank {} is outside 0..{}", rank, plan_.ranks - 1));
+          if (!seen.insert(rank).second)
+            report(fmt::format("group '{}'", group.name), fmt::format("rank {} is in it twice", rank));
         }
       }
     }
@@ -58,26 +64,30 @@ class Validator {
       collect(stream.items, where, names_[stream.name]);
     }
     for (const auto& stream : role.streams)
-      check_items(role, stream, stream.items, {}, fmt::format("role '{}', stream '{}'", role.name, stream.name), used_by);
+      check_items(role, stream, stream.items, {}, fmt::format("role '{}', stream '{}'", role.name, stream.name),
+                  used_by);
   }
 
   void collect(const std::vector<Item>& items, const std::string& where, std::set<std::string>& names) {
     for (const auto& item : items) {
-      if (const auto* repeat = std::get_if<Repeat>(&item)) collect(repeat->body, where, names);
+      if (const auto* repeat = std::get_if<Repeat>(&item))
+        collect(repeat->body, where, names);
       else if (!names.insert(std::get<Operation>(item).name).second)
         report(where, fmt::format("two operations are called '{}'", std::get<Operation>(item).name));
     }
   }
 
-  void check_items(const Role& role, const Stream& stream, const std::vector<Item>& items, std::vector<std::int64_t> counts,
-                   const std::string& where, std::map<GroupId, std::string>& used_by) {
+  void check_items(const Role& role, const Stream& stream, const std::vector<Item>& items,
+                   std::vector<std::int64_t> counts, const std::string& where,
+                   std::map<GroupId, std::string>& used_by) {
     for (const auto& item : items) {
       if (const auto* repeat = std::get_if<Repeat>(&item)) {
         if (repeat->count < 0 || repeat->warmup < 0 || repeat->warmup > repeat->count)
           report(where, fmt::format("a loop of {} iterations with {} of warm-up", repeat->count, repeat->warmup));
         auto inner = counts;
         inner.push_back(repeat->count);
-        if (inner.size() > max_loop_depth) return report(where, fmt::format("loops nested {} deep; {} is the most", inner.size(), max_loop_depth));
+        if (inner.size() > max_loop_depth)
+          return report(where, fmt::format("loops nested {} deep; {} is the most", inner.size(), max_loop_depth));
         check_items(role, stream, repeat->body, inner, where, used_by);
         continue;
       }
@@ -90,7 +100,8 @@ class Validator {
           for (const auto& [name, unused] : names_) candidates.push_back(name);
           report(at, unknown_name("stream", wait.stream, candidates));
         } else if (known->second.count(wait.operation) == 0) {
-          report(at, unknown_name(fmt::format("operation of stream '{}':", wait.stream), wait.operation, std::vector<std::string>(known->second.begin(), known->second.end())));
+          report(at, unknown_name(fmt::format("operation of stream '{}':", wait.stream), wait.operation,
+                                  std::vector<std::string>(known->second.begin(), known->second.end())));
         }
         if (wait.iterations_back < 0) report(at, "waits for an iteration to come");
       }
@@ -102,11 +113,14 @@ class Validator {
     if (group >= plan_.groups.size()) return report(at, fmt::format("group {} does not exist", group));
     const auto [entry, fresh] = used_by.emplace(group, stream.name);
     if (!fresh && entry->second != stream.name)
-      report(at, fmt::format("group '{}' is used by the streams '{}' and '{}'; one stream at a time may use a group", plan_.groups[group].name, entry->second, stream.name));
+      report(at, fmt::format("group '{}' is used by the streams '{}' and '{}'; one stream at a time may use a group",
+                             plan_.groups[group].name, entry->second, stream.name));
   }
 
-  void check_span(const Role& role, const Span& span, const std::vector<std::int64_t>& counts, const std::string& at, const char* what) {
-    if (span.buffer >= role.buffers.size()) return report(at, fmt::format("{}: buffer {} does not exist", what, span.buffer));
+  void check_span(const Role& role, const Span& span, const std::vector<std::int64_t>& counts, const std::string& at,
+                  const char* what) {
+    if (span.buffer >= role.buffers.size())
+      return report(at, fmt::format("{}: buffer {} does not exist", what, span.buffer));
     std::int64_t least = span.offset.base;
     std::int64_t most = span.offset.base;
     for (std::size_t d = 0; d < counts.size(); ++d) {
@@ -115,18 +129,22 @@ class Validator {
     }
     const auto& buffer = role.buffers[span.buffer];
     if (span.bytes.count() < 0 || least < 0 || most + span.bytes.count() > buffer.bytes.count())
-      report(at, fmt::format("{}: bytes {}..{} lie outside buffer '{}' of {} bytes", what, least, most + span.bytes.count(), buffer.name, buffer.bytes.count()));
+      report(at, fmt::format("{}: bytes {}..{} lie outside buffer '{}' of {} bytes", what, least,
+                             most + span.bytes.count(), buffer.name, buffer.bytes.count()));
   }
 
-  void check_collective(const Role& role, const Collective& c, const std::vector<std::int64_t>& counts, const std::string& at) {
+  void check_collective(const Role& role, const Collective& c, const std::vector<std::int64_t>& counts,
+                        const std::string& at) {
     if (c.group >= plan_.groups.size()) return report(at, fmt::format("group {} does not exist", c.group));
     const auto& group = plan_.groups[c.group];
     for (int g = 0; g < group.instances(); ++g)
-      if (c.root < 0 || c.root >= group.size_of(g)) report(at, fmt::format("root {} is not in the group of {}", c.root, group.size_of(g)));
+      if (c.root < 0 || c.root >= group.size_of(g))
+        report(at, fmt::format("root {} is not in the group of {}", c.root, group.size_of(g)));
     if (c.count < 0) report(at, fmt::format("{} elements", c.count));
     if (c.channels < 1) report(at, fmt::format("{} channels", c.channels));
     if (c.source.bytes < c.size() || c.target.bytes < c.size())
-      report(at, fmt::format("spans of {} and {} bytes for {} bytes of data", c.source.bytes.count(), c.target.bytes.count(), c.size().count()));
+      report(at, fmt::format("spans of {} and {} bytes for {} bytes of data", c.source.bytes.count(),
+                             c.target.bytes.count(), c.size().count()));
     check_span(role, c.source, counts, at, "source");
     check_span(role, c.target, counts, at, "target");
     if (needs_separate_source(c.kind) && c.source.buffer == c.target.buffer && c.count > 0)
@@ -140,7 +158,8 @@ class Validator {
     }
   }
 
-  void check_action(const Role& role, const Stream& stream, const Operation& operation, const std::vector<std::int64_t>& counts, const std::string& at,
+  void check_action(const Role& role, const Stream& stream, const Operation& operation,
+                    const std::vector<std::int64_t>& counts, const std::string& at,
                     std::map<GroupId, std::string>& used_by) {
     if (const auto* c = std::get_if<Collective>(&operation.action)) {
       use_group(c->group, stream, at, used_by);
@@ -178,7 +197,8 @@ class Validator {
       if (!eager.stuck.empty() || !eager.leftovers.empty()) return;
       options.rendezvous = true;
       const Interpretation strict = Interpreter(options).interpret(plan_, ignored);
-      for (const auto& stuck : strict.stuck) report("execution", "deadlock when every send waits for its receiver: " + stuck);
+      for (const auto& stuck : strict.stuck)
+        report("execution", "deadlock when every send waits for its receiver: " + stuck);
     } catch (const RunFailure& failure) {
       report("execution", failure.what());
     }

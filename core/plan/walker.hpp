@@ -1,8 +1,9 @@
-// One rank's way through its program: what may start, what is done, what comes next. The interpreter, the simulator and the real
-// executors all drive this class and differ only in the Backend, which performs the actions and says when they are done.
+// One rank's way through its program: what may start, what is done, what comes next. The interpreter, the simulator and
+// the real executors all drive this class and differ only in the Backend, which performs the actions and says when they
+// are done.
 //
-// Backend (a class, called without virtual dispatch). Every start_* returns true if the action is already done, or false, and then calls
-// Walker::complete(token) once later, never from inside the start_* call itself:
+// Backend (a class, called without virtual dispatch). Every start_* returns true if the action is already done, or
+// false, and then calls Walker::complete(token) once later, never from inside the start_* call itself:
 //   bool start_send(Walker&, Token, const Outgoing&)
 //   bool start_receive(Walker&, Token, const Incoming&)
 //   bool start_copy(Walker&, Token, const Move&)             local copy of a schedule step or Copy
@@ -29,20 +30,23 @@ namespace lockstep {
 /// Names one action in progress of one rank.
 struct Token {
   std::uint8_t stream = 0;
-  std::uint8_t part = 0;     ///< 0, 1: sends; 2, 3: receives; 4: the step's copy; 5: the operation as a whole
+  std::uint8_t part = 0;  ///< 0, 1: sends; 2, 3: receives; 4: the step's copy; 5: the operation as a whole
   std::uint16_t thread = 0;
   [[nodiscard]] constexpr std::uint32_t packed() const {
-    return static_cast<std::uint32_t>(stream) | static_cast<std::uint32_t>(part) << 8 | static_cast<std::uint32_t>(thread) << 16;
+    return static_cast<std::uint32_t>(stream) | static_cast<std::uint32_t>(part) << 8 |
+           static_cast<std::uint32_t>(thread) << 16;
   }
   static constexpr Token unpack(std::uint32_t p) {
-    return {static_cast<std::uint8_t>(p & 0xFF), static_cast<std::uint8_t>(p >> 8 & 0xFF), static_cast<std::uint16_t>(p >> 16)};
+    return {static_cast<std::uint8_t>(p & 0xFF), static_cast<std::uint8_t>(p >> 8 & 0xFF),
+            static_cast<std::uint16_t>(p >> 16)};
   }
 };
 inline constexpr std::uint8_t first_receive_part = 2;
 inline constexpr std::uint8_t copy_part = 4;
 inline constexpr std::uint8_t whole_operation = 5;
 
-/// A message to send. For a schedule's part, `collective` is set and the bytes lie at offset_bytes of its source or target span.
+/// A message to send. For a schedule's part, `collective` is set and the bytes lie at offset_bytes of its source or
+/// target span.
 struct Outgoing {
   Rank peer = 0;
   std::uint64_t tag = 0;
@@ -60,9 +64,9 @@ struct Incoming {
   std::int64_t offset_bytes = 0;
   const Collective* collective = nullptr;
   bool combine = false;
-  bool finish = false;          ///< divide by group_size after combining, for averages
+  bool finish = false;  ///< divide by group_size after combining, for averages
   int group_size = 1;
-  bool overlaps_send = false;   ///< combine only when the step's sends are done
+  bool overlaps_send = false;  ///< combine only when the step's sends are done
 };
 struct Move {
   BufferId from = 0, to = 0;
@@ -96,8 +100,10 @@ class Walker {
       } else if (--thread.outstanding == 0) {
         next_step(token.stream, token.thread);
       }
-      if (stream.threads_running == 0) finish_operation(token.stream);
-      else return;  // nothing else of this rank can have become ready
+      if (stream.threads_running == 0)
+        finish_operation(token.stream);
+      else
+        return;  // nothing else of this rank can have become ready
     }
     drive();
   }
@@ -108,7 +114,9 @@ class Walker {
   [[nodiscard]] const Program& program() const { return *program_; }
 
   [[nodiscard]] const Cursor& cursor(std::size_t stream) const { return streams_[stream].cursor; }
-  [[nodiscard]] std::int64_t step_index(Token token) const { return streams_[token.stream].threads[token.thread].index; }
+  [[nodiscard]] std::int64_t step_index(Token token) const {
+    return streams_[token.stream].threads[token.thread].index;
+  }
   [[nodiscard]] const Step& step(Token token) const { return streams_[token.stream].threads[token.thread].step; }
   [[nodiscard]] std::size_t stream_count() const { return streams_.size(); }
   [[nodiscard]] bool active(std::size_t stream) const { return streams_[stream].active; }
@@ -175,13 +183,19 @@ class Walker {
     if (const auto* a = std::get_if<Collective>(&operation.action)) return begin_collective(s, *a);
     if (const auto* a = std::get_if<Mark>(&operation.action)) return backend_->start_mark(*this, token, *a);
     if (const auto* a = std::get_if<Fill>(&operation.action)) return backend_->start_fill(*this, token, a->collective);
-    if (const auto* a = std::get_if<Verify>(&operation.action)) return backend_->start_verify(*this, token, a->collective);
+    if (const auto* a = std::get_if<Verify>(&operation.action))
+      return backend_->start_verify(*this, token, a->collective);
     if (const auto* a = std::get_if<Compute>(&operation.action)) return backend_->start_compute(*this, token, *a);
-    if (const auto* a = std::get_if<Combine>(&operation.action)) return backend_->start_combine(*this, token, *a, indices);
+    if (const auto* a = std::get_if<Combine>(&operation.action))
+      return backend_->start_combine(*this, token, *a, indices);
     if (const auto* a = std::get_if<Copy>(&operation.action))
-      return backend_->start_copy(*this, token, Move{a->source.buffer, a->target.buffer, a->source.offset.at(indices), a->target.offset.at(indices), a->source.bytes.count()});
+      return backend_->start_copy(*this, token,
+                                  Move{a->source.buffer, a->target.buffer, a->source.offset.at(indices),
+                                       a->target.offset.at(indices), a->source.bytes.count()});
     if (const auto* a = std::get_if<Send>(&operation.action))
-      return backend_->start_send(*this, token, Outgoing{peer_rank(a->to), message_tag(a->to.group, a->tag), a->span.bytes.count(), a->span.buffer, a->span.offset.at(indices), nullptr});
+      return backend_->start_send(*this, token,
+                                  Outgoing{peer_rank(a->to), message_tag(a->to.group, a->tag), a->span.bytes.count(),
+                                           a->span.buffer, a->span.offset.at(indices), nullptr});
     if (const auto* a = std::get_if<Receive>(&operation.action)) {
       Incoming incoming;
       incoming.peer = peer_rank(a->from);
@@ -237,8 +251,10 @@ class Walker {
         const auto& collective = std::get<Collective>(stream.cursor.operation().operation->action);
         const auto width = static_cast<std::int64_t>(stream.request.element_bytes);
         const LoopIndices& indices = stream.cursor.indices();
-        const Move move{collective.source.buffer, collective.target.buffer, collective.source.offset.at(indices) + thread.step.copy.from * width,
-                        collective.target.offset.at(indices) + thread.step.copy.to * width, thread.step.copy.count * width};
+        const Move move{collective.source.buffer, collective.target.buffer,
+                        collective.source.offset.at(indices) + thread.step.copy.from * width,
+                        collective.target.offset.at(indices) + thread.step.copy.to * width,
+                        thread.step.copy.count * width};
         if (!backend_->start_copy(*this, Token{static_cast<std::uint8_t>(s), copy_part, t}, move)) return;
       }
       thread.outstanding = 1;  // held while issuing
@@ -271,19 +287,26 @@ class Walker {
       if (part.combine) {
         for (std::uint8_t o = 0; o < step.send_count; ++o) {
           const Part& out = step.sends[o];
-          incoming.overlaps_send = incoming.overlaps_send ||
-                                   (out.place == Place::target && out.offset < part.offset + part.count && part.offset < out.offset + out.count);
+          incoming.overlaps_send =
+              incoming.overlaps_send || (out.place == Place::target && out.offset < part.offset + part.count &&
+                                         part.offset < out.offset + out.count);
         }
       }
       ++thread.outstanding;
-      if (backend_->start_receive(*this, Token{static_cast<std::uint8_t>(s), static_cast<std::uint8_t>(first_receive_part + i), t}, incoming))
+      if (backend_->start_receive(
+              *this, Token{static_cast<std::uint8_t>(s), static_cast<std::uint8_t>(first_receive_part + i), t},
+              incoming))
         --thread.outstanding;
     }
     for (std::uint8_t i = 0; i < step.send_count; ++i) {
       const Part& part = step.sends[i];
       const Span& span = part.place == Place::source ? collective.source : collective.target;
-      const Outgoing outgoing{group.member(stream.place.instance, part.peer), collective_tag(collective.group, part.lane), part.count * width,
-                              span.buffer, span.offset.at(indices) + part.offset * width, &collective};
+      const Outgoing outgoing{group.member(stream.place.instance, part.peer),
+                              collective_tag(collective.group, part.lane),
+                              part.count * width,
+                              span.buffer,
+                              span.offset.at(indices) + part.offset * width,
+                              &collective};
       ++thread.outstanding;
       if (backend_->start_send(*this, Token{static_cast<std::uint8_t>(s), i, t}, outgoing)) --thread.outstanding;
     }

@@ -8,8 +8,8 @@
 
 namespace lockstep {
 
-/// Times in picoseconds. Within an interval that has an upper end the per-byte cost is time on the processor; in the last, open
-/// one it is a rate that the message's flow cannot exceed.
+/// Times in picoseconds. Within an interval that has an upper end the per-byte cost is time on the processor; in the
+/// last, open one it is a rate that the message's flow cannot exceed.
 class MessageCosts {
  public:
   explicit MessageCosts(const TransportProfile& transport) : transport_(&transport) {}

@@ -4,8 +4,8 @@
 //   sender CPU:    overhead          + s * send_per_byte
 //   wake-up:       latency           (nobody's CPU: interrupt, scheduler)
 //   receiver CPU:  receive_overhead  + s * receive_per_byte
-// piecewise in s (LogGP with o and G per interval). Ranks that share the cores of one machine (the lab, loopback) also queue for
-// them: `cores` servers, first come first served, one message at a time per rank.
+// piecewise in s (LogGP with o and G per interval). Ranks that share the cores of one machine (the lab, loopback) also
+// queue for them: `cores` servers, first come first served, one message at a time per rank.
 #pragma once
 
 #include <cstdint>
@@ -22,54 +22,54 @@ namespace lockstep {
 
 /// Applies to messages of at most `up_to` bytes (and more than the interval before).
 struct MessageCost {
-  std::optional<Bytes> up_to;                        ///< none: all larger messages
-  Duration overhead{0};                              ///< CPU of the sender per message
-  Duration receive_overhead{0};                      ///< CPU of the receiver per message
-  Duration latency{0};                               ///< wake-up, per message, on no CPU
-  std::optional<Bandwidth> send_bandwidth;           ///< CPU of the sender per byte (copy into the kernel); none: free
-  std::optional<Bandwidth> receive_bandwidth;        ///< CPU of the receiver per byte; none: free
+  std::optional<Bytes> up_to;                  ///< none: all larger messages
+  Duration overhead{0};                        ///< CPU of the sender per message
+  Duration receive_overhead{0};                ///< CPU of the receiver per message
+  Duration latency{0};                         ///< wake-up, per message, on no CPU
+  std::optional<Bandwidth> send_bandwidth;     ///< CPU of the sender per byte (copy into the kernel); none: free
+  std::optional<Bandwidth> receive_bandwidth;  ///< CPU of the receiver per byte; none: free
 };
 
 /// How payload becomes frames: of every frame of mtu + frame_header bytes, mtu - packet_header carry payload.
 struct Framing {
-  Bytes packet_header{0};   ///< inside the MTU: IP and TCP headers with options
-  Bytes frame_header{0};    ///< outside the MTU, counted by the link's rate
+  Bytes packet_header{0};  ///< inside the MTU: IP and TCP headers with options
+  Bytes frame_header{0};   ///< outside the MTU, counted by the link's rate
 };
 
 struct TransportProfile {
-  std::vector<MessageCost> messages;       ///< ascending in up_to; empty: no cost
+  std::vector<MessageCost> messages;  ///< ascending in up_to; empty: no cost
   Framing framing;
-  Bytes message_header{0};                 ///< our own header, on the wire before every message
-  std::optional<Bytes> eager_threshold;    ///< above it a send waits for its receiver; none: never
-  bool ordered = false;                    ///< one connection per pair of ranks: its messages go one after another
+  Bytes message_header{0};               ///< our own header, on the wire before every message
+  std::optional<Bytes> eager_threshold;  ///< above it a send waits for its receiver; none: never
+  bool ordered = false;                  ///< one connection per pair of ranks: its messages go one after another
 };
 
 /// Rate of local reductions, in bytes of one operand per second.
 struct ReductionProfile {
-  std::optional<Bandwidth> bandwidth;      ///< none: free
-  Bytes granularity{0};                    ///< combined while data arrive, in pieces of this size; 0: only when complete
+  std::optional<Bandwidth> bandwidth;  ///< none: free
+  Bytes granularity{0};                ///< combined while data arrive, in pieces of this size; 0: only when complete
 };
 
 struct Profile {
   std::string name = "ideal";
   std::string file;
   std::string sha256;
-  std::string backend;                     ///< "tcp", "lab", ...; empty: any
-  TransportProfile tcp;                    ///< `profile.tcp.overhead` is the key of --set
+  std::string backend;   ///< "tcp", "lab", ...; empty: any
+  TransportProfile tcp;  ///< `profile.tcp.overhead` is the key of --set
   ReductionProfile reduction;
-  std::optional<Bandwidth> copy_bandwidth; ///< local copies; none: free
-  std::optional<int> cores;                ///< ranks of one machine share so many cores; none: a core per rank
-  config::Json measured;                   ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
+  std::optional<Bandwidth> copy_bandwidth;  ///< local copies; none: free
+  std::optional<int> cores;                 ///< ranks of one machine share so many cores; none: a core per rank
+  config::Json measured;  ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
 };
 
 /// No overhead, no headers, free reduction. `file` is empty.
 Profile ideal_profile();
 /// The declaration of profile files (reader, messages, schema).
 nlohmann::ordered_json profile_schema();
-/// Reads a profile; throws InputError with every error of the file. `root` has --set already applied; sha256 is that of its
-/// canonical text. Under `tcp:` the keys of an interval (overhead, receive_overhead, latency, send_bandwidth,
-/// receive_bandwidth) may stand alone, as one interval for all sizes, or beside `messages:`, where they replace that figure in
-/// every interval: `--set profile.tcp.overhead=3us` means the same whatever the file holds.
+/// Reads a profile; throws InputError with every error of the file. `root` has --set already applied; sha256 is that of
+/// its canonical text. Under `tcp:` the keys of an interval (overhead, receive_overhead, latency, send_bandwidth,
+/// receive_bandwidth) may stand alone, as one interval for all sizes, or beside `messages:`, where they replace that
+/// figure in every interval: `--set profile.tcp.overhead=3us` means the same whatever the file holds.
 Profile read_profile(const config::Node& root, const std::string& file);
 /// The document of a profile, for --set before read_profile: a file, or the built-in profile by its name `ideal`
 /// (`./ideal` is a file of that name).

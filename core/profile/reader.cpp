@@ -15,7 +15,9 @@ struct CostKeys {
   std::optional<Duration> overhead, receive_overhead, latency;
   std::optional<Bandwidth> send_bandwidth, receive_bandwidth;
 
-  [[nodiscard]] bool any() const { return overhead || receive_overhead || latency || send_bandwidth || receive_bandwidth; }
+  [[nodiscard]] bool any() const {
+    return overhead || receive_overhead || latency || send_bandwidth || receive_bandwidth;
+  }
   void apply_to(MessageCost& cost) const {
     if (overhead) cost.overhead = *overhead;
     if (receive_overhead) cost.receive_overhead = *receive_overhead;
@@ -46,53 +48,66 @@ struct ProfileKeys {
 
 template <class Keys>
 void declare_costs(config::Record<Keys>& record) {
-  record.optional("overhead", static_cast<std::optional<Duration> Keys::*>(&CostKeys::overhead), config::duration(), "CPU time of the sender per message")
-      .optional("receive_overhead", static_cast<std::optional<Duration> Keys::*>(&CostKeys::receive_overhead), config::duration(),
-                "CPU time of the receiver per message")
+  record
+      .optional("overhead", static_cast<std::optional<Duration> Keys::*>(&CostKeys::overhead), config::duration(),
+                "CPU time of the sender per message")
+      .optional("receive_overhead", static_cast<std::optional<Duration> Keys::*>(&CostKeys::receive_overhead),
+                config::duration(), "CPU time of the receiver per message")
       .optional("latency", static_cast<std::optional<Duration> Keys::*>(&CostKeys::latency), config::duration(),
                 "wake-up per message, on nobody's CPU: interrupt, scheduler")
-      .optional("send_bandwidth", static_cast<std::optional<Bandwidth> Keys::*>(&CostKeys::send_bandwidth), config::bandwidth().positive(),
-                "CPU of the sender per byte; absent: free")
+      .optional("send_bandwidth", static_cast<std::optional<Bandwidth> Keys::*>(&CostKeys::send_bandwidth),
+                config::bandwidth().positive(), "CPU of the sender per byte; absent: free")
       .optional("receive_bandwidth", static_cast<std::optional<Bandwidth> Keys::*>(&CostKeys::receive_bandwidth),
                 config::bandwidth().positive(), "CPU of the receiver per byte; absent: free");
 }
 
 config::Type<CostKeys> interval_type() {
-  auto record = config::record<CostKeys>("interval", "The cost of messages of at most `up_to` bytes, and more than the interval before.");
-  record.optional("up_to", &CostKeys::up_to, config::bytes(), "the largest message of this interval; absent in the last one");
+  auto record = config::record<CostKeys>(
+      "interval", "The cost of messages of at most `up_to` bytes, and more than the interval before.");
+  record.optional("up_to", &CostKeys::up_to, config::bytes(),
+                  "the largest message of this interval; absent in the last one");
   declare_costs(record);
   return record.keep_position(&CostKeys::position).type();
 }
 
 config::Type<Framing> framing_type() {
-  return config::record<Framing>("framing", "Of every frame of MTU + frame_header bytes, MTU - packet_header carry payload.")
-      .optional("packet_header", &Framing::packet_header, config::bytes(), "inside the MTU: IP and TCP headers with options")
+  return config::record<Framing>("framing",
+                                 "Of every frame of MTU + frame_header bytes, MTU - packet_header carry payload.")
+      .optional("packet_header", &Framing::packet_header, config::bytes(),
+                "inside the MTU: IP and TCP headers with options")
       .optional("frame_header", &Framing::frame_header, config::bytes(), "outside the MTU, counted by the link's rate")
       .type();
 }
 
 config::Type<TransportKeys> transport_type() {
-  auto record = config::record<TransportKeys>(
-      "tcp", "What a message costs in software. The keys of an interval beside `messages` replace that figure in every interval.");
+  auto record = config::record<TransportKeys>("tcp",
+                                              "What a message costs in software. The keys of an interval beside "
+                                              "`messages` replace that figure in every interval.");
   declare_costs(record);
   return record
-      .optional("messages", &TransportKeys::messages, config::list(interval_type(), 1), "intervals of message size, ascending in up_to")
+      .optional("messages", &TransportKeys::messages, config::list(interval_type(), 1),
+                "intervals of message size, ascending in up_to")
       .optional("framing", &TransportKeys::framing, framing_type(), "how payload becomes frames; absent: no headers")
-      .optional("message_header", &TransportKeys::message_header, config::bytes(), "our own header, on the wire before every message")
-      .optional("eager_threshold", &TransportKeys::eager_threshold, config::bytes(), "above it a send waits for its receiver; absent: never")
-      .optional("ordered", &TransportKeys::ordered, config::boolean(), "one connection per pair of ranks: its messages go one after another")
+      .optional("message_header", &TransportKeys::message_header, config::bytes(),
+                "our own header, on the wire before every message")
+      .optional("eager_threshold", &TransportKeys::eager_threshold, config::bytes(),
+                "above it a send waits for its receiver; absent: never")
+      .optional("ordered", &TransportKeys::ordered, config::boolean(),
+                "one connection per pair of ranks: its messages go one after another")
       .rule([](const TransportKeys& keys, const config::Node&, config::Diagnostics& diagnostics) {
         if (!keys.messages) return;
         const auto& messages = *keys.messages;
         for (std::size_t i = 0; i < messages.size(); ++i) {
           const bool last = i + 1 == messages.size();
           if (last && messages[i].up_to) {
-            diagnostics.error(messages[i].position, "the last interval has no 'up_to': it holds for all larger messages");
+            diagnostics.error(messages[i].position,
+                              "the last interval has no 'up_to': it holds for all larger messages");
           } else if (!last && !messages[i].up_to) {
             diagnostics.error(messages[i].position, "only the last interval may go without 'up_to'");
           } else if (!last && i > 0 && messages[i - 1].up_to && *messages[i].up_to <= *messages[i - 1].up_to) {
-            diagnostics.error(messages[i].position, fmt::format("'up_to' must ascend: {} after {}", format_bytes(*messages[i].up_to),
-                                                                format_bytes(*messages[i - 1].up_to)));
+            diagnostics.error(messages[i].position,
+                              fmt::format("'up_to' must ascend: {} after {}", format_bytes(*messages[i].up_to),
+                                          format_bytes(*messages[i - 1].up_to)));
           }
         }
       })
@@ -101,7 +116,8 @@ config::Type<TransportKeys> transport_type() {
 
 config::Type<ReductionProfile> reduction_type() {
   return config::record<ReductionProfile>("reduction", "Rate of local reductions.")
-      .optional("bandwidth", &ReductionProfile::bandwidth, config::bandwidth().positive(), "bytes of one operand per second; absent: free")
+      .optional("bandwidth", &ReductionProfile::bandwidth, config::bandwidth().positive(),
+                "bytes of one operand per second; absent: free")
       .optional("granularity", &ReductionProfile::granularity, config::bytes(),
                 "combined while data arrive, in pieces of this size; 0B: only when complete")
       .type();
@@ -109,14 +125,19 @@ config::Type<ReductionProfile> reduction_type() {
 
 config::Type<ProfileKeys> profile_type() {
   return config::record<ProfileKeys>("profile", "The measured constants of one software and hardware stack.")
-      .optional("schema", &ProfileKeys::schema, config::name_of("profile format", {"lockstep.profile/1"}), "the format of this file")
+      .optional("schema", &ProfileKeys::schema, config::name_of("profile format", {"lockstep.profile/1"}),
+                "the format of this file")
       .required("name", &ProfileKeys::name, config::text(), "the name of the profile, as results show it")
-      .optional("backend", &ProfileKeys::backend, config::text(), "the backend it was measured on: tcp, lab, ...; absent: any")
-      .optional("cores", &ProfileKeys::cores, config::integer(1, 1'000'000), "ranks of one machine share so many cores; absent: a core per rank")
-      .optional("copy_bandwidth", &ProfileKeys::copy_bandwidth, config::bandwidth().positive(), "local copies; absent: free")
+      .optional("backend", &ProfileKeys::backend, config::text(),
+                "the backend it was measured on: tcp, lab, ...; absent: any")
+      .optional("cores", &ProfileKeys::cores, config::integer(1, 1'000'000),
+                "ranks of one machine share so many cores; absent: a core per rank")
+      .optional("copy_bandwidth", &ProfileKeys::copy_bandwidth, config::bandwidth().positive(),
+                "local copies; absent: free")
       .optional("reduction", &ProfileKeys::reduction, reduction_type(), "rate of local reductions; absent: free")
       .optional("tcp", &ProfileKeys::tcp, transport_type(), "what a message costs in software; absent: nothing")
-      .optional("measured", &ProfileKeys::measured, config::json_map(), "how it was obtained: host, date, residuals; kept as it is")
+      .optional("measured", &ProfileKeys::measured, config::json_map(),
+                "how it was obtained: host, date, residuals; kept as it is")
       .type();
 }
 
@@ -165,7 +186,9 @@ config::Node load_profile_document(const std::string& path) {
   return path == "ideal" ? config::parse_text("name: ideal\n", "profile ideal") : config::load_file(path);
 }
 
-Profile load_profile(const std::string& path) { return read_profile(load_profile_document(path), path == "ideal" ? "" : path); }
+Profile load_profile(const std::string& path) {
+  return read_profile(load_profile_document(path), path == "ideal" ? "" : path);
+}
 
 Profile ideal_profile() { return load_profile("ideal"); }
 

@@ -9,7 +9,9 @@ namespace lockstep {
 namespace {
 
 /// A string of JSON is a double-quoted string of YAML.
-std::string quoted(const std::string& text) { return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 /// Words that need no quotes whoever reads them; all else is quoted.
 std::string plain_or_quoted(const std::string& text) {
@@ -67,10 +69,11 @@ std::string to_yaml(const Profile& profile) {
     text += "  messages:\n";
     for (const auto& cost : profile.tcp.messages) text += interval(cost);
   }
-  text += fmt::format("  framing: {{packet_header: {}, frame_header: {}}}\n", to_text(profile.tcp.framing.packet_header),
-                      to_text(profile.tcp.framing.frame_header));
+  text += fmt::format("  framing: {{packet_header: {}, frame_header: {}}}\n",
+                      to_text(profile.tcp.framing.packet_header), to_text(profile.tcp.framing.frame_header));
   text += fmt::format("  message_header: {}\n", to_text(profile.tcp.message_header));
-  if (profile.tcp.eager_threshold) text += fmt::format("  eager_threshold: {}\n", to_text(*profile.tcp.eager_threshold));
+  if (profile.tcp.eager_threshold)
+    text += fmt::format("  eager_threshold: {}\n", to_text(*profile.tcp.eager_threshold));
   if (profile.tcp.ordered) text += "  ordered: true\n";
   if (profile.measured.is_object()) {
     text += profile.measured.empty() ? "measured: {}\n" : "measured:\n";

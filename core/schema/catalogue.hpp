@@ -1,10 +1,10 @@
-// The JSON Schemas of our files, generated from the declarations that their readers use. schemas/ holds copies for editors.
+// The JSON Schemas of our files, generated from the declarations that their readers use. schemas/ holds copies for
+// editors.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
-
-#include <nlohmann/json.hpp>
 
 namespace lockstep {
 

@@ -1,8 +1,10 @@
-// Chrome trace events, as Perfetto and chrome://tracing read them ("Trace Event Format", JSON object format): metadata events
+// Chrome trace events, as Perfetto and chrome://tracing read them ("Trace Event Format", JSON object format): metadata
+// events
 // ("ph": "M") name processes and threads, complete events ("ph": "X") carry ts and dur in microseconds.
 //
-// Processes are ranks. Threads 0, 1, ... of a rank are its streams; complete events of one thread must nest, and the send and
-// the receive of a schedule step overlap, so every (stream, schedule thread, lane, direction) has a track of its own after them.
+// Processes are ranks. Threads 0, 1, ... of a rank are its streams; complete events of one thread must nest, and the
+// send and the receive of a schedule step overlap, so every (stream, schedule thread, lane, direction) has a track of
+// its own after them.
 #include <map>
 #include <ostream>
 #include <set>
@@ -27,7 +29,8 @@ std::string json_text(std::string_view text) {
 void append_microseconds(fmt::memory_buffer& buffer, Duration time) {
   const std::int64_t count = time.count();
   // Unsigned, so that the smallest value has a magnitude too.
-  const std::uint64_t magnitude = count < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(count) : static_cast<std::uint64_t>(count);
+  const std::uint64_t magnitude =
+      count < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(count) : static_cast<std::uint64_t>(count);
   const std::uint64_t fraction = magnitude % 1'000'000;
   fmt::format_to(std::back_inserter(buffer), "{}{}", count < 0 ? "-" : "", magnitude / 1'000'000);
   if (fraction == 0) return;
@@ -40,15 +43,24 @@ std::string_view category(const Action& action) {
   return std::visit(
       [](const auto& what) -> std::string_view {
         using What = std::decay_t<decltype(what)>;
-        if constexpr (std::is_same_v<What, Compute>) return "compute";
-        else if constexpr (std::is_same_v<What, Send>) return "send";
-        else if constexpr (std::is_same_v<What, Receive>) return "receive";
-        else if constexpr (std::is_same_v<What, Combine>) return "combine";
-        else if constexpr (std::is_same_v<What, Copy>) return "copy";
-        else if constexpr (std::is_same_v<What, Collective>) return "collective";
-        else if constexpr (std::is_same_v<What, Fill>) return "fill";
-        else if constexpr (std::is_same_v<What, Verify>) return "verify";
-        else return "mark";
+        if constexpr (std::is_same_v<What, Compute>)
+          return "compute";
+        else if constexpr (std::is_same_v<What, Send>)
+          return "send";
+        else if constexpr (std::is_same_v<What, Receive>)
+          return "receive";
+        else if constexpr (std::is_same_v<What, Combine>)
+          return "combine";
+        else if constexpr (std::is_same_v<What, Copy>)
+          return "copy";
+        else if constexpr (std::is_same_v<What, Collective>)
+          return "collective";
+        else if constexpr (std::is_same_v<What, Fill>)
+          return "fill";
+        else if constexpr (std::is_same_v<What, Verify>)
+          return "verify";
+        else
+          return "mark";
       },
       action);
 }
@@ -105,9 +117,11 @@ class Writer {
 
 void name_thread(Writer& writer, Rank rank, std::size_t thread, const std::string& name) {
   writer.begin_event();
-  writer.print(R"({{"ph":"M","name":"thread_name","pid":{},"tid":{},"args":{{"name":{}}}}})", rank, thread, json_text(name));
+  writer.print(R"({{"ph":"M","name":"thread_name","pid":{},"tid":{},"args":{{"name":{}}}}})", rank, thread,
+               json_text(name));
   writer.begin_event();
-  writer.print(R"({{"ph":"M","name":"thread_sort_index","pid":{},"tid":{},"args":{{"sort_index":{}}}}})", rank, thread, thread);
+  writer.print(R"({{"ph":"M","name":"thread_sort_index","pid":{},"tid":{},"args":{{"sort_index":{}}}}})", rank, thread,
+               thread);
 }
 
 using PartTrack = std::tuple<std::uint32_t, std::int32_t, std::uint16_t, bool>;  // stream, schedule thread, lane, send
@@ -139,16 +153,19 @@ void write_chrome_trace(std::ostream& out, const Plan& plan, const Timeline& tim
                  json_text(fmt::format("rank {} ({})", rank, role.name)));
     writer.begin_event();
     writer.print(R"({{"ph":"M","name":"process_sort_index","pid":{},"tid":0,"args":{{"sort_index":{}}}}})", rank, rank);
-    for (std::size_t stream = 0; stream < role.streams.size(); ++stream) name_thread(writer, rank, stream, role.streams[stream].name);
+    for (std::size_t stream = 0; stream < role.streams.size(); ++stream)
+      name_thread(writer, rank, stream, role.streams[stream].name);
     const auto found = tracks.find(rank);
     if (found == tracks.end()) continue;
     std::size_t next = role.streams.size();
     for (auto& [track, thread] : found->second) {
       thread = next++;
       const auto& [stream, schedule_thread, lane, send] = track;
-      const std::string stream_name = stream < role.streams.size() ? role.streams[stream].name : fmt::format("stream {}", stream);
-      name_thread(writer, rank, thread,
-                  fmt::format("{} / thread {} / lane {} / {}", stream_name, schedule_thread, lane, send ? "send" : "receive"));
+      const std::string stream_name =
+          stream < role.streams.size() ? role.streams[stream].name : fmt::format("stream {}", stream);
+      name_thread(
+          writer, rank, thread,
+          fmt::format("{} / thread {} / lane {} / {}", stream_name, schedule_thread, lane, send ? "send" : "receive"));
     }
   }
   for (const auto& record : timeline.operations) {
@@ -156,15 +173,16 @@ void write_chrome_trace(std::ostream& out, const Plan& plan, const Timeline& tim
                    "a record of operation {} of role {}, which the plan does not have", record.operation, record.role);
     const Label& label = labels[record.role][record.operation];
     writer.begin_event();
-    writer.print(R"({{"ph":"X","name":{},"cat":"{}","pid":{},"tid":{},)", label.name, label.category, record.rank, record.stream);
+    writer.print(R"({{"ph":"X","name":{},"cat":"{}","pid":{},"tid":{},)", label.name, label.category, record.rank,
+                 record.stream);
     writer.times(record.start, record.end);
     writer.print(R"(,"args":{{{}"iteration":{},"ordinal":{},"warmup":{}}}}})", label.fixed_arguments, record.iteration,
                  record.ordinal, record.warmup);
   }
   for (const auto& part : timeline.parts) {
     writer.begin_event();
-    writer.print(R"({{"ph":"X","name":"{} {}","cat":"part","pid":{},"tid":{},)", part.send ? "send to" : "receive from", part.peer,
-                 part.rank, tracks[part.rank][track_of(part)]);
+    writer.print(R"({{"ph":"X","name":"{} {}","cat":"part","pid":{},"tid":{},)", part.send ? "send to" : "receive from",
+                 part.peer, part.rank, tracks[part.rank][track_of(part)]);
     writer.times(part.start, part.end);
     writer.print(R"(,"args":{{"bytes":{},"step":{},"ordinal":{}}}}})", part.bytes, part.step, part.ordinal);
   }

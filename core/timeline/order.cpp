@@ -14,7 +14,8 @@ namespace {
 
 std::string name_of(const Plan& plan, const std::vector<Program>& programs, const OperationRecord& record) {
   const auto& program = programs[record.role];
-  return fmt::format("rank {}, stream '{}', operation '{}' (number {})", record.rank, plan.roles[record.role].streams[record.stream].name,
+  return fmt::format("rank {}, stream '{}', operation '{}' (number {})", record.rank,
+                     plan.roles[record.role].streams[record.stream].name,
                      program.by_id[record.operation]->operation->name, record.ordinal);
 }
 
@@ -33,12 +34,14 @@ std::vector<std::string> order_violations(const Plan& plan, const Timeline& time
     Cursor cursor(programs[plan.role_index(rank)].streams[stream], once);
     for (std::size_t i = 0; i < records.size(); ++i) {
       const auto& record = *records[i];
-      if (cursor.done() || cursor.operation().id != record.operation || record.ordinal != static_cast<std::int64_t>(i)) {
+      if (cursor.done() || cursor.operation().id != record.operation ||
+          record.ordinal != static_cast<std::int64_t>(i)) {
         violations.push_back(name_of(plan, programs, record) + " is not what the plan has there");
         break;
       }
       if (record.end < record.start) violations.push_back(name_of(plan, programs, record) + " ends before it starts");
-      if (i > 0 && record.start < records[i - 1]->end) violations.push_back(name_of(plan, programs, record) + " starts before its predecessor ends");
+      if (i > 0 && record.start < records[i - 1]->end)
+        violations.push_back(name_of(plan, programs, record) + " starts before its predecessor ends");
       for (const auto& wait : cursor.operation().waits) {
         const std::int64_t needed = wait.needed(cursor.indices());
         if (needed <= 0) continue;
@@ -47,7 +50,8 @@ std::vector<std::string> order_violations(const Plan& plan, const Timeline& time
         if (other != streams.end())
           for (const auto* candidate : other->second)
             if (candidate->ordinal == needed - 1) target = candidate;
-        if (target == nullptr || target->end > record.start) violations.push_back(name_of(plan, programs, record) + " does not wait as it should");
+        if (target == nullptr || target->end > record.start)
+          violations.push_back(name_of(plan, programs, record) + " does not wait as it should");
       }
       cursor.advance();
     }
@@ -59,33 +63,44 @@ std::vector<std::string> order_violations(const Plan& plan, const Timeline& time
     Duration last_end{std::numeric_limits<std::int64_t>::min()};
   };
   std::map<std::tuple<Rank, std::uint32_t, std::int64_t, std::int32_t>, std::map<std::int64_t, Bounds>> threads;
-  std::map<std::tuple<Rank, Rank, std::uint16_t>, std::pair<std::vector<const PartRecord*>, std::vector<const PartRecord*>>> lanes;
+  std::map<std::tuple<Rank, Rank, std::uint16_t>,
+           std::pair<std::vector<const PartRecord*>, std::vector<const PartRecord*>>>
+      lanes;
   for (const auto& part : timeline.parts) {
     auto& bounds = threads[{part.rank, part.stream, part.ordinal, part.thread}][part.step];
     bounds.first_start = std::min(bounds.first_start, part.start);
     bounds.last_end = std::max(bounds.last_end, part.end);
-    if (part.send) lanes[{part.rank, part.peer, part.lane}].first.push_back(&part);
-    else lanes[{part.peer, part.rank, part.lane}].second.push_back(&part);
+    if (part.send)
+      lanes[{part.rank, part.peer, part.lane}].first.push_back(&part);
+    else
+      lanes[{part.peer, part.rank, part.lane}].second.push_back(&part);
   }
   for (const auto& [key, steps] : threads) {
     const Bounds* previous = nullptr;
     for (const auto& [step, bounds] : steps) {
       if (previous != nullptr && bounds.first_start < previous->last_end)
-        violations.push_back(fmt::format("rank {}, thread {}: step {} starts before the step before it ends", std::get<0>(key), std::get<3>(key), step));
+        violations.push_back(fmt::format("rank {}, thread {}: step {} starts before the step before it ends",
+                                         std::get<0>(key), std::get<3>(key), step));
       previous = &bounds;
     }
   }
   for (auto& [key, lane] : lanes) {
     auto& [sends, receives] = lane;
-    const auto in_order = [](const PartRecord* a, const PartRecord* b) { return std::tie(a->ordinal, a->step) < std::tie(b->ordinal, b->step); };
+    const auto in_order = [](const PartRecord* a, const PartRecord* b) {
+      return std::tie(a->ordinal, a->step) < std::tie(b->ordinal, b->step);
+    };
     std::stable_sort(sends.begin(), sends.end(), in_order);
     std::stable_sort(receives.begin(), receives.end(), in_order);
     if (sends.size() != receives.size())
-      violations.push_back(fmt::format("{} sends but {} receives from rank {} to rank {}", sends.size(), receives.size(), std::get<0>(key), std::get<1>(key)));
+      violations.push_back(fmt::format("{} sends but {} receives from rank {} to rank {}", sends.size(),
+                                       receives.size(), std::get<0>(key), std::get<1>(key)));
     for (std::size_t i = 0; i < std::min(sends.size(), receives.size()); ++i) {
-      if (sends[i]->bytes != receives[i]->bytes) violations.push_back(fmt::format("message {} from rank {} to rank {} changes its size", i, std::get<0>(key), std::get<1>(key)));
+      if (sends[i]->bytes != receives[i]->bytes)
+        violations.push_back(
+            fmt::format("message {} from rank {} to rank {} changes its size", i, std::get<0>(key), std::get<1>(key)));
       if (receives[i]->end < sends[i]->start)
-        violations.push_back(fmt::format("message {} from rank {} to rank {} arrives before it is sent", i, std::get<0>(key), std::get<1>(key)));
+        violations.push_back(fmt::format("message {} from rank {} to rank {} arrives before it is sent", i,
+                                         std::get<0>(key), std::get<1>(key)));
     }
   }
   return violations;

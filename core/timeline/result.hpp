@@ -2,11 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "core/plan/types.hpp"
 #include "core/units/duration.hpp"
@@ -18,20 +17,20 @@ using Json = nlohmann::ordered_json;
 /// A row of `collectives`.
 struct CollectiveRow {
   CollectiveKind kind = CollectiveKind::all_reduce;
-  std::string algorithm;                 ///< empty (null in JSON): not known, as in the logs of other programs
+  std::string algorithm;  ///< empty (null in JSON): not known, as in the logs of other programs
   std::optional<std::string> protocol;
-  int ranks = 0;                         ///< 0 (null in JSON): not known
+  int ranks = 0;  ///< 0 (null in JSON): not known
   std::int64_t size_bytes = 0;
-  double time_s = 0;                     ///< median for a measurement
-  std::optional<double> min_s;           ///< measurement only
+  double time_s = 0;            ///< median for a measurement
+  std::optional<double> min_s;  ///< measurement only
   std::optional<double> p95_s;
   std::optional<std::int64_t> iterations;
-  std::optional<std::int64_t> wrong;     ///< elements that failed the data check; none: not checked
+  std::optional<std::int64_t> wrong;  ///< elements that failed the data check; none: not checked
   std::string type = "float32";
   std::optional<std::string> reduction;  ///< "sum", ... where the kind reduces
   std::optional<bool> cpu_limited;       ///< measurement: the CPU, not the network, set the time
-  std::optional<double> cpu_load;        ///< measurement: busy share of the machine's cores during the timed part (0..1)
-  std::vector<double> samples_s;         ///< measurement: every iteration, in order
+  std::optional<double> cpu_load;  ///< measurement: busy share of the machine's cores during the timed part (0..1)
+  std::vector<double> samples_s;   ///< measurement: every iteration, in order
   [[nodiscard]] double algbw_GBps() const;
   [[nodiscard]] double busbw_GBps() const;
 };
@@ -41,8 +40,8 @@ struct OperationRow {
   std::string role;
   std::string stream;
   std::string name;
-  std::string kind;            ///< "collective", "compute", "send", ...
-  std::int64_t count = 0;      ///< executions counted over all ranks, warm-up left out
+  std::string kind;        ///< "collective", "compute", "send", ...
+  std::int64_t count = 0;  ///< executions counted over all ranks, warm-up left out
   double mean_s = 0;
   double min_s = 0;
   double max_s = 0;
@@ -56,8 +55,8 @@ struct SourceFile {
 };
 
 struct Summary {
-  int rank = 0;                          ///< the rank that ends last
-  double step_time_s = 0;                ///< sum of the parts below
+  int rank = 0;            ///< the rank that ends last
+  double step_time_s = 0;  ///< sum of the parts below
   double compute_s = 0;
   double exposed_communication_s = 0;
   double loader_stall_s = 0;
@@ -73,19 +72,19 @@ struct Summary {
 
 struct Result {
   enum class Kind { simulation, measurement } kind = Kind::simulation;
-  Json run = Json::object();             ///< what depends on this run: command, version, wall_clock_s, host, date
+  Json run = Json::object();  ///< what depends on this run: command, version, wall_clock_s, host, date
   SourceFile topology;
   SourceFile workload;
   SourceFile profile;
   int ranks = 0;
-  std::optional<std::string> backend;    ///< measurement
-  std::optional<std::string> fidelity;   ///< simulation
+  std::optional<std::string> backend;   ///< measurement
+  std::optional<std::string> fidelity;  ///< simulation
   std::uint64_t seed = 0;
   Summary summary;
   std::vector<CollectiveRow> collectives;
   std::vector<OperationRow> operations;
-  Json as_built;                         ///< null where it does not apply
-  std::vector<std::string> notes;        ///< for people: what was assumed, what is missing
+  Json as_built;                   ///< null where it does not apply
+  std::vector<std::string> notes;  ///< for people: what was assumed, what is missing
 };
 
 Json to_json(const Result& result);

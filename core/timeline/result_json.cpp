@@ -28,22 +28,23 @@ Json to_json(const SourceFile& source) {
 Json to_json(const Summary& summary) {
   Json by_kind = Json::object();
   for (const auto& [kind, seconds] : summary.exposed_communication_by_kind_s) by_kind[kind] = seconds;
-  return Json{{"rank", summary.rank},
-              {"step_time_s", summary.step_time_s},
-              {"compute_s", summary.compute_s},
-              {"exposed_communication_s", summary.exposed_communication_s},
-              {"loader_stall_s", summary.loader_stall_s},
-              {"pipeline_bubble_s", summary.pipeline_bubble_s},
-              {"launch_gap_s", summary.launch_gap_s},
-              {"other_s", summary.other_s},
-              {"exposed_communication_by_kind_s", std::move(by_kind)},
-              {"tokens_per_s_per_gpu", or_null(summary.tokens_per_s_per_gpu)},
-              {"tflops_per_gpu", or_null(summary.tflops_per_gpu)},
-              {"mfu", or_null(summary.mfu)},
-              {"peak_memory_bytes", or_null(summary.peak_memory_bytes)},
-              {"fits_in_memory", or_null(summary.fits_in_memory)},
-              {"per_rank",
-               Json{{"min", summary.per_rank_min_s}, {"mean", summary.per_rank_mean_s}, {"max", summary.per_rank_max_s}}}};
+  return Json{
+      {"rank", summary.rank},
+      {"step_time_s", summary.step_time_s},
+      {"compute_s", summary.compute_s},
+      {"exposed_communication_s", summary.exposed_communication_s},
+      {"loader_stall_s", summary.loader_stall_s},
+      {"pipeline_bubble_s", summary.pipeline_bubble_s},
+      {"launch_gap_s", summary.launch_gap_s},
+      {"other_s", summary.other_s},
+      {"exposed_communication_by_kind_s", std::move(by_kind)},
+      {"tokens_per_s_per_gpu", or_null(summary.tokens_per_s_per_gpu)},
+      {"tflops_per_gpu", or_null(summary.tflops_per_gpu)},
+      {"mfu", or_null(summary.mfu)},
+      {"peak_memory_bytes", or_null(summary.peak_memory_bytes)},
+      {"fits_in_memory", or_null(summary.fits_in_memory)},
+      {"per_rank",
+       Json{{"min", summary.per_rank_min_s}, {"mean", summary.per_rank_mean_s}, {"max", summary.per_rank_max_s}}}};
 }
 
 Json to_json(const CollectiveRow& row) {
@@ -69,9 +70,9 @@ Json to_json(const CollectiveRow& row) {
 }
 
 Json to_json(const OperationRow& row) {
-  return Json{{"role", row.role},     {"stream", row.stream}, {"name", row.name},
-              {"kind", row.kind},     {"count", row.count},   {"mean_s", row.mean_s},
-              {"min_s", row.min_s},   {"max_s", row.max_s},   {"first_start_s", row.first_start_s}};
+  return Json{{"role", row.role},   {"stream", row.stream}, {"name", row.name},
+              {"kind", row.kind},   {"count", row.count},   {"mean_s", row.mean_s},
+              {"min_s", row.min_s}, {"max_s", row.max_s},   {"first_start_s", row.first_start_s}};
 }
 
 double seconds_of(const JsonValue& value) { return value.number(0, "a number of seconds, at least 0"); }
@@ -81,7 +82,9 @@ std::optional<double> optional_seconds(const JsonValue& object, const std::strin
   return value ? std::optional(seconds_of(*value)) : std::nullopt;
 }
 
-double seconds_or_zero(const JsonValue& object, const std::string& key) { return optional_seconds(object, key).value_or(0); }
+double seconds_or_zero(const JsonValue& object, const std::string& key) {
+  return optional_seconds(object, key).value_or(0);
+}
 
 std::optional<double> optional_number(const JsonValue& object, const std::string& key) {
   const auto value = object.optional(key);
@@ -156,7 +159,8 @@ CollectiveRow read_collective(const JsonValue& object) {
   row.algorithm = optional_text(object, "algorithm").value_or("");
   row.protocol = optional_text(object, "protocol");
   // A log that does not state the number of ranks leaves null, on purpose; a row without the key is a mistake.
-  if (!object.json().contains("ranks") || object.optional("ranks")) row.ranks = small_integer(object.required("ranks"), 1);
+  if (!object.json().contains("ranks") || object.optional("ranks"))
+    row.ranks = small_integer(object.required("ranks"), 1);
   row.size_bytes = object.required("size_bytes").integer(0);
   row.time_s = seconds_of(object.required("time_s"));
   row.min_s = optional_seconds(object, "min_s");
@@ -196,7 +200,8 @@ void check_schema(const JsonValue& root) {
       schema.fail(fmt::format("'{}' was written by a newer Lockstep; this one reads '{}'", name, expected));
     }
   }
-  if (name.starts_with("lockstep.comparison/")) schema.fail(fmt::format("this is a comparison ('{}'), but a result ('{}') was expected", name, expected));
+  if (name.starts_with("lockstep.comparison/"))
+    schema.fail(fmt::format("this is a comparison ('{}'), but a result ('{}') was expected", name, expected));
   schema.fail(fmt::format("'{}' is no result of Lockstep; expected '{}'", name, expected));
 }
 

@@ -8,9 +8,13 @@ namespace {
 
 std::string microseconds_text(double seconds) { return fmt::format("{:.2f}", seconds * 1e6); }
 
-std::string optional_microseconds(const std::optional<double>& seconds) { return seconds ? microseconds_text(*seconds) : "-"; }
+std::string optional_microseconds(const std::optional<double>& seconds) {
+  return seconds ? microseconds_text(*seconds) : "-";
+}
 
-std::string source_text(const SourceFile& source) { return source.name.empty() ? source.file.value_or("?") : source.name; }
+std::string source_text(const SourceFile& source) {
+  return source.name.empty() ? source.file.value_or("?") : source.name;
+}
 
 std::string heading(const Result& result) {
   const bool simulated = result.kind == Result::Kind::simulation;

@@ -6,7 +6,8 @@
 namespace lockstep {
 
 void Timeline::sort() {
-  // The keys after (start, rank, stream, ordinal) make the order total, so that equal records alone are interchangeable.
+  // The keys after (start, rank, stream, ordinal) make the order total, so that equal records alone are
+  // interchangeable.
   const auto operation_key = [](const OperationRecord& r) {
     return std::tuple(r.start, r.rank, r.stream, r.ordinal, r.end, r.operation, r.iteration, r.warmup, r.role);
   };

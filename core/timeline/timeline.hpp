@@ -1,5 +1,5 @@
-// Which operation ran when: the same type from both clocks, so that a prediction can be laid on its measurement operation by
-// operation.
+// Which operation ran when: the same type from both clocks, so that a prediction can be laid on its measurement
+// operation by operation.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ struct OperationRecord {
   Rank rank = 0;
   std::uint32_t role = 0;
   std::uint32_t stream = 0;
-  std::uint32_t operation = 0;     ///< CompiledOperation::id
-  std::int64_t ordinal = 0;        ///< operations of this stream completed before it
-  std::int64_t iteration = 0;      ///< index of the innermost loop
+  std::uint32_t operation = 0;  ///< CompiledOperation::id
+  std::int64_t ordinal = 0;     ///< operations of this stream completed before it
+  std::int64_t iteration = 0;   ///< index of the innermost loop
   bool warmup = false;
   Duration start{0};
   Duration end{0};
@@ -30,7 +30,7 @@ struct OperationRecord {
 struct PartRecord {
   Rank rank = 0;
   std::uint32_t stream = 0;
-  std::int64_t ordinal = 0;        ///< of the collective in its stream
+  std::int64_t ordinal = 0;  ///< of the collective in its stream
   std::int32_t thread = 0;
   std::int64_t step = 0;
   bool send = false;
@@ -67,16 +67,17 @@ class Timeline final : public Recorder {
   bool keep_parts_;
 };
 
-/// Does this timeline keep the order that the plan asks for? Streams in order, waits honoured, a receive not before the matching
-/// send has started, steps of a schedule thread one after another. Returns what is violated (empty: nothing). Needs parts.
-/// `once`: the executor ran independent loops once.
+/// Does this timeline keep the order that the plan asks for? Streams in order, waits honoured, a receive not before the
+/// matching send has started, steps of a schedule thread one after another. Returns what is violated (empty: nothing).
+/// Needs parts. `once`: the executor ran independent loops once.
 std::vector<std::string> order_violations(const Plan& plan, const Timeline& timeline, bool once = false);
 
-/// Chrome trace event JSON (opens in Perfetto): one process per rank, one thread per stream, complete events in microseconds.
-/// Times are exact: microseconds with up to six decimals, which are picoseconds. Parts of schedule steps get tracks of their own.
+/// Chrome trace event JSON (opens in Perfetto): one process per rank, one thread per stream, complete events in
+/// microseconds. Times are exact: microseconds with up to six decimals, which are picoseconds. Parts of schedule steps
+/// get tracks of their own.
 std::string chrome_trace(const Plan& plan, const Timeline& timeline);
-/// The same, written piece by piece, so that a large timeline needs no second copy in memory. The stream's state says whether
-/// writing succeeded.
+/// The same, written piece by piece, so that a large timeline needs no second copy in memory. The stream's state says
+/// whether writing succeeded.
 void write_chrome_trace(std::ostream& out, const Plan& plan, const Timeline& timeline);
 
 }  // namespace lockstep

@@ -1,4 +1,5 @@
-// The network that was really built: `as_built` of a lab measurement laid over a topology, so that a prediction is made for exactly it.
+// The network that was really built: `as_built` of a lab measurement laid over a topology, so that a prediction is made
+// for exactly it.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,8 +8,8 @@
 
 namespace lockstep {
 
-/// Rate, burst, queue, delay and MTU of every link as the lab set them. `cores` (of the machine that all ranks share) comes back; 0 if unknown.
-/// Throws InputError if the links are not those of the topology.
+/// Rate, burst, queue, delay and MTU of every link as the lab set them. `cores` (of the machine that all ranks share)
+/// comes back; 0 if unknown. Throws InputError if the links are not those of the topology.
 int apply_as_built(Topology& topology, const nlohmann::ordered_json& as_built);
 
 }  // namespace lockstep

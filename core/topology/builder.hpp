@@ -23,8 +23,8 @@ class TopologyBuilder {
   TopologyBuilder(Topology& topology, NodeTemplate node, config::Diagnostics& diagnostics)
       : topology_(topology), node_(std::move(node)), diagnostics_(diagnostics) {}
 
-  /// To be asked before anything is added: false, with an error at the position, if so many would make the topology too large.
-  /// `cables` are those between switches (the others are bounded by the nodes).
+  /// To be asked before anything is added: false, with an error at the position, if so many would make the topology too
+  /// large. `cables` are those between switches (the others are bounded by the nodes).
   bool reserve(std::int64_t nodes, std::int64_t switches, std::int64_t cables, const config::Position& position);
 
   /// The template of the file's `node:`.
@@ -36,7 +36,9 @@ class TopologyBuilder {
   }
   /// The switches prefix0, prefix1, ...
   std::vector<DeviceId> add_switches(std::string_view prefix, std::int64_t count, Duration latency);
-  void connect(DeviceId a, DeviceId b, const LinkSpec& link) { topology_.add_duplex(link.link(a, b), link.half_duplex); }
+  void connect(DeviceId a, DeviceId b, const LinkSpec& link) {
+    topology_.add_duplex(link.link(a, b), link.half_duplex);
+  }
   void connect(const std::vector<DeviceId>& ports, DeviceId b, const LinkSpec& link) {
     for (const DeviceId port : ports) connect(port, b, link);
   }

@@ -19,7 +19,8 @@ namespace {
 constexpr int all_pairs_at_most = 512;
 constexpr int sampled_sources = 64;
 
-/// The least cut between the first half of the ranks and the rest. Endpoints without a rank do not forward, so they are left out.
+/// The least cut between the first half of the ranks and the rest. Endpoints without a rank do not forward, so they are
+/// left out.
 Bandwidth bisection(const Topology& topology) {
   const int ranks = topology.rank_capacity();
   const int half = ranks / 2;
@@ -33,8 +34,10 @@ Bandwidth bisection(const Topology& topology) {
     ranked[device] = true;
     MaximumFlow::Capacity all = 0;
     for (const LinkId link : topology.links_from(device)) all += topology.links[link].bandwidth.bits_per_second();
-    if (rank < half) flow.add_edge(source, device, all, 0);
-    else flow.add_edge(device, sink, all, 0);
+    if (rank < half)
+      flow.add_edge(source, device, all, 0);
+    else
+      flow.add_edge(device, sink, all, 0);
   }
   const auto takes_part = [&](DeviceId device) {
     const DeviceKind kind = topology.devices[device].kind;
@@ -43,7 +46,8 @@ Bandwidth bisection(const Topology& topology) {
   for (std::size_t link = 0; link < topology.links.size(); link += 2) {
     const Link& cable = topology.links[link];
     if (takes_part(cable.from) && takes_part(cable.to))
-      flow.add_edge(cable.from, cable.to, cable.bandwidth.bits_per_second(), topology.links[link + 1].bandwidth.bits_per_second());
+      flow.add_edge(cable.from, cable.to, cable.bandwidth.bits_per_second(),
+                    topology.links[link + 1].bandwidth.bits_per_second());
   }
   const auto most = static_cast<MaximumFlow::Capacity>(std::numeric_limits<std::int64_t>::max());
   return Bandwidth::bits_per_second(static_cast<std::int64_t>(std::min(most, flow.solve(source, sink))));
@@ -69,7 +73,9 @@ void measure_diameter(const Topology& topology, TopologySummary& summary) {
   summary.diameter_latency = route_latency(topology, routing.route(topology.endpoint(from), topology.endpoint(to)));
 }
 
-std::string counted(std::size_t count, const char* one, const char* many) { return fmt::format("{} {}", count, count == 1 ? one : many); }
+std::string counted(std::size_t count, const char* one, const char* many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
 
 nlohmann::ordered_json optional_bytes(const std::optional<Bytes>& bytes) {
   return bytes ? nlohmann::ordered_json(bytes->count()) : nlohmann::ordered_json(nullptr);
@@ -83,10 +89,12 @@ std::vector<std::vector<std::string>> cable_rows(const Topology& topology) {
   std::map<std::vector<std::string>, std::size_t> count;
   for (std::size_t id = 0; id < topology.links.size(); id += 2) {
     const Link& link = topology.links[id];
-    std::string ends[2] = {std::string(to_string(topology.devices[link.from].kind)), std::string(to_string(topology.devices[link.to].kind))};
+    std::string ends[2] = {std::string(to_string(topology.devices[link.from].kind)),
+                           std::string(to_string(topology.devices[link.to].kind))};
     std::string rate = format_bandwidth(link.bandwidth);
     if (topology.links[id + 1].resource == link.resource) rate += " shared";
-    std::vector<std::string> key{ends[0] + " - " + ends[1], std::string(to_string(link.kind)), rate, format_duration(link.latency)};
+    std::vector<std::string> key{ends[0] + " - " + ends[1], std::string(to_string(link.kind)), rate,
+                                 format_duration(link.latency)};
     if (count[key]++ == 0) kinds.push_back(key);
   }
   std::vector<std::vector<std::string>> rows{{"cables", "between", "kind", "bandwidth", "latency"}};
@@ -117,15 +125,20 @@ TopologySummary summarise(const Topology& topology) {
 std::string to_text(const Topology& topology, const TopologySummary& summary) {
   std::vector<std::string> parts;
   if (summary.hosts > 0) parts.push_back(counted(summary.hosts, "host", "hosts"));
-  if (summary.gpus > 0) parts.push_back(counted(summary.gpus, "GPU", "GPUs") + " in " + counted(topology.nodes.size() - summary.hosts, "node", "nodes"));
+  if (summary.gpus > 0)
+    parts.push_back(counted(summary.gpus, "GPU", "GPUs") + " in " +
+                    counted(topology.nodes.size() - summary.hosts, "node", "nodes"));
   if (summary.nics > 0) parts.push_back(counted(summary.nics, "NIC", "NICs"));
   parts.push_back(counted(summary.switches, "switch", "switches"));
   parts.push_back(counted(summary.cables, "cable", "cables"));
   std::string text = fmt::format("{}: {}\n", topology.name, join(parts, ", "));
   text += fmt::format("ranks      {}\n", summary.ranks);
-  text += fmt::format("diameter   {}, {}{}\n", counted(static_cast<std::size_t>(summary.diameter_links), "link", "links"),
-                      format_duration(summary.diameter_latency), summary.diameter_sampled ? fmt::format(" (from {} sampled ranks)", sampled_sources) : "");
-  text += fmt::format("bisection  {} per direction, between ranks 0-{} and the others\n", format_bandwidth(summary.bisection), std::max(summary.ranks / 2 - 1, 0));
+  text +=
+      fmt::format("diameter   {}, {}{}\n", counted(static_cast<std::size_t>(summary.diameter_links), "link", "links"),
+                  format_duration(summary.diameter_latency),
+                  summary.diameter_sampled ? fmt::format(" (from {} sampled ranks)", sampled_sources) : "");
+  text += fmt::format("bisection  {} per direction, between ranks 0-{} and the others\n",
+                      format_bandwidth(summary.bisection), std::max(summary.ranks / 2 - 1, 0));
   if (summary.ranks < 2) text.erase(text.find("bisection"));
   return text + "\n" + format_table(cable_rows(topology));
 }
@@ -134,32 +147,49 @@ std::string to_dot(const Topology& topology) {
   std::string text = fmt::format("graph \"{}\" {{\n  layout=neato; overlap=false;\n", topology.name);
   const auto shape = [](DeviceKind kind) {
     switch (kind) {
-      case DeviceKind::network_switch: return "box";
+      case DeviceKind::network_switch:
+        return "box";
       case DeviceKind::nvswitch:
-      case DeviceKind::pcie_switch: return "diamond";
-      case DeviceKind::nic: return "hexagon";
+      case DeviceKind::pcie_switch:
+        return "diamond";
+      case DeviceKind::nic:
+        return "hexagon";
       case DeviceKind::host:
-      case DeviceKind::gpu: break;
+      case DeviceKind::gpu:
+        break;
     }
     return "ellipse";
   };
-  for (const Device& device : topology.devices) text += fmt::format("  \"{}\" [shape={}];\n", device.name, shape(device.kind));
+  for (const Device& device : topology.devices)
+    text += fmt::format("  \"{}\" [shape={}];\n", device.name, shape(device.kind));
   for (std::size_t id = 0; id < topology.links.size(); id += 2) {
     const Link& link = topology.links[id];
-    text += fmt::format("  \"{}\" -- \"{}\" [label=\"{} {}\"];\n", topology.devices[link.from].name, topology.devices[link.to].name,
-                        format_bandwidth(link.bandwidth), format_duration(link.latency));
+    text +=
+        fmt::format("  \"{}\" -- \"{}\" [label=\"{} {}\"];\n", topology.devices[link.from].name,
+                    topology.devices[link.to].name, format_bandwidth(link.bandwidth), format_duration(link.latency));
   }
   return text + "}\n";
 }
 
 nlohmann::ordered_json to_json(const Topology& topology, const TopologySummary& summary) {
   using Json = nlohmann::ordered_json;
-  Json json = {{"schema", "lockstep.topology/1"}, {"name", topology.name}, {"file", topology.file}, {"sha256", topology.sha256}, {"ranks", summary.ranks}};
-  json["summary"] = {{"hosts", summary.hosts}, {"gpus", summary.gpus}, {"nics", summary.nics}, {"switches", summary.switches}, {"cables", summary.cables},
-                     {"diameter_links", summary.diameter_links}, {"diameter_latency_s", to_seconds(summary.diameter_latency)},
-                     {"diameter_sampled", summary.diameter_sampled}, {"bisection_Gbps", Gbps(summary.bisection)}};
+  Json json = {{"schema", "lockstep.topology/1"},
+               {"name", topology.name},
+               {"file", topology.file},
+               {"sha256", topology.sha256},
+               {"ranks", summary.ranks}};
+  json["summary"] = {{"hosts", summary.hosts},
+                     {"gpus", summary.gpus},
+                     {"nics", summary.nics},
+                     {"switches", summary.switches},
+                     {"cables", summary.cables},
+                     {"diameter_links", summary.diameter_links},
+                     {"diameter_latency_s", to_seconds(summary.diameter_latency)},
+                     {"diameter_sampled", summary.diameter_sampled},
+                     {"bisection_Gbps", Gbps(summary.bisection)}};
   json["rank_devices"] = Json::array();
-  for (int rank = 0; rank < summary.ranks; ++rank) json["rank_devices"].push_back(topology.devices[topology.endpoint(rank)].name);
+  for (int rank = 0; rank < summary.ranks; ++rank)
+    json["rank_devices"].push_back(topology.devices[topology.endpoint(rank)].name);
   json["nodes"] = Json::array();
   for (const Node& node : topology.nodes) {
     Json devices = Json::array();
@@ -168,14 +198,21 @@ nlohmann::ordered_json to_json(const Topology& topology, const TopologySummary& 
   }
   json["devices"] = Json::array();
   for (const Device& device : topology.devices)
-    json["devices"].push_back({{"name", device.name}, {"kind", to_string(device.kind)}, {"latency_s", to_seconds(device.latency)}});
+    json["devices"].push_back(
+        {{"name", device.name}, {"kind", to_string(device.kind)}, {"latency_s", to_seconds(device.latency)}});
   json["links"] = Json::array();
   for (std::size_t id = 0; id < topology.links.size(); id += 2) {
     const Link& link = topology.links[id];
-    json["links"].push_back({{"between", Json::array({topology.devices[link.from].name, topology.devices[link.to].name})},
-                             {"kind", to_string(link.kind)}, {"bandwidth_Gbps", Gbps(link.bandwidth)}, {"latency_s", to_seconds(link.latency)},
-                             {"burst_bytes", optional_bytes(link.burst)}, {"queue_bytes", optional_bytes(link.queue)}, {"mtu_bytes", link.mtu.count()},
-                             {"loss", link.loss}, {"duplex", topology.links[id + 1].resource == link.resource ? "half" : "full"}});
+    json["links"].push_back(
+        {{"between", Json::array({topology.devices[link.from].name, topology.devices[link.to].name})},
+         {"kind", to_string(link.kind)},
+         {"bandwidth_Gbps", Gbps(link.bandwidth)},
+         {"latency_s", to_seconds(link.latency)},
+         {"burst_bytes", optional_bytes(link.burst)},
+         {"queue_bytes", optional_bytes(link.queue)},
+         {"mtu_bytes", link.mtu.count()},
+         {"loss", link.loss},
+         {"duplex", topology.links[id + 1].resource == link.resource ? "half" : "full"}});
   }
   return json;
 }
@@ -183,18 +220,22 @@ nlohmann::ordered_json to_json(const Topology& topology, const TopologySummary& 
 std::string describe_route(const Topology& topology, const Routing& routing, int from_rank, int to_rank) {
   for (const int rank : {from_rank, to_rank}) {
     if (rank < 0 || rank >= topology.rank_capacity())
-      throw InputError(fmt::format("no rank {}: {} has ranks 0 to {}", rank, topology.name, topology.rank_capacity() - 1));
+      throw InputError(
+          fmt::format("no rank {}: {} has ranks 0 to {}", rank, topology.name, topology.rank_capacity() - 1));
   }
   const DeviceId from = topology.endpoint(from_rank);
   const DeviceId to = topology.endpoint(to_rank);
-  const std::string head = fmt::format("rank {} ({}) -> rank {} ({}): ", from_rank, topology.devices[from].name, to_rank, topology.devices[to].name);
+  const std::string head = fmt::format("rank {} ({}) -> rank {} ({}): ", from_rank, topology.devices[from].name,
+                                       to_rank, topology.devices[to].name);
   const auto route = routing.route(from, to);
   if (route.empty()) return head + "the same device";
   std::string hops = topology.devices[from].name;
   for (const LinkId link : route) hops += " -> " + topology.devices[topology.links[link].to].name;
   const std::uint64_t paths = routing.path_count(from, to);
-  return fmt::format("{}{}, {}, {}, {}{}", head, hops, counted(route.size(), "link", "links"), format_duration(route_latency(topology, route)),
-                     format_bandwidth(route_bandwidth(topology, route)), paths > 1 ? fmt::format(", one of {} shortest paths", paths) : "");
+  return fmt::format("{}{}, {}, {}, {}{}", head, hops, counted(route.size(), "link", "links"),
+                     format_duration(route_latency(topology, route)),
+                     format_bandwidth(route_bandwidth(topology, route)),
+                     paths > 1 ? fmt::format(", one of {} shortest paths", paths) : "");
 }
 
 }  // namespace lockstep

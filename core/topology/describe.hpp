@@ -2,9 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "core/topology/routing.hpp"
 #include "core/topology/topology.hpp"
@@ -14,10 +13,10 @@ namespace lockstep {
 struct TopologySummary {
   std::size_t hosts = 0, gpus = 0, nics = 0, switches = 0, cables = 0;
   int ranks = 0;
-  int diameter_links = 0;             ///< the longest shortest path between two ranks, in links
-  Duration diameter_latency{0};       ///< its latency
-  Bandwidth bisection;                ///< least cut between the two halves of the ranks in rank order (maximum flow), one direction
-  bool diameter_sampled = false;      ///< more than 512 ranks: from 64 sources
+  int diameter_links = 0;        ///< the longest shortest path between two ranks, in links
+  Duration diameter_latency{0};  ///< its latency
+  Bandwidth bisection;  ///< least cut between the two halves of the ranks in rank order (maximum flow), one direction
+  bool diameter_sampled = false;  ///< more than 512 ranks: from 64 sources
 };
 
 TopologySummary summarise(const Topology& topology);

@@ -46,11 +46,13 @@ config::Type<NodeInFile> node_type() {
   return config::record<NodeInFile>("node", "A machine or a network switch.")
       .keep_position(&NodeInFile::position)
       .required("name", &NodeInFile::name, name_in_file(), "unique in the topology")
-      .optional("kind", &NodeInFile::kind, config::name_of("kind of node", kinds), "host, switch or a node template (default: the file's node)")
+      .optional("kind", &NodeInFile::kind, config::name_of("kind of node", kinds),
+                "host, switch or a node template (default: the file's node)")
       .optional("latency", &NodeInFile::latency, config::duration(), "of a switch itself (default 0s)")
       .rule([](const NodeInFile& entry, const config::Node& node, config::Diagnostics& diagnostics) {
         if (entry.latency && entry.kind != "switch")
-          diagnostics.error(node.find("latency")->position, "'latency' belongs to switches and links; '" + entry.name.text + "' is no switch");
+          diagnostics.error(node.find("latency")->position,
+                            "'latency' belongs to switches and links; '" + entry.name.text + "' is no switch");
       })
       .type();
 }
@@ -63,7 +65,8 @@ config::Type<LinkInFile> link_type() {
                           return fmt::format("'between' names two devices, [a, b]; this has {}", names.size());
                         })
                         .with_schema({{"minItems", 2}, {"maxItems", 2}});
-  declaration.required("between", &LinkInFile::between, ends, "the two devices: hosts, switches, or parts of a node such as node0.nic0");
+  declaration.required("between", &LinkInFile::between, ends,
+                       "the two devices: hosts, switches, or parts of a node such as node0.nic0");
   return with_link_keys(declaration).type();
 }
 
@@ -72,7 +75,8 @@ config::Type<LinkInFile> link_type() {
 config::Type<TopologyFile> topology_file_type() {
   return config::record<TopologyFile>("topology", "The hardware: nodes, switches and the links between them.")
       .optional("name", &TopologyFile::name, name_text(), "of the topology (default: the file's name)")
-      .optional("node", &TopologyFile::node, node_template(), "what a machine looks like inside: a template's name or a description (default host)")
+      .optional("node", &TopologyFile::node, node_template(),
+                "what a machine looks like inside: a template's name or a description (default host)")
       .optional("generate", &TopologyFile::generate, generate_type(), "a generator with its keys")
       .optional("nodes", &TopologyFile::nodes, config::list(node_type()), "machines and switches, one by one")
       .optional("links", &TopologyFile::links, config::list(link_type()), "links, one by one")

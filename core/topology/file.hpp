@@ -32,7 +32,7 @@ struct LinkInFile : LinkSpec {
 struct TopologyFile {
   std::optional<std::string> name;
   NodeTemplate node = plain_host();
-  Generate generate;                ///< empty: explicit lists only
+  Generate generate;  ///< empty: explicit lists only
   std::vector<NodeInFile> nodes;
   std::vector<LinkInFile> links;
   std::vector<NameInFile> placement;

@@ -47,7 +47,8 @@ void check_link(const LinkSpec& link, const config::Node& node, config::Diagnost
   if (!link.burst || *link.burst >= packet) return;
   const config::Node* burst = node.find("burst");
   diagnostics.error(burst != nullptr ? burst->position : node.position,
-                    fmt::format("a burst of {} never lets a packet of {} (the MTU) pass; make it at least that", to_text(*link.burst), to_text(packet)));
+                    fmt::format("a burst of {} never lets a packet of {} (the MTU) pass; make it at least that",
+                                to_text(*link.burst), to_text(packet)));
 }
 
 config::Type<LinkSpec> link_spec() {

@@ -23,7 +23,8 @@ struct LinkSpec {
   [[nodiscard]] Link link(DeviceId from, DeviceId to) const;
 };
 
-/// What a link carries per packet unless its file says otherwise: 1500 B on Ethernet; 4096 B, the usual RDMA MTU, elsewhere.
+/// What a link carries per packet unless its file says otherwise: 1500 B on Ethernet; 4096 B, the usual RDMA MTU,
+/// elsewhere.
 Bytes default_mtu(LinkKind kind);
 
 config::Type<bool> half_duplex();
@@ -35,17 +36,26 @@ void check_link(const LinkSpec& link, const config::Node& node, config::Diagnost
 /// Adds the keys of a link to the declaration of R, which derives from LinkSpec or is one.
 template <class R>
 config::Record<R>& with_link_keys(config::Record<R>& record) {
-  const auto member = [](auto LinkSpec::*field) { return static_cast<std::remove_reference_t<decltype(std::declval<LinkSpec&>().*field)> R::*>(field); };
+  const auto member = [](auto LinkSpec::*field) {
+    return static_cast<std::remove_reference_t<decltype(std::declval<LinkSpec&>().*field)> R::*>(field);
+  };
   return record
-      .required("bandwidth", member(&LinkSpec::bandwidth), config::bandwidth().positive(), "whole frames on the wire, per direction")
+      .required("bandwidth", member(&LinkSpec::bandwidth), config::bandwidth().positive(),
+                "whole frames on the wire, per direction")
       .optional("latency", member(&LinkSpec::latency), config::duration(), "one way, of this link alone (default 0s)")
-      .optional("burst", member(&LinkSpec::burst), config::bytes().positive(), "token bucket: what passes at once after a quiet spell (default: none)")
-      .optional("queue", member(&LinkSpec::queue), config::bytes().positive(), "bytes that may wait for the link (default: unlimited)")
-      .optional("mtu", member(&LinkSpec::mtu), mtu(), "bytes of a packet (default: 1500B on ethernet, 4096B on other kinds)")
+      .optional("burst", member(&LinkSpec::burst), config::bytes().positive(),
+                "token bucket: what passes at once after a quiet spell (default: none)")
+      .optional("queue", member(&LinkSpec::queue), config::bytes().positive(),
+                "bytes that may wait for the link (default: unlimited)")
+      .optional("mtu", member(&LinkSpec::mtu), mtu(),
+                "bytes of a packet (default: 1500B on ethernet, 4096B on other kinds)")
       .optional("loss", member(&LinkSpec::loss), config::fraction(), "probability that a packet is lost (default 0)")
-      .optional("duplex", member(&LinkSpec::half_duplex), half_duplex(), "full: each direction has the bandwidth (default); half: they share it")
+      .optional("duplex", member(&LinkSpec::half_duplex), half_duplex(),
+                "full: each direction has the bandwidth (default); half: they share it")
       .optional("kind", member(&LinkSpec::kind), link_kind(), "what the link is made of (default ethernet)")
-      .rule([](const R& link, const config::Node& node, config::Diagnostics& diagnostics) { check_link(link, node, diagnostics); });
+      .rule([](const R& link, const config::Node& node, config::Diagnostics& diagnostics) {
+        check_link(link, node, diagnostics);
+      });
 }
 
 config::Type<LinkSpec> link_spec();

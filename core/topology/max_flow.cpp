@@ -33,7 +33,8 @@ MaximumFlow::Capacity MaximumFlow::augment(std::uint32_t source, std::uint32_t s
   std::uint32_t at = source;
   while (at != sink) {
     std::uint32_t& edge = current_[at];
-    while (edge != none && (edges_[edge].capacity == 0 || level_[edges_[edge].to] != level_[at] + 1)) edge = edges_[edge].next;
+    while (edge != none && (edges_[edge].capacity == 0 || level_[edges_[edge].to] != level_[at] + 1))
+      edge = edges_[edge].next;
     if (edge != none) {
       path_.push_back(edge);
       at = edges_[edge].to;

@@ -1,5 +1,5 @@
-// Maximum flow in integers: Dinic's algorithm (Soviet Math. Doklady 11, 1970), O(V^2 E) at worst, near-linear on the layered networks
-// of clusters.
+// Maximum flow in integers: Dinic's algorithm (Soviet Math. Doklady 11, 1970), O(V^2 E) at worst, near-linear on the
+// layered networks of clusters.
 #pragma once
 
 #include <cstdint>

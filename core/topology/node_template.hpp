@@ -1,8 +1,8 @@
-// A node template: how one machine looks inside. The catalogue (templates/catalogue.cpp) is what `node:` and `kind:` of a
-// topology file may name.
+// A node template: how one machine looks inside. The catalogue (templates/catalogue.cpp) is what `node:` and `kind:` of
+// a topology file may name.
 //
-// Contract of `build`: adds the devices and links of one node (device names begin with the node's name) and its Node with the
-// endpoints of its ranks; returns its ports, the devices that network links may go to, in order.
+// Contract of `build`: adds the devices and links of one node (device names begin with the node's name) and its Node
+// with the endpoints of its ranks; returns its ports, the devices that network links may go to, in order.
 #pragma once
 
 #include <cstdint>

@@ -18,9 +18,9 @@ namespace {
 class NameIndex {
  public:
   struct Entry {
-    std::vector<DeviceId> ports;      ///< where a link to this name may go
-    NodeId node = no_id;              ///< if the name is a node's
-    config::Position position;        ///< line 0: made by the generator
+    std::vector<DeviceId> ports;  ///< where a link to this name may go
+    NodeId node = no_id;          ///< if the name is a node's
+    config::Position position;    ///< line 0: made by the generator
   };
 
   explicit NameIndex(const Topology& topology) : topology_(topology) {}
@@ -81,10 +81,12 @@ class ExplicitLists {
   void add(const NodeInFile& entry) {
     const std::string& name = entry.name.text;
     const bool is_switch = entry.kind == "switch";
-    const NodeTemplate node = entry.kind && !is_switch ? *find_in(node_template_catalogue(), *entry.kind) : builder_.node();
+    const NodeTemplate node =
+        entry.kind && !is_switch ? *find_in(node_template_catalogue(), *entry.kind) : builder_.node();
     // Every device of the node begins with its name: looking up "a.gpu0" covers an earlier node "a.gpu0" as well.
     if (const auto* first = names_.find(name)) {
-      const std::string where = first->position.line > 0 ? "the first is at " + first->position.text() : "the generator made the first";
+      const std::string where =
+          first->position.line > 0 ? "the first is at " + first->position.text() : "the generator made the first";
       return builder_.error(entry.name.position, "two nodes are named '" + name + "'; " + where);
     }
     if (!builder_.reserve(0, is_switch ? 1 : node.devices, 0, entry.position)) return;
@@ -96,7 +98,8 @@ class ExplicitLists {
     const auto ports = node.build(topology_, name);
     for (std::size_t device = first_device; device < topology_.devices.size(); ++device) {
       const std::string& part = topology_.devices[device].name;
-      if (names_.find(part) != nullptr) builder_.error(entry.name.position, "the node '" + name + "' has a part '" + part + "', a name that is taken");
+      if (names_.find(part) != nullptr)
+        builder_.error(entry.name.position, "the node '" + name + "' has a part '" + part + "', a name that is taken");
     }
     names_.update(entry.name.position, ports);
   }
@@ -106,7 +109,8 @@ class ExplicitLists {
     const DeviceId b = end(link.between[1]);
     if (a == no_id || b == no_id) return;
     if (a == b) {
-      return builder_.error(link.between[1].position, "a link joins two different devices; both ends are '" + topology_.devices[a].name + "'");
+      return builder_.error(link.between[1].position,
+                            "a link joins two different devices; both ends are '" + topology_.devices[a].name + "'");
     }
     builder_.connect(a, b, link);
   }
@@ -114,15 +118,17 @@ class ExplicitLists {
   DeviceId end(const NameInFile& name) {
     const auto* entry = names_.find(name.text);
     if (entry == nullptr) {
-      builder_.error(name.position, "a link to nowhere: no node or device '" + name.text + "'" + names_.did_you_mean(name.text, false));
+      builder_.error(name.position, "a link to nowhere: no node or device '" + name.text + "'" +
+                                        names_.did_you_mean(name.text, false));
       return no_id;
     }
     if (entry->ports.size() == 1) return entry->ports[0];
     if (entry->ports.empty()) {
       builder_.error(name.position, "'" + name.text + "' has no NIC for a link to go to");
     } else {
-      builder_.error(name.position, fmt::format("'{}' has {} NICs; name the one that the link goes to, such as '{}'", name.text,
-                                                entry->ports.size(), topology_.devices[entry->ports[0]].name));
+      builder_.error(name.position,
+                     fmt::format("'{}' has {} NICs; name the one that the link goes to, such as '{}'", name.text,
+                                 entry->ports.size(), topology_.devices[entry->ports[0]].name));
     }
     return no_id;
   }
@@ -132,7 +138,8 @@ class ExplicitLists {
     for (const auto& name : file_.placement) {
       const auto* entry = names_.find(name.text);
       if (entry == nullptr) {
-        builder_.error(name.position, "placement on an unknown node '" + name.text + "'" + names_.did_you_mean(name.text, true));
+        builder_.error(name.position,
+                       "placement on an unknown node '" + name.text + "'" + names_.did_you_mean(name.text, true));
       } else if (entry->node == no_id) {
         builder_.error(name.position, "'" + name.text + "' is not a machine; ranks are placed on nodes");
       } else if (const auto [first, fresh] = seen.emplace(name.text, name.position); !fresh) {
@@ -165,8 +172,9 @@ void check_connected(const Topology& topology, const config::Position& position,
   for (int rank = 1; rank < topology.rank_capacity(); ++rank) {
     const DeviceId device = topology.endpoint(rank);
     if (reached[device]) continue;
-    return diagnostics.error(position, fmt::format("rank 0 ({}) and rank {} ({}) are not connected: no path of links joins them",
-                                                   topology.devices[topology.endpoint(0)].name, rank, topology.devices[device].name));
+    return diagnostics.error(
+        position, fmt::format("rank 0 ({}) and rank {} ({}) are not connected: no path of links joins them",
+                              topology.devices[topology.endpoint(0)].name, rank, topology.devices[device].name));
   }
 }
 
@@ -174,28 +182,39 @@ void check_connected(const Topology& topology, const config::Position& position,
 
 std::string_view to_string(DeviceKind kind) {
   switch (kind) {
-    case DeviceKind::host: return "host";
-    case DeviceKind::gpu: return "gpu";
-    case DeviceKind::nic: return "nic";
-    case DeviceKind::network_switch: return "switch";
-    case DeviceKind::nvswitch: return "nvswitch";
-    case DeviceKind::pcie_switch: return "pcie_switch";
+    case DeviceKind::host:
+      return "host";
+    case DeviceKind::gpu:
+      return "gpu";
+    case DeviceKind::nic:
+      return "nic";
+    case DeviceKind::network_switch:
+      return "switch";
+    case DeviceKind::nvswitch:
+      return "nvswitch";
+    case DeviceKind::pcie_switch:
+      return "pcie_switch";
   }
   return "";
 }
 
 std::string_view to_string(LinkKind kind) {
   switch (kind) {
-    case LinkKind::ethernet: return "ethernet";
-    case LinkKind::infiniband: return "infiniband";
-    case LinkKind::nvlink: return "nvlink";
-    case LinkKind::pcie: return "pcie";
+    case LinkKind::ethernet:
+      return "ethernet";
+    case LinkKind::infiniband:
+      return "infiniband";
+    case LinkKind::nvlink:
+      return "nvlink";
+    case LinkKind::pcie:
+      return "pcie";
   }
   return "";
 }
 
 nlohmann::ordered_json topology_schema() {
-  nlohmann::ordered_json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"$id", "lockstep.topology/1"}};
+  nlohmann::ordered_json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                                   {"$id", "lockstep.topology/1"}};
   schema.update(topology_file_type().schema());
   schema["title"] = "Lockstep topology";
   return schema;

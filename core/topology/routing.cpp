@@ -22,15 +22,15 @@ using Distances = std::vector<std::uint32_t>;  // by hub
 
 }  // namespace
 
-// A *stub* is a device with exactly one neighbour: every route to it ends in its neighbour's links. The others are *hubs*;
-// distances are between hubs, so hosts cost nothing.
+// A *stub* is a device with exactly one neighbour: every route to it ends in its neighbour's links. The others are
+// *hubs*; distances are between hubs, so hosts cost nothing.
 struct Routing::Implementation {
   const Topology& topology;
   std::uint64_t seed;
-  std::vector<std::uint32_t> hub_of;    // by device; no_id for stubs
-  std::vector<std::uint32_t> begin;     // by hub, into links
-  std::vector<LinkId> links;            // from hub to hub
-  std::vector<bool> forwards;           // by hub: hosts and GPUs do not
+  std::vector<std::uint32_t> hub_of;  // by device; no_id for stubs
+  std::vector<std::uint32_t> begin;   // by hub, into links
+  std::vector<LinkId> links;          // from hub to hub
+  std::vector<bool> forwards;         // by hub: hosts and GPUs do not
 
   /// How far every hub is from one.
   struct Table {
@@ -62,8 +62,9 @@ struct Routing::Implementation {
 
   bool has_one_neighbour(DeviceId device) const {
     const auto out = topology.links_from(device);
-    return !out.empty() &&
-           std::all_of(out.begin(), out.end(), [&](LinkId link) { return topology.links[link].to == topology.links[out[0]].to; });
+    return !out.empty() && std::all_of(out.begin(), out.end(), [&](LinkId link) {
+      return topology.links[link].to == topology.links[out[0]].to;
+    });
   }
   bool is_stub(DeviceId device) const { return hub_of[device] == no_id; }
   DeviceId neighbour(DeviceId stub) const { return topology.links[topology.links_from(stub)[0]].to; }
@@ -108,7 +109,8 @@ struct Routing::Implementation {
   }
 
   [[noreturn]] void no_path(DeviceId from, DeviceId to) const {
-    throw InputError(fmt::format("{} cannot reach {}: no path of links joins them", topology.devices[from].name, topology.devices[to].name));
+    throw InputError(fmt::format("{} cannot reach {}: no path of links joins them", topology.devices[from].name,
+                                 topology.devices[to].name));
   }
 
   /// Whether a route at `left` links from the target goes on over this link.
@@ -118,7 +120,8 @@ struct Routing::Implementation {
     return distance + 1 == left && (distance == 0 || table.all_forward || forwards[next]);
   }
 
-  /// Distances towards the hub of `to`, by which `from` can go: through hosts and GPUs only where there is no other way.
+  /// Distances towards the hub of `to`, by which `from` can go: through hosts and GPUs only where there is no other
+  /// way.
   const Table& towards(DeviceId from, DeviceId to) {
     const std::uint32_t source = hub_of[anchor(from)];
     const std::uint32_t target = hub_of[anchor(to)];
@@ -131,7 +134,8 @@ struct Routing::Implementation {
   }
 
   void check(DeviceId from, DeviceId to) const {
-    LOCKSTEP_CHECK(from < hub_of.size() && to < hub_of.size(), "route from device {} to {} of {}", from, to, hub_of.size());
+    LOCKSTEP_CHECK(from < hub_of.size() && to < hub_of.size(), "route from device {} to {} of {}", from, to,
+                   hub_of.size());
   }
   bool adjacent_by_stub(DeviceId from, DeviceId to) const {
     return (is_stub(from) && neighbour(from) == to) || (is_stub(to) && neighbour(to) == from);
@@ -150,7 +154,9 @@ std::vector<LinkId> Routing::route(DeviceId from, DeviceId to, std::uint64_t lab
   if (from == to) return {};
   const std::uint64_t flow = mix64(routing.seed ^ mix64(from ^ mix64(to ^ mix64(label))));
   std::vector<LinkId> path;
-  const auto choose = [&](std::size_t count) { return count == 1 ? 0 : static_cast<std::size_t>(mix64(flow ^ mix64(path.size())) % count); };
+  const auto choose = [&](std::size_t count) {
+    return count == 1 ? 0 : static_cast<std::size_t>(mix64(flow ^ mix64(path.size())) % count);
+  };
   const auto leave_stub = [&](DeviceId stub) {
     const auto out = topology.links_from(stub);
     path.push_back(out[choose(out.size())]);
@@ -161,8 +167,10 @@ std::vector<LinkId> Routing::route(DeviceId from, DeviceId to, std::uint64_t lab
   };
 
   if (routing.adjacent_by_stub(from, to)) {
-    if (routing.is_stub(from)) leave_stub(from);
-    else enter_stub(to);
+    if (routing.is_stub(from))
+      leave_stub(from);
+    else
+      enter_stub(to);
     return path;
   }
   const auto& table = routing.towards(from, to);
@@ -188,7 +196,8 @@ int Routing::distance(DeviceId from, DeviceId to) const {
   if (from == to) return 0;
   if (routing.adjacent_by_stub(from, to)) return 1;
   const auto& table = routing.towards(from, to);
-  return static_cast<int>(table.distances[routing.hub_of[routing.anchor(from)]]) + (routing.is_stub(from) ? 1 : 0) + (routing.is_stub(to) ? 1 : 0);
+  return static_cast<int>(table.distances[routing.hub_of[routing.anchor(from)]]) + (routing.is_stub(from) ? 1 : 0) +
+         (routing.is_stub(to) ? 1 : 0);
 }
 
 std::uint64_t Routing::path_count(DeviceId from, DeviceId to) const {

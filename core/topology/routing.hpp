@@ -1,14 +1,16 @@
-// The one routing function: the simulator uses it and the lab writes it into static routes, so both send every byte over the
-// same links.
+// The one routing function: the simulator uses it and the lab writes it into static routes, so both send every byte
+// over the same links.
 //
-// Shortest paths by number of links; where several next links are equally near, the flow's hash chooses (ECMP). The hash mixes
-// seed, source, target and label with mix64 and the depth of the choice, so one flow keeps one path, two flows may differ, and
-// the answer is the same on every machine. Only endpoints (hosts, GPUs) begin and end routes; hosts and GPUs do not forward,
-// except a GPU or host that is the only way (none of our generators needs that).
+// Shortest paths by number of links; where several next links are equally near, the flow's hash chooses (ECMP). The
+// hash mixes seed, source, target and label with mix64 and the depth of the choice, so one flow keeps one path, two
+// flows may differ, and the answer is the same on every machine. Only endpoints (hosts, GPUs) begin and end routes;
+// hosts and GPUs do not forward, except a GPU or host that is the only way (none of our generators needs that).
 //
 // Contract:
-//  - the topology outlives the routing and does not change; one thread at a time uses one Routing (it caches distances);
-//  - a device with a single neighbour (a host on its switch) has no distances of its own but those of its neighbour, and the
+//  - the topology outlives the routing and does not change; one thread at a time uses one Routing (it caches
+//  distances);
+//  - a device with a single neighbour (a host on its switch) has no distances of its own but those of its neighbour,
+//  and the
 //    cache of distances is bounded: the routes of a ring over a star of n hosts take O(n) time and memory.
 #pragma once
 
@@ -31,9 +33,9 @@ class Routing {
   ~Routing();
   Routing(Routing&&) noexcept;
 
-  /// The directed links from one device to another, in order; empty if from == to. `label` tells flows between the same pair
-  /// apart (channels); the lab uses label 0 only. Throws InputError if there is no path ("h3 cannot reach h5: ...").
-  /// Deterministic; cost O(length) after the distances to `to` have been worked out once.
+  /// The directed links from one device to another, in order; empty if from == to. `label` tells flows between the same
+  /// pair apart (channels); the lab uses label 0 only. Throws InputError if there is no path ("h3 cannot reach h5:
+  /// ..."). Deterministic; cost O(length) after the distances to `to` have been worked out once.
   [[nodiscard]] std::vector<LinkId> route(DeviceId from, DeviceId to, std::uint64_t label = 0) const;
 
   /// Links on the shortest path; 0 if from == to. Throws like route().

@@ -24,12 +24,14 @@ NodeId Topology::node_of_rank(int rank) const {
 
 std::span<const LinkId> Topology::links_from(DeviceId device) const {
   LOCKSTEP_INNER_CHECK(device + 1 < adjacency_begin_.size(), "device {} before finish()", device);
-  return std::span<const LinkId>(adjacency_).subspan(adjacency_begin_[device], adjacency_begin_[device + 1] - adjacency_begin_[device]);
+  return std::span<const LinkId>(adjacency_)
+      .subspan(adjacency_begin_[device], adjacency_begin_[device + 1] - adjacency_begin_[device]);
 }
 
 DeviceId Topology::find_device(std::string_view name_wanted) const {
-  const auto found = std::lower_bound(by_name_.begin(), by_name_.end(), name_wanted,
-                                      [this](DeviceId id, std::string_view wanted) { return devices[id].name < wanted; });
+  const auto found =
+      std::lower_bound(by_name_.begin(), by_name_.end(), name_wanted,
+                       [this](DeviceId id, std::string_view wanted) { return devices[id].name < wanted; });
   return found != by_name_.end() && devices[*found].name == name_wanted ? *found : no_id;
 }
 
@@ -56,10 +58,13 @@ void Topology::finish() {
   LOCKSTEP_CHECK(links.size() % 2 == 0, "{} directed links", links.size());
   adjacency_begin_.assign(devices.size() + 1, 0);
   for (const Link& link : links) {
-    LOCKSTEP_CHECK(link.from < devices.size() && link.to < devices.size(), "link from {} to {} of {}", link.from, link.to, devices.size());
+    LOCKSTEP_CHECK(link.from < devices.size() && link.to < devices.size(), "link from {} to {} of {}", link.from,
+                   link.to, devices.size());
     LOCKSTEP_CHECK(link.from != link.to, "device {} linked to itself", devices[link.from].name);
-    LOCKSTEP_CHECK(link.bandwidth > Bandwidth{}, "link {} - {} without bandwidth", devices[link.from].name, devices[link.to].name);
-    LOCKSTEP_CHECK(link.latency >= Duration{0}, "link {} - {} of negative latency", devices[link.from].name, devices[link.to].name);
+    LOCKSTEP_CHECK(link.bandwidth > Bandwidth{}, "link {} - {} without bandwidth", devices[link.from].name,
+                   devices[link.to].name);
+    LOCKSTEP_CHECK(link.latency >= Duration{0}, "link {} - {} of negative latency", devices[link.from].name,
+                   devices[link.to].name);
     LOCKSTEP_CHECK(link.resource < resources_, "resource {} of {}", link.resource, resources_);
     ++adjacency_begin_[link.from + 1];
   }
@@ -70,9 +75,11 @@ void Topology::finish() {
 
   by_name_.resize(devices.size());
   std::iota(by_name_.begin(), by_name_.end(), DeviceId{0});
-  std::sort(by_name_.begin(), by_name_.end(), [this](DeviceId a, DeviceId b) { return devices[a].name < devices[b].name; });
+  std::sort(by_name_.begin(), by_name_.end(),
+            [this](DeviceId a, DeviceId b) { return devices[a].name < devices[b].name; });
   for (std::size_t i = 1; i < by_name_.size(); ++i) {
-    LOCKSTEP_CHECK(devices[by_name_[i - 1]].name != devices[by_name_[i]].name, "two devices named {}", devices[by_name_[i]].name);
+    LOCKSTEP_CHECK(devices[by_name_[i - 1]].name != devices[by_name_[i]].name, "two devices named {}",
+                   devices[by_name_[i]].name);
   }
 
   rank_endpoint_.clear();

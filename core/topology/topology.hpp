@@ -1,8 +1,8 @@
 // The hardware as a graph: devices (hosts, GPUs, NICs, switches) joined by directed links.
 //
-// A *node* is a machine: a plain host (one device, one rank) or a node with GPUs (one rank per GPU). A network switch is a
-// device outside every node. Every duplex link of a file is two directed links; a half-duplex one is two directed links that
-// share one resource. `bandwidth` counts whole frames on the wire, per direction.
+// A *node* is a machine: a plain host (one device, one rank) or a node with GPUs (one rank per GPU). A network switch
+// is a device outside every node. Every duplex link of a file is two directed links; a half-duplex one is two directed
+// links that share one resource. `bandwidth` counts whole frames on the wire, per direction.
 #pragma once
 
 #include <cstdint>
@@ -29,23 +29,23 @@ enum class DeviceKind : std::uint8_t { host, gpu, nic, network_switch, nvswitch,
 enum class LinkKind : std::uint8_t { ethernet, infiniband, nvlink, pcie };
 
 struct Device {
-  std::string name;           ///< unique in the topology; inside a node "node0.gpu3"
+  std::string name;  ///< unique in the topology; inside a node "node0.gpu3"
   DeviceKind kind = DeviceKind::host;
-  NodeId node = no_id;        ///< no_id for network switches
-  Duration latency{0};        ///< a switch's own forwarding latency
+  NodeId node = no_id;  ///< no_id for network switches
+  Duration latency{0};  ///< a switch's own forwarding latency
 };
 
 struct Link {
   DeviceId from = no_id;
   DeviceId to = no_id;
   Bandwidth bandwidth;
-  Duration latency{0};              ///< one way, of this link alone
-  std::optional<Bytes> burst;       ///< token bucket: what passes at once after a quiet spell; none: no token bucket
-  std::optional<Bytes> queue;       ///< bytes that may wait; none: unlimited
+  Duration latency{0};         ///< one way, of this link alone
+  std::optional<Bytes> burst;  ///< token bucket: what passes at once after a quiet spell; none: no token bucket
+  std::optional<Bytes> queue;  ///< bytes that may wait; none: unlimited
   Bytes mtu{1500};
-  double loss = 0.0;                ///< probability per packet
+  double loss = 0.0;  ///< probability per packet
   LinkKind kind = LinkKind::ethernet;
-  std::uint32_t resource = 0;       ///< links with the same resource share one capacity (half duplex)
+  std::uint32_t resource = 0;  ///< links with the same resource share one capacity (half duplex)
 };
 
 struct Node {
@@ -57,15 +57,15 @@ struct Node {
 class Topology {
  public:
   std::string name;
-  std::string file;                 ///< as given; empty when built in memory
-  std::string sha256;               ///< of the canonical text after --set
+  std::string file;    ///< as given; empty when built in memory
+  std::string sha256;  ///< of the canonical text after --set
   std::vector<Device> devices;
-  std::vector<Link> links;          ///< links 2k and 2k+1 are the two directions of one cable
+  std::vector<Link> links;  ///< links 2k and 2k+1 are the two directions of one cable
   std::vector<Node> nodes;
   std::vector<std::string> placement;  ///< node names in the order in which ranks fill them; empty: file order
 
-  [[nodiscard]] int rank_capacity() const;                     ///< how many ranks it has places for
-  [[nodiscard]] DeviceId endpoint(int rank) const;             ///< device of a rank (ranks fill nodes in placement order)
+  [[nodiscard]] int rank_capacity() const;          ///< how many ranks it has places for
+  [[nodiscard]] DeviceId endpoint(int rank) const;  ///< device of a rank (ranks fill nodes in placement order)
   [[nodiscard]] NodeId node_of_rank(int rank) const;
   [[nodiscard]] std::span<const LinkId> links_from(DeviceId device) const;
   [[nodiscard]] DeviceId find_device(std::string_view name) const;  ///< no_id if absent

@@ -16,7 +16,8 @@ Duration from_seconds(double s) {
   if (!(picos >= -9223372036854775808.0 && picos < 9223372036854775808.0)) {
     throw InputError(fmt::format("{} s is outside the range of a duration (106 days either way)", s));
   }
-  constexpr double whole_from = 4503599627370496.0;  // 2^52: doubles from here on are whole numbers, adding 0.5 would spoil them
+  constexpr double whole_from =
+      4503599627370496.0;  // 2^52: doubles from here on are whole numbers, adding 0.5 would spoil them
   if (picos >= whole_from || picos <= -whole_from) return Duration{static_cast<std::int64_t>(picos)};
   return Duration{static_cast<std::int64_t>(picos < 0 ? picos - 0.5 : picos + 0.5)};
 }
@@ -31,14 +32,16 @@ std::string format_duration(Duration d) {
   const std::int64_t count = d.count();
   if (count == 0) return "0s";
   if (count < 0) {
-    const auto magnitude = count == std::numeric_limits<std::int64_t>::min() ? std::numeric_limits<std::int64_t>::max() : -count;
+    const auto magnitude =
+        count == std::numeric_limits<std::int64_t>::min() ? std::numeric_limits<std::int64_t>::max() : -count;
     return fmt::format("-{}", format_duration(Duration{magnitude}));
   }
   std::size_t unit = 0;
   while (unit + 1 < units.size() && count >= units[unit + 1].factor) ++unit;
   bool carried = false;
   const std::string text = detail::three_digits(count, units[unit].factor, 1000, carried);
-  if (carried && unit + 1 < units.size()) return fmt::format("1{}", units[unit + 1].name);  // 999.6ns is 1us to three digits
+  if (carried && unit + 1 < units.size())
+    return fmt::format("1{}", units[unit + 1].name);  // 999.6ns is 1us to three digits
   return fmt::format("{}{}", text, units[unit].name);
 }
 

@@ -40,48 +40,85 @@ struct Quantity {
 
 constexpr std::int64_t kilo = 1'000, mega = kilo * kilo, giga = mega * kilo, tera = giga * kilo;
 
-constexpr std::array duration_units = {Unit{"ps", 1},         Unit{"ns", kilo},      Unit{"us", mega},        Unit{"ms", giga},
-                                       Unit{"s", tera},       Unit{"min", 60 * tera}, Unit{"h", 3600 * tera}};
-constexpr std::array duration_slips = {
-    Slip{"\xC2\xB5s", "'us'"},  Slip{"\xCE\xBCs", "'us'"},  Slip{"usec", "'us'"},  Slip{"nsec", "'ns'"},  Slip{"msec", "'ms'"},
-    Slip{"sec", "'s'"},         Slip{"secs", "'s'"},        Slip{"second", "'s'"}, Slip{"seconds", "'s'"}, Slip{"m", "'ms' or 'min'"},
-    Slip{"minutes", "'min'"},   Slip{"minute", "'min'"},    Slip{"hour", "'h'"},   Slip{"hours", "'h'"},  Slip{"hr", "'h'"}};
+constexpr std::array duration_units = {Unit{"ps", 1},   Unit{"ns", kilo},       Unit{"us", mega},      Unit{"ms", giga},
+                                       Unit{"s", tera}, Unit{"min", 60 * tera}, Unit{"h", 3600 * tera}};
+constexpr std::array duration_slips = {Slip{"\xC2\xB5s", "'us'"},  Slip{"\xCE\xBCs", "'us'"}, Slip{"usec", "'us'"},
+                                       Slip{"nsec", "'ns'"},       Slip{"msec", "'ms'"},      Slip{"sec", "'s'"},
+                                       Slip{"secs", "'s'"},        Slip{"second", "'s'"},     Slip{"seconds", "'s'"},
+                                       Slip{"m", "'ms' or 'min'"}, Slip{"minutes", "'min'"},  Slip{"minute", "'min'"},
+                                       Slip{"hour", "'h'"},        Slip{"hours", "'h'"},      Slip{"hr", "'h'"}};
 
-constexpr std::array byte_units = {Unit{"B", 1},           Unit{"kB", kilo},          Unit{"MB", mega},          Unit{"GB", giga},
-                                   Unit{"TB", tera},       Unit{"KiB", 1LL << 10},    Unit{"MiB", 1LL << 20},    Unit{"GiB", 1LL << 30},
-                                   Unit{"TiB", 1LL << 40}};
-constexpr std::array byte_slips = {
-    Slip{"KB", "'kB' (1000 bytes) or 'KiB' (1024 bytes)"}, Slip{"k", "'KiB' (1024 bytes) or 'kB' (1000 bytes)"},
-    Slip{"K", "'KiB' (1024 bytes) or 'kB' (1000 bytes)"},  Slip{"M", "'MiB' (2^20 bytes) or 'MB' (10^6 bytes)"},
-    Slip{"G", "'GiB' (2^30 bytes) or 'GB' (10^9 bytes)"},  Slip{"T", "'TiB' (2^40 bytes) or 'TB' (10^12 bytes)"},
-    Slip{"b", "'B' (bytes)"},                              Slip{"bytes", "'B'"},
-    Slip{"byte", "'B'"}};
+constexpr std::array byte_units = {Unit{"B", 1},           Unit{"kB", kilo},       Unit{"MB", mega},
+                                   Unit{"GB", giga},       Unit{"TB", tera},       Unit{"KiB", 1LL << 10},
+                                   Unit{"MiB", 1LL << 20}, Unit{"GiB", 1LL << 30}, Unit{"TiB", 1LL << 40}};
+constexpr std::array byte_slips = {Slip{"KB", "'kB' (1000 bytes) or 'KiB' (1024 bytes)"},
+                                   Slip{"k", "'KiB' (1024 bytes) or 'kB' (1000 bytes)"},
+                                   Slip{"K", "'KiB' (1024 bytes) or 'kB' (1000 bytes)"},
+                                   Slip{"M", "'MiB' (2^20 bytes) or 'MB' (10^6 bytes)"},
+                                   Slip{"G", "'GiB' (2^30 bytes) or 'GB' (10^9 bytes)"},
+                                   Slip{"T", "'TiB' (2^40 bytes) or 'TB' (10^12 bytes)"},
+                                   Slip{"b", "'B' (bytes)"},
+                                   Slip{"bytes", "'B'"},
+                                   Slip{"byte", "'B'"}};
 
-constexpr std::array bandwidth_units = {Unit{"bps", 1},           Unit{"kbps", kilo},         Unit{"Mbps", mega},
-                                        Unit{"Gbps", giga},       Unit{"Tbps", tera},         Unit{"B/s", 8},
-                                        Unit{"kB/s", 8 * kilo},   Unit{"MB/s", 8 * mega},     Unit{"GB/s", 8 * giga},
-                                        Unit{"TB/s", 8 * tera},   Unit{"KiB/s", 8LL << 10},   Unit{"MiB/s", 8LL << 20},
+constexpr std::array bandwidth_units = {Unit{"bps", 1},          Unit{"kbps", kilo},       Unit{"Mbps", mega},
+                                        Unit{"Gbps", giga},      Unit{"Tbps", tera},       Unit{"B/s", 8},
+                                        Unit{"kB/s", 8 * kilo},  Unit{"MB/s", 8 * mega},   Unit{"GB/s", 8 * giga},
+                                        Unit{"TB/s", 8 * tera},  Unit{"KiB/s", 8LL << 10}, Unit{"MiB/s", 8LL << 20},
                                         Unit{"GiB/s", 8LL << 30}};
-constexpr std::array bandwidth_slips = {
-    Slip{"bit/s", "'bps'"},      Slip{"kbit/s", "'kbps'"},   Slip{"Mbit/s", "'Mbps'"},  Slip{"Gbit/s", "'Gbps'"},
-    Slip{"Tbit/s", "'Tbps'"},    Slip{"kbit", "'kbps'"},     Slip{"Mbit", "'Mbps'"},    Slip{"Gbit", "'Gbps'"},
-    Slip{"Tbit", "'Tbps'"},      Slip{"b/s", "'bps' (bits)"}, Slip{"kb/s", "'kbps' (bits)"}, Slip{"Mb/s", "'Mbps' (bits)"},
-    Slip{"Gb/s", "'Gbps' (bits)"}, Slip{"Tb/s", "'Tbps' (bits)"}, Slip{"b", "'bps' (bits)"}, Slip{"kb", "'kbps' (bits)"},
-    Slip{"Mb", "'Mbps' (bits)"}, Slip{"Gb", "'Gbps' (bits)"}, Slip{"Tb", "'Tbps' (bits)"}, Slip{"Bps", "'B/s' (bytes)"},
-    Slip{"kBps", "'kB/s' (bytes)"}, Slip{"MBps", "'MB/s' (bytes)"}, Slip{"GBps", "'GB/s' (bytes)"}, Slip{"TBps", "'TB/s' (bytes)"},
-    Slip{"KB/s", "'kB/s' (1000 bytes) or 'KiB/s' (1024 bytes)"}, Slip{"B", "'B/s'"}, Slip{"kB", "'kB/s'"}, Slip{"MB", "'MB/s'"},
-    Slip{"GB", "'GB/s'"},        Slip{"TB", "'TB/s'"},       Slip{"KiB", "'KiB/s'"},    Slip{"MiB", "'MiB/s'"},
-    Slip{"GiB", "'GiB/s'"},      Slip{"k", "'kbps' (bits) or 'kB/s' (bytes)"}, Slip{"K", "'kbps' (bits) or 'kB/s' (bytes)"},
-    Slip{"M", "'Mbps' (bits) or 'MB/s' (bytes)"}, Slip{"G", "'Gbps' (bits) or 'GB/s' (bytes)"},
-    Slip{"T", "'Tbps' (bits) or 'TB/s' (bytes)"}, Slip{"gb/s", "'Gbps' (bits) or 'GB/s' (bytes)"},
-    Slip{"mb/s", "'Mbps' (bits) or 'MB/s' (bytes)"}};
+constexpr std::array bandwidth_slips = {Slip{"bit/s", "'bps'"},
+                                        Slip{"kbit/s", "'kbps'"},
+                                        Slip{"Mbit/s", "'Mbps'"},
+                                        Slip{"Gbit/s", "'Gbps'"},
+                                        Slip{"Tbit/s", "'Tbps'"},
+                                        Slip{"kbit", "'kbps'"},
+                                        Slip{"Mbit", "'Mbps'"},
+                                        Slip{"Gbit", "'Gbps'"},
+                                        Slip{"Tbit", "'Tbps'"},
+                                        Slip{"b/s", "'bps' (bits)"},
+                                        Slip{"kb/s", "'kbps' (bits)"},
+                                        Slip{"Mb/s", "'Mbps' (bits)"},
+                                        Slip{"Gb/s", "'Gbps' (bits)"},
+                                        Slip{"Tb/s", "'Tbps' (bits)"},
+                                        Slip{"b", "'bps' (bits)"},
+                                        Slip{"kb", "'kbps' (bits)"},
+                                        Slip{"Mb", "'Mbps' (bits)"},
+                                        Slip{"Gb", "'Gbps' (bits)"},
+                                        Slip{"Tb", "'Tbps' (bits)"},
+                                        Slip{"Bps", "'B/s' (bytes)"},
+                                        Slip{"kBps", "'kB/s' (bytes)"},
+                                        Slip{"MBps", "'MB/s' (bytes)"},
+                                        Slip{"GBps", "'GB/s' (bytes)"},
+                                        Slip{"TBps", "'TB/s' (bytes)"},
+                                        Slip{"KB/s", "'kB/s' (1000 bytes) or 'KiB/s' (1024 bytes)"},
+                                        Slip{"B", "'B/s'"},
+                                        Slip{"kB", "'kB/s'"},
+                                        Slip{"MB", "'MB/s'"},
+                                        Slip{"GB", "'GB/s'"},
+                                        Slip{"TB", "'TB/s'"},
+                                        Slip{"KiB", "'KiB/s'"},
+                                        Slip{"MiB", "'MiB/s'"},
+                                        Slip{"GiB", "'GiB/s'"},
+                                        Slip{"k", "'kbps' (bits) or 'kB/s' (bytes)"},
+                                        Slip{"K", "'kbps' (bits) or 'kB/s' (bytes)"},
+                                        Slip{"M", "'Mbps' (bits) or 'MB/s' (bytes)"},
+                                        Slip{"G", "'Gbps' (bits) or 'GB/s' (bytes)"},
+                                        Slip{"T", "'Tbps' (bits) or 'TB/s' (bytes)"},
+                                        Slip{"gb/s", "'Gbps' (bits) or 'GB/s' (bytes)"},
+                                        Slip{"mb/s", "'Mbps' (bits) or 'MB/s' (bytes)"}};
 
-constexpr Quantity duration_quantity{"duration", "a duration", "picoseconds", "ps, ns, us, ms, s, min or h", duration_units, duration_slips};
-constexpr Quantity byte_quantity{"size",     "a size",  "bytes", "B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers of 1024)",
-                                 byte_units, byte_slips};
+constexpr Quantity duration_quantity{"duration",     "a duration",  "picoseconds", "ps, ns, us, ms, s, min or h",
+                                     duration_units, duration_slips};
+constexpr Quantity byte_quantity{
+    "size",     "a size",  "bytes", "B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers of 1024)",
+    byte_units, byte_slips};
 constexpr Quantity bandwidth_quantity{
-    "bandwidth",     "a bandwidth", "bits per second", "bps, kbps, Mbps, Gbps or Tbps (bits), B/s, kB/s, MB/s, GB/s, TB/s, KiB/s, MiB/s or GiB/s (bytes)",
-    bandwidth_units, bandwidth_slips};
+    "bandwidth",
+    "a bandwidth",
+    "bits per second",
+    "bps, kbps, Mbps, Gbps or Tbps (bits), B/s, kB/s, MB/s, GB/s, TB/s, KiB/s, MiB/s or GiB/s (bytes)",
+    bandwidth_units,
+    bandwidth_slips};
 constexpr std::array<const Quantity*, 3> quantities = {&duration_quantity, &byte_quantity, &bandwidth_quantity};
 
 /// Text of a message: long input is cut (on a character boundary) so that the message stays one readable line.
@@ -136,15 +173,19 @@ std::string suggestion(const Quantity& quantity, std::string_view written) {
   }
   if (message.empty()) message = fmt::format("'{}' has the unknown unit '{}'", shown(text), shown(unit));
   const std::string meant = suggestion(quantity, unit);
-  if (!meant.empty()) message += fmt::format("; did you mean {}?", meant);
-  else message += ';';
-  throw UnitError(message + fmt::format(" {}{} takes {}", meant.empty() ? "a" : "A", quantity.article.substr(1), quantity.allowed));
+  if (!meant.empty())
+    message += fmt::format("; did you mean {}?", meant);
+  else
+    message += ';';
+  throw UnitError(
+      message + fmt::format(" {}{} takes {}", meant.empty() ? "a" : "A", quantity.article.substr(1), quantity.allowed));
 }
 
 /// The whole number of base units that the text states; exact, or an error.
 std::int64_t parse(const Quantity& quantity, std::string_view text) {
   const auto malformed = [&] {
-    return UnitError(fmt::format("'{}' is not {}; write a number and its unit: {}", shown(text), quantity.article, quantity.allowed));
+    return UnitError(fmt::format("'{}' is not {}; write a number and its unit: {}", shown(text), quantity.article,
+                                 quantity.allowed));
   };
   std::size_t at = 0;
   const bool negative = !text.empty() && text.front() == '-';
@@ -162,10 +203,15 @@ std::int64_t parse(const Quantity& quantity, std::string_view text) {
   }
   std::string_view unit_name = text.substr(at);
   if (!unit_name.empty() && unit_name.front() == ' ') unit_name.remove_prefix(1);  // "400 Gbps"
-  if (whole.size() > 1 && whole.front() == '0') throw UnitError(fmt::format("'{}' has a leading zero; write it without", shown(text)));
-  if (unit_name.empty()) throw UnitError(fmt::format("'{}' has no unit; {} takes {}", shown(text), quantity.article, quantity.allowed));
-  if (!std::isalpha(static_cast<unsigned char>(unit_name.front())) && static_cast<unsigned char>(unit_name.front()) < 0x80) throw malformed();
-  if (unit_name.size() > 1 && (unit_name[0] == 'e' || unit_name[0] == 'E') && (is_digit(unit_name[1]) || unit_name[1] == '-' || unit_name[1] == '+')) {
+  if (whole.size() > 1 && whole.front() == '0')
+    throw UnitError(fmt::format("'{}' has a leading zero; write it without", shown(text)));
+  if (unit_name.empty())
+    throw UnitError(fmt::format("'{}' has no unit; {} takes {}", shown(text), quantity.article, quantity.allowed));
+  if (!std::isalpha(static_cast<unsigned char>(unit_name.front())) &&
+      static_cast<unsigned char>(unit_name.front()) < 0x80)
+    throw malformed();
+  if (unit_name.size() > 1 && (unit_name[0] == 'e' || unit_name[0] == 'E') &&
+      (is_digit(unit_name[1]) || unit_name[1] == '-' || unit_name[1] == '+')) {
     throw UnitError(fmt::format("'{}' has an exponent; write the number out, or take a larger unit", shown(text)));
   }
   const Unit* unit = find_unit(quantity, unit_name);
@@ -192,7 +238,8 @@ std::int64_t parse(const Quantity& quantity, std::string_view text) {
   if (part % power != 0) throw UnitError(fmt::format("'{}' is not a whole number of {}", shown(text), quantity.base));
   value += part / power;
   if (value > static_cast<Wide>(std::numeric_limits<std::int64_t>::max())) throw too_large();
-  if (negative && value != 0) throw UnitError(fmt::format("'{}' is negative; {} is 0 or more", shown(text), quantity.article));
+  if (negative && value != 0)
+    throw UnitError(fmt::format("'{}' is negative; {} is 0 or more", shown(text), quantity.article));
   if (negative) throw malformed();
   return static_cast<std::int64_t>(value);
 }
@@ -218,12 +265,15 @@ Bytes parse_bytes(std::string_view text) { return Bytes{parse(byte_quantity, tex
 Bandwidth parse_bandwidth(std::string_view text) { return Bandwidth::bits_per_second(parse(bandwidth_quantity, text)); }
 
 double parse_fraction(std::string_view text) {
-  const auto malformed = [&] { return UnitError(fmt::format("'{}' is not a fraction; write 0.1% or 0.001", shown(text))); };
+  const auto malformed = [&] {
+    return UnitError(fmt::format("'{}' is not a fraction; write 0.1% or 0.001", shown(text)));
+  };
   std::string_view digits = text;
   const bool percent = !digits.empty() && digits.back() == '%';
   if (percent) digits.remove_suffix(1);
   const std::size_t sign = !digits.empty() && digits.front() == '-' ? 1 : 0;
-  if (digits.size() <= sign || !is_digit(digits[sign]) || !is_digit(digits.back()) || digits.size() > 60) throw malformed();
+  if (digits.size() <= sign || !is_digit(digits[sign]) || !is_digit(digits.back()) || digits.size() > 60)
+    throw malformed();
   if (digits[sign] == '0' && digits.size() > sign + 1 && is_digit(digits[sign + 1])) {
     throw UnitError(fmt::format("'{}' has a leading zero; write it without", shown(text)));
   }
@@ -241,14 +291,16 @@ double parse_fraction(std::string_view text) {
 }
 
 std::string to_text(Duration d) {
-  static constexpr std::array<Written, 5> units = {Written{"ps", 1}, {"ns", kilo}, {"us", mega}, {"ms", giga}, {"s", tera}};
+  static constexpr std::array<Written, 5> units = {
+      Written{"ps", 1}, {"ns", kilo}, {"us", mega}, {"ms", giga}, {"s", tera}};
   return d.count() == 0 ? "0s" : written(d.count(), units);
 }
 
 std::string to_text(Bytes b) { return fmt::format("{}B", b.count()); }
 
 std::string to_text(Bandwidth b) {
-  static constexpr std::array<Written, 5> units = {Written{"bps", 1}, {"kbps", kilo}, {"Mbps", mega}, {"Gbps", giga}, {"Tbps", tera}};
+  static constexpr std::array<Written, 5> units = {
+      Written{"bps", 1}, {"kbps", kilo}, {"Mbps", mega}, {"Gbps", giga}, {"Tbps", tera}};
   return written(b.bits_per_second(), units);
 }
 

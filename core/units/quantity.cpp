@@ -30,7 +30,8 @@ std::string format(std::int64_t value, const std::array<Unit, n>& units, std::in
 }  // namespace
 
 Duration transfer_time(Bytes bytes, Bandwidth bandwidth) {
-  LOCKSTEP_CHECK(bytes.count() >= 0 && bandwidth.bits_per_second() >= 0, "{} bytes at {} bit/s", bytes.count(), bandwidth.bits_per_second());
+  LOCKSTEP_CHECK(bytes.count() >= 0 && bandwidth.bits_per_second() >= 0, "{} bytes at {} bit/s", bytes.count(),
+                 bandwidth.bits_per_second());
   if (bytes.count() == 0) return Duration{0};
   LOCKSTEP_CHECK(bandwidth.bits_per_second() > 0, "{} bytes to move at bandwidth 0", bytes.count());
   // bytes < 2^63, so the product is below 2^63 * 8e12 < 2^106.
@@ -38,8 +39,8 @@ Duration transfer_time(Bytes bytes, Bandwidth bandwidth) {
   const auto product = static_cast<unsigned __int128>(bytes.count()) * 8'000'000'000'000ULL;
   const auto picos = (product + rate / 2) / rate;
   if (picos > static_cast<unsigned __int128>(std::numeric_limits<std::int64_t>::max())) {
-    throw InputError(fmt::format("moving {} at {} takes more than the 106 days that a duration covers", format_bytes(bytes),
-                                 format_bandwidth(bandwidth)));
+    throw InputError(fmt::format("moving {} at {} takes more than the 106 days that a duration covers",
+                                 format_bytes(bytes), format_bandwidth(bandwidth)));
   }
   return Duration{static_cast<std::int64_t>(picos)};
 }
@@ -48,14 +49,16 @@ Bandwidth scale(Bandwidth bandwidth, double factor) {
   LOCKSTEP_CHECK(factor >= 0, "a bandwidth scaled by {}", factor);
   const double bits = static_cast<double>(bandwidth.bits_per_second()) * factor;
   if (!(bits < 9223372036854775808.0)) {
-    throw InputError(fmt::format("{} times {} is more than the largest bandwidth", format_bandwidth(bandwidth), factor));
+    throw InputError(
+        fmt::format("{} times {} is more than the largest bandwidth", format_bandwidth(bandwidth), factor));
   }
   constexpr double whole_from = 4503599627370496.0;  // 2^52: a whole number already
   return Bandwidth::bits_per_second(static_cast<std::int64_t>(bits >= whole_from ? bits : bits + 0.5));
 }
 
 std::string format_bytes(Bytes bytes) {
-  static constexpr std::array<Unit, 5> units = {Unit{"B", 1}, {"KiB", 1LL << 10}, {"MiB", 1LL << 20}, {"GiB", 1LL << 30}, {"TiB", 1LL << 40}};
+  static constexpr std::array<Unit, 5> units = {
+      Unit{"B", 1}, {"KiB", 1LL << 10}, {"MiB", 1LL << 20}, {"GiB", 1LL << 30}, {"TiB", 1LL << 40}};
   if (bytes.count() < 0) return fmt::format("{}B", bytes.count());
   return format(bytes.count(), units, 1024);
 }

@@ -1,4 +1,5 @@
-// Bytes and bandwidths as strong types: arithmetic across units does not compile, and bits and bytes cannot be mixed up.
+// Bytes and bandwidths as strong types: arithmetic across units does not compile, and bits and bytes cannot be mixed
+// up.
 #pragma once
 
 #include <compare>
@@ -15,8 +16,14 @@ class Bytes {
   constexpr explicit Bytes(std::int64_t n) : count_(n) {}
   [[nodiscard]] constexpr std::int64_t count() const { return count_; }
   constexpr auto operator<=>(const Bytes&) const = default;
-  constexpr Bytes& operator+=(Bytes o) { count_ += o.count_; return *this; }
-  constexpr Bytes& operator-=(Bytes o) { count_ -= o.count_; return *this; }
+  constexpr Bytes& operator+=(Bytes o) {
+    count_ += o.count_;
+    return *this;
+  }
+  constexpr Bytes& operator-=(Bytes o) {
+    count_ -= o.count_;
+    return *this;
+  }
   friend constexpr Bytes operator+(Bytes a, Bytes b) { return a += b; }
   friend constexpr Bytes operator-(Bytes a, Bytes b) { return a -= b; }
   friend constexpr Bytes operator*(Bytes a, std::int64_t k) { return Bytes{a.count_ * k}; }
@@ -50,8 +57,12 @@ class Bandwidth {
   std::int64_t bits_ = 0;
 };
 
-constexpr Bandwidth operator""_Mbps(unsigned long long n) { return Bandwidth::bits_per_second(static_cast<std::int64_t>(n) * 1'000'000); }
-constexpr Bandwidth operator""_Gbps(unsigned long long n) { return Bandwidth::bits_per_second(static_cast<std::int64_t>(n) * 1'000'000'000); }
+constexpr Bandwidth operator""_Mbps(unsigned long long n) {
+  return Bandwidth::bits_per_second(static_cast<std::int64_t>(n) * 1'000'000);
+}
+constexpr Bandwidth operator""_Gbps(unsigned long long n) {
+  return Bandwidth::bits_per_second(static_cast<std::int64_t>(n) * 1'000'000'000);
+}
 
 /// Time to move `bytes` at `bandwidth`, to the nearest picosecond, in 128 bits. Zero bytes take zero, whatever the
 /// bandwidth; a bandwidth of zero with bytes to move is a broken invariant.

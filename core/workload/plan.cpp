@@ -42,7 +42,8 @@ std::vector<Row> rows_of(const Workload& workload, int ranks) {
       }
       for (const Bytes size : sizes) {
         if (size.count() % width != 0)
-          refuse(spec, fmt::format("sizes: {}B is no multiple of the {} bytes of a {}", size.count(), width, to_string(spec.type)));
+          refuse(spec, fmt::format("sizes: {}B is no multiple of the {} bytes of a {}", size.count(), width,
+                                   to_string(spec.type)));
         rows.push_back({&spec, algorithm, size});
       }
     }

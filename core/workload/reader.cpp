@@ -27,7 +27,8 @@ struct SpecKeys {
 };
 
 template <class E>
-config::Type<E> choice_of(const std::string& what, const std::vector<std::string>& names, E (*parse)(std::string_view)) {
+config::Type<E> choice_of(const std::string& what, const std::vector<std::string>& names,
+                          E (*parse)(std::string_view)) {
   std::vector<std::pair<std::string, E>> values;
   for (const auto& name : names) values.emplace_back(name, parse(name));
   return config::choice<E>(what, values);
@@ -37,11 +38,12 @@ config::Type<SizeSweep> sweep_type() {
   return config::record<SizeSweep>("sweep", "Sizes from, from * factor, from * factor^2, ... up to and including to.")
       .required("from", &SizeSweep::from, config::bytes().positive(), "the first size")
       .required("to", &SizeSweep::to, config::bytes(), "no size is larger")
-      .optional("factor", &SizeSweep::factor, config::integer(2, 1'000'000'000), "each size is the one before times this")
+      .optional("factor", &SizeSweep::factor, config::integer(2, 1'000'000'000),
+                "each size is the one before times this")
       .rule([](const SizeSweep& sweep, const config::Node& node, config::Diagnostics& diagnostics) {
         if (sweep.to < sweep.from) {
-          diagnostics.error(node.position, fmt::format("a sweep from {} to {} is empty; 'to' must not be below 'from'", format_bytes(sweep.from),
-                                                       format_bytes(sweep.to)));
+          diagnostics.error(node.position, fmt::format("a sweep from {} to {} is empty; 'to' must not be below 'from'",
+                                                       format_bytes(sweep.from), format_bytes(sweep.to)));
         }
       })
       .type();
@@ -80,33 +82,44 @@ void check_spec(const SpecKeys& keys, const config::Node& node, config::Diagnost
   const auto kind = to_string(keys.kind);
   if (keys.kind == CollectiveKind::barrier) {
     for (const char* key : {"size", "sizes"})
-      if (node.find(key) != nullptr) diagnostics.error(position_of(key), fmt::format("a barrier moves no data; remove '{}'", key));
+      if (node.find(key) != nullptr)
+        diagnostics.error(position_of(key), fmt::format("a barrier moves no data; remove '{}'", key));
   } else if (keys.size && keys.sizes) {
     diagnostics.error(position_of("sizes"), "give 'size' or 'sizes', not both");
   } else if (!keys.size && !keys.sizes) {
-    diagnostics.error(node.position, fmt::format("{} needs 'sizes': one size, a list, or a sweep {{from, to, factor}}", kind));
+    diagnostics.error(node.position,
+                      fmt::format("{} needs 'sizes': one size, a list, or a sweep {{from, to, factor}}", kind));
   }
   if (keys.reduction && !reduces(keys.kind)) {
     diagnostics.error(position_of("reduction"), fmt::format("{} does not combine data; remove 'reduction'", kind));
   }
   if (keys.root && keys.kind != CollectiveKind::broadcast && keys.kind != CollectiveKind::reduce) {
-    diagnostics.error(position_of("root"), fmt::format("{} has no root; remove 'root' (broadcast and reduce have one)", kind));
+    diagnostics.error(position_of("root"),
+                      fmt::format("{} has no root; remove 'root' (broadcast and reduce have one)", kind));
   }
 }
 
 config::Type<SpecKeys> spec_type() {
-  return config::record<SpecKeys>("collective", "Collectives to run: every combination of algorithm and size is one row of the result.")
-      .required("kind", &SpecKeys::kind, choice_of("collective", collective_kind_names(), parse_collective_kind), "what it does")
+  return config::record<SpecKeys>(
+             "collective", "Collectives to run: every combination of algorithm and size is one row of the result.")
+      .required("kind", &SpecKeys::kind, choice_of("collective", collective_kind_names(), parse_collective_kind),
+                "what it does")
       .optional("algorithm", &SpecKeys::algorithms, config::one_or_list(config::text()),
                 "one name or a list; absent: the default of the kind; native: the transport's own")
       .optional("size", &SpecKeys::size, sizes_type(), "the same as sizes")
       .optional("sizes", &SpecKeys::sizes, sizes_type(), "the whole buffer of one rank: a size, a list, or a sweep")
-      .optional("type", &SpecKeys::type, choice_of("element type", element_type_names(), parse_element_type), "type of the elements; default float32")
-      .optional("reduction", &SpecKeys::reduction, choice_of("reduction", reduction_names(), parse_reduction), "how data are combined; default sum")
-      .optional("root", &SpecKeys::root, config::integer(0, max_ranks - 1), "the rank that broadcast sends from, reduce sends to; default 0")
-      .optional("channels", &SpecKeys::channels, config::integer(1, 64), "parts of the data that progress independently; default 1")
-      .optional("chunk", &SpecKeys::chunk, config::bytes(), "unit of pipelining; 0B, the default: the algorithm's own rule")
-      .optional("in_place", &SpecKeys::in_place, config::boolean(), "input and output in one buffer where the kind allows it; default true")
+      .optional("type", &SpecKeys::type, choice_of("element type", element_type_names(), parse_element_type),
+                "type of the elements; default float32")
+      .optional("reduction", &SpecKeys::reduction, choice_of("reduction", reduction_names(), parse_reduction),
+                "how data are combined; default sum")
+      .optional("root", &SpecKeys::root, config::integer(0, max_ranks - 1),
+                "the rank that broadcast sends from, reduce sends to; default 0")
+      .optional("channels", &SpecKeys::channels, config::integer(1, 64),
+                "parts of the data that progress independently; default 1")
+      .optional("chunk", &SpecKeys::chunk, config::bytes(),
+                "unit of pipelining; 0B, the default: the algorithm's own rule")
+      .optional("in_place", &SpecKeys::in_place, config::boolean(),
+                "input and output in one buffer where the kind allows it; default true")
       .rule(check_spec)
       .keep_position(&SpecKeys::position)
       .type();
@@ -135,16 +148,21 @@ config::Type<Workload> workload_type() {
   return config::record<Workload>("workload", "What a run does: a list of collectives.")
       .required("name", &Workload::name, config::text(), "the name of the workload, as results show it")
       .required("collectives", &Workload::collectives, config::list(spec, 1), "run one after another, in this order")
-      .optional("iterations", &Workload::iterations, config::integer(1, 1'000'000), "timed repetitions of every row; default 5")
-      .optional("warmup", &Workload::warmup, config::integer(0, 1'000'000), "repetitions before those, not counted; default 1")
-      .optional("ranks", &Workload::ranks, config::integer(1, max_ranks), "number of ranks; absent: as many as the topology holds")
+      .optional("iterations", &Workload::iterations, config::integer(1, 1'000'000),
+                "timed repetitions of every row; default 5")
+      .optional("warmup", &Workload::warmup, config::integer(0, 1'000'000),
+                "repetitions before those, not counted; default 1")
+      .optional("ranks", &Workload::ranks, config::integer(1, max_ranks),
+                "number of ranks; absent: as many as the topology holds")
       .rule([](const Workload& workload, const config::Node& node, config::Diagnostics& diagnostics) {
         std::size_t rows = 0;
         for (const auto& spec_of_row : workload.collectives) {
           const std::size_t algorithms = spec_of_row.algorithms.empty() ? 1 : spec_of_row.algorithms.size();
           rows += algorithms * spec_of_row.sizes.size();
           if (rows > max_rows) {
-            diagnostics.error(node.position, fmt::format("more than {} rows (algorithms times sizes, over all collectives)", max_rows));
+            diagnostics.error(
+                node.position,
+                fmt::format("more than {} rows (algorithms times sizes, over all collectives)", max_rows));
             return;
           }
         }

@@ -11,7 +11,8 @@ namespace lockstep {
 namespace {
 
 std::string kind_of(const Action& action) {
-  static constexpr const char* names[] = {"compute", "send", "receive", "combine", "copy", "collective", "fill", "verify", "mark"};
+  static constexpr const char* names[] = {"compute",    "send", "receive", "combine", "copy",
+                                          "collective", "fill", "verify",  "mark"};
   return names[action.index()];
 }
 
@@ -54,7 +55,8 @@ std::vector<CollectiveRow> collective_rows(const PlannedWorkload& planned, const
   return rows;
 }
 
-Summary collective_summary(const PlannedWorkload& planned, const Timeline& timeline, const std::vector<CollectiveRow>& rows) {
+Summary collective_summary(const PlannedWorkload& planned, const Timeline& timeline,
+                           const std::vector<CollectiveRow>& rows) {
   Summary summary;
   std::map<std::string, double> by_kind;
   for (const auto& row : rows) {
@@ -83,7 +85,8 @@ Summary collective_summary(const PlannedWorkload& planned, const Timeline& timel
       summary.rank = record.rank;
     }
   }
-  for (const auto& [key, value] : sums) per_rank[static_cast<std::size_t>(key.second)] += value.first / static_cast<double>(value.second);
+  for (const auto& [key, value] : sums)
+    per_rank[static_cast<std::size_t>(key.second)] += value.first / static_cast<double>(value.second);
   if (!per_rank.empty()) {
     summary.per_rank_min_s = *std::min_element(per_rank.begin(), per_rank.end());
     summary.per_rank_max_s = *std::max_element(per_rank.begin(), per_rank.end());

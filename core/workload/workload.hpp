@@ -2,11 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "core/config/document.hpp"
 #include "core/plan/plan.hpp"
@@ -23,8 +22,8 @@ struct SizeSweep {
 struct CollectiveSpec {
   config::Position position;
   CollectiveKind kind = CollectiveKind::all_reduce;
-  std::vector<std::string> algorithms;     ///< empty: the default of the kind
-  std::vector<Bytes> sizes;                ///< explicit list, or the expanded sweep
+  std::vector<std::string> algorithms;  ///< empty: the default of the kind
+  std::vector<Bytes> sizes;             ///< explicit list, or the expanded sweep
   ElementType type = ElementType::float32;
   Reduction reduction = Reduction::sum;
   int root = 0;
@@ -40,20 +39,20 @@ struct Workload {
   std::vector<CollectiveSpec> collectives;
   std::int64_t iterations = 5;
   std::int64_t warmup = 1;
-  std::optional<int> ranks;                ///< none: as many as the topology holds
+  std::optional<int> ranks;  ///< none: as many as the topology holds
 };
 
 /// The declaration of workload files (reader, messages, schema).
 nlohmann::ordered_json workload_schema();
-/// Reads a workload; throws InputError with every error of the file. `root` has --set already applied. Algorithm names are kept as
-/// written: plan_workload knows the catalogue. The spec of a barrier has the one size 0.
+/// Reads a workload; throws InputError with every error of the file. `root` has --set already applied. Algorithm names
+/// are kept as written: plan_workload knows the catalogue. The spec of a barrier has the one size 0.
 Workload read_workload(const config::Node& root, const std::string& file);
 Workload load_workload(const std::string& path);
 
 /// One row of the result: where in the plan its timed operation is.
 struct PlannedCollective {
-  CollectiveSpec spec;                     ///< with one algorithm and one size
-  std::uint32_t operation = 0;             ///< CompiledOperation::id in role 0
+  CollectiveSpec spec;          ///< with one algorithm and one size
+  std::uint32_t operation = 0;  ///< CompiledOperation::id in role 0
 };
 
 struct PlannedWorkload {
@@ -61,8 +60,8 @@ struct PlannedWorkload {
   std::vector<PlannedCollective> rows;
 };
 
-/// Workload + number of ranks -> plan. Throws InputError with the position of the spec (root outside the ranks, a size that is no
-/// multiple of the element, an algorithm that does not do the kind, ...).
+/// Workload + number of ranks -> plan. Throws InputError with the position of the spec (root outside the ranks, a size
+/// that is no multiple of the element, an algorithm that does not do the kind, ...).
 PlannedWorkload plan_workload(const Workload& workload, int ranks);
 
 }  // namespace lockstep

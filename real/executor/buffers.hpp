@@ -41,8 +41,8 @@ class Buffers {
   }
   [[nodiscard]] std::span<std::byte> span(BufferId buffer, std::int64_t offset, std::int64_t bytes) const {
     const auto all = buffers_[buffer].bytes();
-    LOCKSTEP_CHECK(offset >= 0 && offset + bytes <= static_cast<std::int64_t>(all.size()), "bytes {}..{} of a buffer of {}", offset,
-                   offset + bytes, all.size());
+    LOCKSTEP_CHECK(offset >= 0 && offset + bytes <= static_cast<std::int64_t>(all.size()),
+                   "bytes {}..{} of a buffer of {}", offset, offset + bytes, all.size());
     return all.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(bytes));
   }
 

@@ -26,11 +26,24 @@ double process_cpu_seconds() {
 class Rankwise {
  public:
   Rankwise(const Plan& plan, Control& control, Transport& transport, const ExecutorOptions& options, Recorder& recorder,
-           const TransportExecutor& hooks, std::map<std::uint32_t, std::int64_t>& wrong, std::map<std::uint32_t, TransportExecutor::CpuUse>& cpu)
-      : plan_(plan), control_(control), transport_(transport), options_(options), recorder_(recorder), hooks_(hooks), wrong_(wrong), cpu_(cpu),
-        rank_(control.rank()), program_(compile(plan.role_of(rank_))), buffers_(plan.role_of(rank_)),
-        walker_(plan, program_, rank_, *this, false), starts_(program_.streams.size()), cpu_starts_(program_.streams.size()),
-        threads_(program_.streams.size()), keep_parts_(recorder.wants_parts()) {}
+           const TransportExecutor& hooks, std::map<std::uint32_t, std::int64_t>& wrong,
+           std::map<std::uint32_t, TransportExecutor::CpuUse>& cpu)
+      : plan_(plan),
+        control_(control),
+        transport_(transport),
+        options_(options),
+        recorder_(recorder),
+        hooks_(hooks),
+        wrong_(wrong),
+        cpu_(cpu),
+        rank_(control.rank()),
+        program_(compile(plan.role_of(rank_))),
+        buffers_(plan.role_of(rank_)),
+        walker_(plan, program_, rank_, *this, false),
+        starts_(program_.streams.size()),
+        cpu_starts_(program_.streams.size()),
+        threads_(program_.streams.size()),
+        keep_parts_(recorder.wants_parts()) {}
 
   void run() {
     walker_.start();
@@ -67,7 +80,8 @@ class Rankwise {
     reception.arrived = 0;
     reception.open = true;
     reception.scratch.grow(static_cast<std::size_t>(in.bytes));
-    transport_.receive(in.peer, in.tag, reception.scratch.bytes().first(static_cast<std::size_t>(in.bytes)), token.packed(), options_.combine_piece);
+    transport_.receive(in.peer, in.tag, reception.scratch.bytes().first(static_cast<std::size_t>(in.bytes)),
+                       token.packed(), options_.combine_piece);
     return false;
   }
 
@@ -78,8 +92,10 @@ class Rankwise {
     return true;
   }
   bool start_combine(RealWalker&, Token, const Combine& combine, const LoopIndices& indices) {
-    const auto from = buffers_.span(combine.source.buffer, combine.source.offset.at(indices), combine.source.bytes.count());
-    const auto to = buffers_.span(combine.target.buffer, combine.target.offset.at(indices), combine.target.bytes.count());
+    const auto from =
+        buffers_.span(combine.source.buffer, combine.source.offset.at(indices), combine.source.bytes.count());
+    const auto to =
+        buffers_.span(combine.target.buffer, combine.target.offset.at(indices), combine.target.bytes.count());
     combine_elements(combine.type, combine.reduction, from.data(), to.data(),
                      combine.source.bytes.count() / static_cast<std::int64_t>(element_bytes(combine.type)));
     return true;
@@ -88,7 +104,8 @@ class Rankwise {
     throw InputError(fmt::format("the plan computes ('{}'), and this backend has no kernels", compute.kernel));
   }
   bool start_native(RealWalker&, Token, const Collective& collective) {
-    throw InputError(fmt::format("this backend has no native {}: name an algorithm ({})", to_string(collective.kind), default_algorithm(collective.kind)));
+    throw InputError(fmt::format("this backend has no native {}: name an algorithm ({})", to_string(collective.kind),
+                                 default_algorithm(collective.kind)));
   }
   bool start_fill(RealWalker& walker, Token token, const Collective& collective) {
     const auto source = span_of(walker, token, collective.source);
@@ -194,7 +211,8 @@ class Rankwise {
       part_end(token);
       return walker_.complete(token);
     }
-    reception.arrived = completion.kind == Completion::Kind::progress ? static_cast<std::int64_t>(completion.bytes) : reception.incoming.bytes;
+    reception.arrived = completion.kind == Completion::Kind::progress ? static_cast<std::int64_t>(completion.bytes)
+                                                                      : reception.incoming.bytes;
     combine_what_may(token.stream, token.thread);
     finish_receptions(token.stream, token.thread);
   }
@@ -207,7 +225,8 @@ class Rankwise {
       Reception& reception = thread.receptions[i];
       if (!reception.open) continue;
       // The second operand of the same elements waits for the whole first one.
-      if (i == 1 && thread.receptions[0].open && thread.receptions[0].combined < thread.receptions[0].incoming.bytes) return any;
+      if (i == 1 && thread.receptions[0].open && thread.receptions[0].combined < thread.receptions[0].incoming.bytes)
+        return any;
       if (reception.incoming.overlaps_send && thread.sends_left != 0) return any;
       const auto& in = reception.incoming;
       const auto width = static_cast<std::int64_t>(element_bytes(in.collective->type));
@@ -215,7 +234,8 @@ class Rankwise {
       if (until > reception.combined) {
         const auto target = buffers_.span(in.buffer, in.offset_bytes + reception.combined, until - reception.combined);
         const std::int64_t count = (until - reception.combined) / width;
-        combine_elements(in.collective->type, in.collective->reduction, reception.scratch.bytes().data() + reception.combined, target.data(), count);
+        combine_elements(in.collective->type, in.collective->reduction,
+                         reception.scratch.bytes().data() + reception.combined, target.data(), count);
         if (in.finish) finish_average(in.collective->type, target.data(), count, in.group_size);
         reception.combined = until;
       }
@@ -231,9 +251,11 @@ class Rankwise {
       Thread& thread = threads_[stream][thread_index];
       for (std::size_t i = 0; i < 2; ++i) {
         Reception& reception = thread.receptions[i];
-        done[i] = reception.open && reception.arrived == reception.incoming.bytes && reception.combined == reception.incoming.bytes;
+        done[i] = reception.open && reception.arrived == reception.incoming.bytes &&
+                  reception.combined == reception.incoming.bytes;
       }
-      // The first stays open until both are done if the second still refers to it: order is by `combined`, so closing is safe.
+      // The first stays open until both are done if the second still refers to it: order is by `combined`, so closing
+      // is safe.
       for (std::size_t i = 0; i < 2; ++i)
         if (done[i]) thread.receptions[i].open = false;
     }
@@ -277,8 +299,9 @@ class Rankwise {
         if (!where.empty()) where += ", ";
         where += fmt::format("'{}'", walker_.cursor(s).operation().operation->name);
       }
-    const std::string message = fmt::format("rank {} has made no progress for {:.3g} s in operation {}: {}", rank_,
-                                            std::chrono::duration<double>(options_.timeout).count(), where, transport_.outstanding());
+    const std::string message =
+        fmt::format("rank {} has made no progress for {:.3g} s in operation {}: {}", rank_,
+                    std::chrono::duration<double>(options_.timeout).count(), where, transport_.outstanding());
     control_.fail(message);
     throw RunFailure(message);
   }

@@ -1,7 +1,7 @@
 // The plan in wall time: walks one rank's streams over any Transport.
 //
-// Received data that are combined go through scratch and are combined piece by piece while the rest is still arriving, in the order that the
-// schedule fixes; everything else moves from and into the plan's buffers.
+// Received data that are combined go through scratch and are combined piece by piece while the rest is still arriving,
+// in the order that the schedule fixes; everything else moves from and into the plan's buffers.
 #pragma once
 
 #include <chrono>
@@ -17,17 +17,17 @@
 namespace lockstep::real {
 
 struct ExecutorOptions {
-  std::chrono::milliseconds timeout{60'000};     ///< longest wait without any progress
-  std::chrono::nanoseconds quiet{2'000'000};     ///< between the barrier of a Mark{together} and the common start
-  std::size_t combine_piece = 64 * 1024;         ///< combined at once while a message arrives
+  std::chrono::milliseconds timeout{60'000};  ///< longest wait without any progress
+  std::chrono::nanoseconds quiet{2'000'000};  ///< between the barrier of a Mark{together} and the common start
+  std::size_t combine_piece = 64 * 1024;      ///< combined at once while a message arrives
 };
 
 class TransportExecutor final : public Executor {
  public:
   TransportExecutor(Control& control, Transport& transport, ExecutorOptions options = {})
       : control_(control), transport_(transport), options_(options) {}
-  /// Runs this rank's program. Record times count from epoch() on this rank's clock. Throws RunFailure on a time-out ("rank 1 has made no
-  /// progress for 60 s in operation 'collective3': waiting for ...") or when a peer is lost.
+  /// Runs this rank's program. Record times count from epoch() on this rank's clock. Throws RunFailure on a time-out
+  /// ("rank 1 has made no progress for 60 s in operation 'collective3': waiting for ...") or when a peer is lost.
   void execute(const Plan& plan, Recorder& recorder) override;
 
   [[nodiscard]] WallClock::time_point epoch() const { return epoch_; }

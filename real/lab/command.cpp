@@ -21,15 +21,18 @@ namespace {
 
 std::array<Descriptor, 2> make_pipe() {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw RunFailure(fmt::format("cannot create a pipe: {}", std::strerror(errno)));
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    throw RunFailure(fmt::format("cannot create a pipe: {}", std::strerror(errno)));
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
 void read_some(Descriptor& from, std::string& into) {
   std::array<char, 16384> buffer{};
   const ssize_t n = ::read(from.get(), buffer.data(), buffer.size());
-  if (n > 0) into.append(buffer.data(), static_cast<std::size_t>(n));
-  else if (n == 0 || errno != EINTR) from.reset();
+  if (n > 0)
+    into.append(buffer.data(), static_cast<std::size_t>(n));
+  else if (n == 0 || errno != EINTR)
+    from.reset();
 }
 
 }  // namespace
@@ -46,7 +49,8 @@ std::string find_program(const std::string& name) {
   return {};
 }
 
-CommandOutput run_command(const std::vector<std::string>& arguments, const std::string& input, const std::function<void()>& before_exec) {
+CommandOutput run_command(const std::vector<std::string>& arguments, const std::string& input,
+                          const std::function<void()>& before_exec) {
   LOCKSTEP_CHECK(!arguments.empty(), "no program to run");
   CommandOutput result;
   const std::string program = find_program(arguments.front());
@@ -85,11 +89,14 @@ CommandOutput run_command(const std::vector<std::string>& arguments, const std::
   in[0].reset();
   out[1].reset();
   err[1].reset();
-  if (input.empty()) in[1].reset();
-  else ::fcntl(in[1].get(), F_SETFL, O_NONBLOCK);
+  if (input.empty())
+    in[1].reset();
+  else
+    ::fcntl(in[1].get(), F_SETFL, O_NONBLOCK);
 
   // A tool that stops reading early (an error in its first line) must not kill us.
-  struct sigaction ignore {}, before {};
+  struct sigaction ignore {
+  }, before{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, &before);
   std::size_t sent = 0;
@@ -115,9 +122,11 @@ CommandOutput run_command(const std::vector<std::string>& arguments, const std::
   return result;
 }
 
-void run_batch(const std::string& tool, const std::vector<std::string>& lines, const std::function<void()>& before_exec) {
+void run_batch(const std::string& tool, const std::vector<std::string>& lines,
+               const std::function<void()>& before_exec) {
   if (lines.empty()) return;
-  if (find_program(tool).empty()) throw InputError(fmt::format("the lab needs the program '{}'; install the package iproute2", tool));
+  if (find_program(tool).empty())
+    throw InputError(fmt::format("the lab needs the program '{}'; install the package iproute2", tool));
   std::string input = join(lines, "\n");
   input += '\n';
   const auto result = run_command({tool, "-batch", "-"}, input, before_exec);

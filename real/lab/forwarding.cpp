@@ -32,16 +32,20 @@ std::vector<DeviceId> hosts_of(const Topology& topology) {
   std::vector<DeviceId> hosts;
   for (DeviceId device = 0; device < topology.devices.size(); ++device) {
     const auto& d = topology.devices[device];
-    if (d.kind == DeviceKind::host) hosts.push_back(device);
+    if (d.kind == DeviceKind::host)
+      hosts.push_back(device);
     else if (d.kind != DeviceKind::network_switch)
-      throw InputError(fmt::format("the lab builds plain hosts and switches; '{}' is neither (nodes with GPUs have links that Linux "
-                                   "namespaces cannot be)", d.name));
+      throw InputError(
+          fmt::format("the lab builds plain hosts and switches; '{}' is neither (nodes with GPUs have links that Linux "
+                      "namespaces cannot be)",
+                      d.name));
   }
   if (hosts.empty()) throw InputError("the lab needs a topology with hosts");
   return hosts;
 }
 
-// Union-find over the cables between bridges: a cable inside one tree closes a loop, in which a flooded frame would never die.
+// Union-find over the cables between bridges: a cable inside one tree closes a loop, in which a flooded frame would
+// never die.
 void break_loops(const Topology& topology, std::vector<DeviceRole>& role) {
   std::vector<DeviceId> parent(topology.devices.size());
   std::iota(parent.begin(), parent.end(), 0U);
@@ -103,8 +107,10 @@ Forwarding plan_forwarding(const Topology& topology, const Routing& routing) {
       LinkId out = no_id;
       std::vector<LinkId> bridged;  // links out of bridges since `at`
       for (const LinkId link : route) {
-        if (out == no_id) out = link;
-        else bridged.push_back(link);
+        if (out == no_id)
+          out = link;
+        else
+          bridged.push_back(link);
         const DeviceId next = topology.links[link].to;
         if (plan.role[next] == DeviceRole::bridge) continue;
         hops[at][b].emplace_back(a, Hop{out, link});
@@ -125,8 +131,9 @@ Forwarding plan_forwarding(const Topology& topology, const Routing& routing) {
       const auto votes = [&sources = sources](const Hop& hop) {
         return std::count_if(sources.begin(), sources.end(), [&](const auto& entry) { return entry.second == hop; });
       };
-      const auto best = std::max_element(sources.begin(), sources.end(),
-                                         [&](const auto& x, const auto& y) { return votes(x.second) < votes(y.second); });
+      const auto best = std::max_element(sources.begin(), sources.end(), [&](const auto& x, const auto& y) {
+        return votes(x.second) < votes(y.second);
+      });
       plan.by_destination[device][destination] = best->second;
       for (const auto& [source, hop] : sources)
         if (!(hop == best->second)) plan.by_pair[device][{source, destination}] = hop;

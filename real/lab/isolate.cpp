@@ -30,7 +30,8 @@ constexpr std::chrono::seconds grace{5};
 
 std::array<Descriptor, 2> make_pipe() {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw RunFailure(fmt::format("cannot create a pipe: {}", std::strerror(errno)));
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    throw RunFailure(fmt::format("cannot create a pipe: {}", std::strerror(errno)));
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
@@ -71,9 +72,7 @@ bool may_administer() {
   return ::geteuid() == 0;
 }
 
-bool in_container() {
-  return ::access("/.dockerenv", F_OK) == 0 || ::access("/run/.containerenv", F_OK) == 0;
-}
+bool in_container() { return ::access("/.dockerenv", F_OK) == 0 || ::access("/run/.containerenv", F_OK) == 0; }
 
 // Enters the namespaces; returns 0 or the error number.
 int unshare_namespaces(bool user_namespace) {
@@ -115,11 +114,16 @@ std::string decode(const std::string& message) {
   LOCKSTEP_CHECK(!message.empty(), "an empty message from the isolated process");
   std::string text = message.substr(1);
   switch (message.front()) {
-    case 'R': return text;
-    case 'I': throw InputError(text);
-    case 'F': throw RunFailure(text);
-    case 'B': throw BrokenInvariant(text);
-    default: LOCKSTEP_CHECK(false, "unknown kind of message '{}' from the isolated process", message.front());
+    case 'R':
+      return text;
+    case 'I':
+      throw InputError(text);
+    case 'F':
+      throw RunFailure(text);
+    case 'B':
+      throw BrokenInvariant(text);
+    default:
+      LOCKSTEP_CHECK(false, "unknown kind of message '{}' from the isolated process", message.front());
   }
   return {};
 }
@@ -129,17 +133,19 @@ void prepare_mounts(Isolation& isolation) {
     throw RunFailure(fmt::format("cannot make mounts private: {}", std::strerror(errno)));
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
     isolation.fresh_proc = false;
-    isolation.lost.push_back(fmt::format(
-        "/proc could not be mounted afresh ({}): network settings may stay at the machine's defaults, and programs that read "
-        "/proc/self fail inside; in a container, start it with --security-opt systempaths=unconfined",
-        std::strerror(errno)));
+    isolation.lost.push_back(
+        fmt::format("/proc could not be mounted afresh ({}): network settings may stay at the machine's defaults, and "
+                    "programs that read "
+                    "/proc/self fail inside; in a container, start it with --security-opt systempaths=unconfined",
+                    std::strerror(errno)));
   }
   if (::mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0) {
     throw RunFailure(fmt::format("cannot mount a private /run: {}", std::strerror(errno)));
   }
 }
 
-// Process 1: runs the body in a child, reaps whatever becomes an orphan, passes signals on, ends when the body or the caller ends.
+// Process 1: runs the body in a child, reaps whatever becomes an orphan, passes signals on, ends when the body or the
+// caller ends.
 [[noreturn]] void run_init(Isolation isolation, int result_fd, int control_fd, const sigset_t& caller_mask,
                            const std::function<std::string(const Isolation&)>& body) {
   try {
@@ -182,8 +188,10 @@ void prepare_mounts(Isolation& isolation) {
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) ::_exit(1);
     if (waits[1].revents != 0) {
       unsigned char number = 0;
-      if (::read(control_fd, &number, 1) == 1) ::kill(child, number);
-      else ::_exit(1);  // the caller is gone, and with us goes everything inside
+      if (::read(control_fd, &number, 1) == 1)
+        ::kill(child, number);
+      else
+        ::_exit(1);  // the caller is gone, and with us goes everything inside
     }
     signalfd_siginfo info{};
     while (::read(children.get(), &info, sizeof info) > 0) {
@@ -195,7 +203,8 @@ void prepare_mounts(Isolation& isolation) {
         const int number = WTERMSIG(status);
         write_all(result_fd, number == SIGINT || number == SIGTERM
                                  ? std::string("Finterrupted")
-                                 : fmt::format("Fthe process that runs the lab was killed by signal {} ({})", number, ::strsignal(number)));
+                                 : fmt::format("Fthe process that runs the lab was killed by signal {} ({})", number,
+                                               ::strsignal(number)));
       }
       ::_exit(0);
     }
@@ -203,8 +212,9 @@ void prepare_mounts(Isolation& isolation) {
 }
 
 // The guard: enters the namespaces, starts init, waits for it.
-[[noreturn]] void run_guard(bool user_namespace, pid_t caller, std::array<Descriptor, 2>& result, std::array<Descriptor, 2>& control,
-                            const sigset_t& caller_mask, const std::function<std::string(const Isolation&)>& body) {
+[[noreturn]] void run_guard(bool user_namespace, pid_t caller, std::array<Descriptor, 2>& result,
+                            std::array<Descriptor, 2>& control, const sigset_t& caller_mask,
+                            const std::function<std::string(const Isolation&)>& body) {
   result[0].reset();
   control[1].reset();
   if (const int error = unshare_namespaces(user_namespace); error != 0) {
@@ -220,7 +230,8 @@ void prepare_mounts(Isolation& isolation) {
     ::_exit(1);
   }
   if (init == 0) {
-    // A guard that died before this line still leaves the control socket: when the caller, which holds its other end, dies, init sees it.
+    // A guard that died before this line still leaves the control socket: when the caller, which holds its other end,
+    // dies, init sees it.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     Isolation isolation;
     isolation.user_namespace = user_namespace;
@@ -237,19 +248,29 @@ void prepare_mounts(Isolation& isolation) {
 }  // namespace
 
 std::string isolation_remedy(int error, bool user_namespace) {
-  std::string text = fmt::format("the lab needs {}network, mount and process namespaces, and this machine refuses them ({})",
-                                 user_namespace ? "user, " : "", std::strerror(error));
-  if (!user_namespace) return text + "; root without CAP_SYS_ADMIN: run it as an ordinary user, or give the container --cap-add SYS_ADMIN";
+  std::string text =
+      fmt::format("the lab needs {}network, mount and process namespaces, and this machine refuses them ({})",
+                  user_namespace ? "user, " : "", std::strerror(error));
+  if (!user_namespace)
+    return text + "; root without CAP_SYS_ADMIN: run it as an ordinary user, or give the container --cap-add SYS_ADMIN";
   std::vector<std::string> remedies;
-  if (first_line("/proc/sys/user/max_user_namespaces") == "0") remedies.emplace_back("sysctl -w user.max_user_namespaces=15000");
-  if (first_line("/proc/sys/kernel/unprivileged_userns_clone") == "0") remedies.emplace_back("sysctl -w kernel.unprivileged_userns_clone=1");
-  if (const auto value = first_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"); !value.empty() && value != "0")
+  if (first_line("/proc/sys/user/max_user_namespaces") == "0")
+    remedies.emplace_back("sysctl -w user.max_user_namespaces=15000");
+  if (first_line("/proc/sys/kernel/unprivileged_userns_clone") == "0")
+    remedies.emplace_back("sysctl -w kernel.unprivileged_userns_clone=1");
+  if (const auto value = first_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+      !value.empty() && value != "0")
     remedies.emplace_back("sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
-  if (in_container()) remedies.emplace_back("start the container with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt apparmor=unconfined");
-  struct stat root {}, outer {};
+  if (in_container())
+    remedies.emplace_back(
+        "start the container with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt "
+        "apparmor=unconfined");
+  struct stat root {
+  }, outer{};
   if (remedies.empty() && ::stat("/", &root) == 0 && ::stat("/proc/1/root/.", &outer) == 0 &&
       (root.st_dev != outer.st_dev || root.st_ino != outer.st_ino))
-    remedies.emplace_back("leave the chroot (a chroot may not create user namespaces; pivot_root in a mount namespace may)");
+    remedies.emplace_back(
+        "leave the chroot (a chroot may not create user namespaces; pivot_root in a mount namespace may)");
   remedies.emplace_back("run it as root");
   text += "; remedy: ";
   for (std::size_t i = 0; i < remedies.size(); ++i) text += (i == 0 ? "" : ", or ") + remedies[i];
@@ -289,7 +310,8 @@ std::string run_isolated(const IsolateOptions& options, const std::function<std:
     while (result[0]) {
       int timeout_ms = -1;
       if (deadline != std::chrono::steady_clock::time_point::max()) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
         timeout_ms = left.count() > 0 ? static_cast<int>(left.count()) + 1 : 0;
       }
       std::array<pollfd, 2> waits{{{result[0].get(), POLLIN, 0}, {signals.get(), POLLIN, 0}}};
@@ -300,13 +322,16 @@ std::string run_isolated(const IsolateOptions& options, const std::function<std:
       if (waits[0].revents != 0) {
         std::array<char, 65536> buffer{};
         const ssize_t n = ::read(result[0].get(), buffer.data(), buffer.size());
-        if (n > 0) message.append(buffer.data(), static_cast<std::size_t>(n));
-        else if (n == 0 || errno != EINTR) result[0].reset();
+        if (n > 0)
+          message.append(buffer.data(), static_cast<std::size_t>(n));
+        else if (n == 0 || errno != EINTR)
+          result[0].reset();
       }
       signalfd_siginfo info{};
       while (waits[1].revents != 0 && ::read(signals.get(), &info, sizeof info) == sizeof info) {
         // From a terminal the whole process group has it already.
-        if (interrupted) give_up();
+        if (interrupted)
+          give_up();
         else if (info.ssi_code != SI_KERNEL) {
           const auto number = static_cast<unsigned char>(info.ssi_signo);
           [[maybe_unused]] const auto written = ::send(control[1].get(), &number, 1, MSG_NOSIGNAL);

@@ -68,7 +68,9 @@ std::vector<LinkCounters::Row> LinkCounters::read() const {
   request.header.nlmsg_type = RTM_GETQDISC;
   request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request.message.tcm_family = AF_UNSPEC;
-  const auto fail = [](const char* what) { throw RunFailure(fmt::format("cannot read the links' byte counters: {}", what)); };
+  const auto fail = [](const char* what) {
+    throw RunFailure(fmt::format("cannot read the links' byte counters: {}", what));
+  };
   if (::send(socket_.get(), &request, sizeof request, 0) < 0) fail(std::strerror(errno));
 
   std::vector<Row> rows;

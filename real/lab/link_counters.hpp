@@ -1,8 +1,8 @@
 // What each direction of each link has sent, read from the token bucket at its sending end by netlink.
 //
-// The bucket's counter and not the interface's: a segmented packet (GSO) counts there with the headers of every segment, as on a real
-// wire; the interface counts them once. Both leave out preamble and gap. One socket per namespace is kept open, so a reading costs
-// some microseconds per namespace and needs no change of namespace.
+// The bucket's counter and not the interface's: a segmented packet (GSO) counts there with the headers of every
+// segment, as on a real wire; the interface counts them once. Both leave out preamble and gap. One socket per namespace
+// is kept open, so a reading costs some microseconds per namespace and needs no change of namespace.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@
 namespace lockstep::real {
 
 struct LinkCounter {
-  Bytes sent;                  ///< whole frames, every segment with its headers
-  std::int64_t packets = 0;    ///< segments
+  Bytes sent;                ///< whole frames, every segment with its headers
+  std::int64_t packets = 0;  ///< segments
   std::int64_t dropped = 0;
-  Bytes waiting;               ///< in the queue now
+  Bytes waiting;  ///< in the queue now
 };
 
 /// Counters of the root disciplines of one namespace.
@@ -26,7 +26,7 @@ class LinkCounters {
  public:
   explicit LinkCounters(const NetworkNamespace& where);
   struct Row {
-    int interface = 0;         ///< index in that namespace
+    int interface = 0;  ///< index in that namespace
     LinkCounter counter;
   };
   /// Throws RunFailure.

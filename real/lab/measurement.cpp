@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::uint16_t lab_port = 29500;  // inside the lab's own network namespaces nothing else listens
 
-void add_items(const Topology& topology, const Routing& routing, const Plan& plan, const std::vector<Item>& items, std::int64_t times, std::vector<Bytes>& bytes) {
+void add_items(const Topology& topology, const Routing& routing, const Plan& plan, const std::vector<Item>& items,
+               std::int64_t times, std::vector<Bytes>& bytes) {
   for (const auto& item : items) {
     if (const auto* repeat = std::get_if<Repeat>(&item)) {
       add_items(topology, routing, plan, repeat->body, times * repeat->count, bytes);
@@ -27,7 +28,8 @@ void add_items(const Topology& topology, const Routing& routing, const Plan& pla
     const auto* collective = std::get_if<Collective>(&std::get<Operation>(item).action);
     if (collective == nullptr) continue;
     for (const auto& pair : traffic_of(plan, *collective))
-      for (const LinkId link : routing.route(topology.endpoint(pair.from), topology.endpoint(pair.to))) bytes[link] += Bytes{pair.bytes * times};
+      for (const LinkId link : routing.route(topology.endpoint(pair.from), topology.endpoint(pair.to)))
+        bytes[link] += Bytes{pair.bytes * times};
   }
 }
 
@@ -47,12 +49,15 @@ std::vector<Bytes> planned_link_bytes(const Topology& topology, const Routing& r
   return bytes;
 }
 
-Measurement measure_in_lab(const Topology& topology, const Routing& routing, const PlannedWorkload& planned, MeasurementOptions options) {
+Measurement measure_in_lab(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,
+                           MeasurementOptions options) {
   if (planned.plan.ranks > topology.rank_capacity())
-    throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", planned.plan.ranks, topology.name, topology.rank_capacity()));
+    throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", planned.plan.ranks,
+                                 topology.name, topology.rank_capacity()));
   const std::string text = run_isolated({}, [&](const Isolation& isolation) {
     const LabNetwork network(topology, routing, isolation);
-    options.executor.quiet = std::max<std::chrono::nanoseconds>(options.executor.quiet, 2 * refill_time(network.shaping()) + std::chrono::milliseconds(1));
+    options.executor.quiet = std::max<std::chrono::nanoseconds>(
+        options.executor.quiet, 2 * refill_time(network.shaping()) + std::chrono::milliseconds(1));
     options.same_machine = true;
     options.cores = usable_cores();
     LocalRanks ranks;
@@ -73,7 +78,9 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     const std::string measured = run_local_ranks(ranks);
     const auto wire = LabNetwork::difference(before, network.snapshot());
     const auto findings = check_wire(topology, planned_link_bytes(topology, routing, planned.plan), wire);
-    if (!findings.empty()) throw RunFailure("the measurement is invalid, the wire did not carry what the plan says:\n" + join(findings, "\n"));
+    if (!findings.empty())
+      throw RunFailure("the measurement is invalid, the wire did not carry what the plan says:\n" +
+                       join(findings, "\n"));
     nlohmann::ordered_json all{{"measured", measured}, {"as_built", network.as_built(wire)}};
     return all.dump();
   });

@@ -7,10 +7,11 @@
 
 namespace lockstep::real {
 
-/// Builds the lab, runs, checks the bytes on the wire against the plan, and takes everything down. result.as_built says what was built; a
-/// measurement whose wire bytes do not fit the plan is a RunFailure. Call before this process starts threads. Throws InputError where
-/// the topology cannot be a lab or the machine refuses namespaces (with the remedy).
-Measurement measure_in_lab(const Topology& topology, const Routing& routing, const PlannedWorkload& planned, MeasurementOptions options);
+/// Builds the lab, runs, checks the bytes on the wire against the plan, and takes everything down. result.as_built says
+/// what was built; a measurement whose wire bytes do not fit the plan is a RunFailure. Call before this process starts
+/// threads. Throws InputError where the topology cannot be a lab or the machine refuses namespaces (with the remedy).
+Measurement measure_in_lab(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,
+                           MeasurementOptions options);
 
 /// Payload bytes that the plan puts on each directed link, warm-up included, by LinkId.
 std::vector<Bytes> planned_link_bytes(const Topology& topology, const Routing& routing, const Plan& plan);

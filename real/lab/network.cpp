@@ -17,8 +17,8 @@
 namespace lockstep::real {
 namespace {
 
-// Hosts live in 10.77/16, switches in 10.78/16. Gateways in 10.96/12 are names for interfaces, one per directed link: no device has
-// these addresses, the written neighbours turn them into hardware addresses.
+// Hosts live in 10.77/16, switches in 10.78/16. Gateways in 10.96/12 are names for interfaces, one per directed link:
+// no device has these addresses, the written neighbours turn them into hardware addresses.
 std::string dotted(std::uint32_t address) {
   return fmt::format("{}.{}.{}.{}", address >> 24, (address >> 16) & 255, (address >> 8) & 255, address & 255);
 }
@@ -30,7 +30,8 @@ std::string device_address(const Topology& topology, DeviceId device) {
 std::string gateway_address(LinkId link) { return dotted((10U << 24) + (96U << 16) + link); }
 std::string hardware_address(LinkId link) {
   // 02: locally administered.
-  return fmt::format("02:4c:{:02x}:{:02x}:{:02x}:{:02x}", link >> 24, (link >> 16) & 255, (link >> 8) & 255, link & 255);
+  return fmt::format("02:4c:{:02x}:{:02x}:{:02x}:{:02x}", link >> 24, (link >> 16) & 255, (link >> 8) & 255,
+                     link & 255);
 }
 std::string interface_name(LinkId link) { return fmt::format("e{}", link / 2); }
 
@@ -38,12 +39,16 @@ constexpr LinkId reverse(LinkId link) { return link ^ 1U; }
 
 void check_names(const Topology& topology) {
   for (const auto& device : topology.devices) {
-    const bool good = !device.name.empty() && device.name.size() <= 200 && device.name.front() != '.' && device.name.front() != '-' &&
-                      std::all_of(device.name.begin(), device.name.end(),
-                                  [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; });
-    if (!good) throw InputError(fmt::format("the lab cannot build a device of the name '{}': letters, digits, '.', '_' and '-' only", device.name));
+    const bool good =
+        !device.name.empty() && device.name.size() <= 200 && device.name.front() != '.' && device.name.front() != '-' &&
+        std::all_of(device.name.begin(), device.name.end(),
+                    [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; });
+    if (!good)
+      throw InputError(fmt::format(
+          "the lab cannot build a device of the name '{}': letters, digits, '.', '_' and '-' only", device.name));
   }
-  if (topology.devices.size() > 65000) throw InputError(fmt::format("the lab builds at most 65000 devices, the topology has {}", topology.devices.size()));
+  if (topology.devices.size() > 65000)
+    throw InputError(fmt::format("the lab builds at most 65000 devices, the topology has {}", topology.devices.size()));
 }
 
 }  // namespace
@@ -61,7 +66,8 @@ bool kernel_has_netem() {
 LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const Isolation& isolation, LabOptions options)
     : topology_(topology), isolation_(isolation), options_(options) {
   for (const char* tool : {"ip", "tc", "bridge"})
-    if (find_program(tool).empty()) throw InputError(fmt::format("the lab needs the program '{}'; install the package iproute2", tool));
+    if (find_program(tool).empty())
+      throw InputError(fmt::format("the lab needs the program '{}'; install the package iproute2", tool));
   check_names(topology);
   forwarding_ = plan_forwarding(topology, routing);
   netem_ = kernel_has_netem();
@@ -73,14 +79,19 @@ LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const I
     wanted_loss = wanted_loss || link.loss > 0;
   }
   for (const auto& device : topology.devices) wanted_delay = wanted_delay || device.latency > Duration{0};
-  if (!netem_ && wanted_delay) notes_.emplace_back("this kernel has no netem (sch_netem): latencies of the topology are not in the lab, delay is 0");
-  if (!netem_ && wanted_loss) notes_.emplace_back("this kernel has no netem (sch_netem): loss of the topology is not in the lab");
+  if (!netem_ && wanted_delay)
+    notes_.emplace_back(
+        "this kernel has no netem (sch_netem): latencies of the topology are not in the lab, delay is 0");
+  if (!netem_ && wanted_loss)
+    notes_.emplace_back("this kernel has no netem (sch_netem): loss of the topology is not in the lab");
   if (netem_) {
     // A switch's own latency is added to the links that leave it.
-    for (LinkId link = 0; link < shaping_.size(); ++link) shaping_[link].delay += topology.devices[topology.links[link].from].latency;
+    for (LinkId link = 0; link < shaping_.size(); ++link)
+      shaping_[link].delay += topology.devices[topology.links[link].from].latency;
   }
   for (const auto& loss : isolation.lost) notes_.push_back(loss);
-  // A packet larger than a later link's bucket would be cut up on the way, at that device's cost: hosts keep to the smallest.
+  // A packet larger than a later link's bucket would be cut up on the way, at that device's cost: hosts keep to the
+  // smallest.
   host_gso_max_size_ = Bytes{65536};
   for (const auto& shaping : shaping_) host_gso_max_size_ = std::min(host_gso_max_size_, shaping.gso_max_size);
 
@@ -100,7 +111,8 @@ Duration LabNetwork::longest_round_trip(const Routing& routing) const {
   for (int a = 0; a < topology_.rank_capacity(); ++a) {
     for (int b = 0; b < a; ++b) {
       Duration both{0};
-      for (const auto& way : {routing.route(topology_.endpoint(a), topology_.endpoint(b)), routing.route(topology_.endpoint(b), topology_.endpoint(a))})
+      for (const auto& way : {routing.route(topology_.endpoint(a), topology_.endpoint(b)),
+                              routing.route(topology_.endpoint(b), topology_.endpoint(a))})
         for (const LinkId link : way) both += shaping_[link].delay;
       longest = std::max(longest, both);
     }
@@ -113,9 +125,10 @@ void LabNetwork::create_cables() {
   for (LinkId link = 0; link < topology_.links.size(); link += 2) {
     const auto& a = topology_.links[link];
     const auto& b = topology_.links[link + 1];
-    lines.push_back(fmt::format("link add name {0} netns {1} mtu {2} address {3} type veth peer name {0} netns {4} mtu {5} address {6}",
-                                interface_name(link), topology_.devices[a.from].name, a.mtu.count(), hardware_address(link),
-                                topology_.devices[b.from].name, b.mtu.count(), hardware_address(link + 1)));
+    lines.push_back(fmt::format(
+        "link add name {0} netns {1} mtu {2} address {3} type veth peer name {0} netns {4} mtu {5} address {6}",
+        interface_name(link), topology_.devices[a.from].name, a.mtu.count(), hardware_address(link),
+        topology_.devices[b.from].name, b.mtu.count(), hardware_address(link + 1)));
   }
   run_batch("ip", lines);
 }
@@ -139,23 +152,30 @@ void LabNetwork::configure(DeviceId device) {
       write_setting(fmt::format("net/ipv6/conf/{}/disable_ipv6", interface_name(link)), "1");
     }
     if (forwarding_.forwards[device] && !write_setting("net/ipv4/ip_forward", "1"))
-      throw RunFailure(fmt::format("the lab cannot let the switch '{}' forward: /proc/sys/net/ipv4/ip_forward is not writable", topology_.devices[device].name));
+      throw RunFailure(
+          fmt::format("the lab cannot let the switch '{}' forward: /proc/sys/net/ipv4/ip_forward is not writable",
+                      topology_.devices[device].name));
     if (role == DeviceRole::host) {
       auto found = apply_tcp_settings(tcp_wanted_);
       if (tcp_.empty()) {
         tcp_ = std::move(found);
         for (std::size_t i = 0; i < tcp_wanted_.size(); ++i)
-          if (!tcp_[i].set) notes_.push_back(fmt::format("{} could not be set to '{}' and is '{}'", tcp_[i].name, tcp_wanted_[i].value, tcp_[i].value));
+          if (!tcp_[i].set)
+            notes_.push_back(fmt::format("{} could not be set to '{}' and is '{}'", tcp_[i].name, tcp_wanted_[i].value,
+                                         tcp_[i].value));
       }
     }
   }
 
   std::vector<std::string> lines{"link set dev lo up"};
-  if (role == DeviceRole::bridge) lines.emplace_back("link add name bridge type bridge stp_state 0 mcast_snooping 0");
-  else lines.push_back(fmt::format("addr add {}/32 dev lo", device_address(topology_, device)));
+  if (role == DeviceRole::bridge)
+    lines.emplace_back("link add name bridge type bridge stp_state 0 mcast_snooping 0");
+  else
+    lines.push_back(fmt::format("addr add {}/32 dev lo", device_address(topology_, device)));
   for (const LinkId link : links) {
     const Bytes gso = role == DeviceRole::host ? host_gso_max_size_ : shaping_[link].gso_max_size;
-    lines.push_back(fmt::format("link set dev {} gso_max_size {}{} up", interface_name(link), gso.count(), role == DeviceRole::bridge ? " master bridge" : ""));
+    lines.push_back(fmt::format("link set dev {} gso_max_size {}{} up", interface_name(link), gso.count(),
+                                role == DeviceRole::bridge ? " master bridge" : ""));
   }
   if (role == DeviceRole::bridge) lines.emplace_back("link set dev bridge up");
 
@@ -163,21 +183,26 @@ void LabNetwork::configure(DeviceId device) {
   const auto route = [&](DeviceId destination, const Hop& hop, const std::string& extra) {
     const LinkId entered = reverse(hop.entry);  // leaves the interface that `entry` reaches
     if (neighbours.emplace(hop.out, entered).second)
-      lines.push_back(fmt::format("neigh add {} lladdr {} dev {} nud permanent", gateway_address(entered), hardware_address(entered), interface_name(hop.out)));
-    lines.push_back(fmt::format("route add {}/32 via {} dev {} onlink{}", device_address(topology_, destination), gateway_address(entered),
-                                interface_name(hop.out), extra));
+      lines.push_back(fmt::format("neigh add {} lladdr {} dev {} nud permanent", gateway_address(entered),
+                                  hardware_address(entered), interface_name(hop.out)));
+    lines.push_back(fmt::format("route add {}/32 via {} dev {} onlink{}", device_address(topology_, destination),
+                                gateway_address(entered), interface_name(hop.out), extra));
   };
   std::string host_extra;
   if (role == DeviceRole::host) {
     host_extra = " src " + device_address(topology_, device);
-    if (!options_.tcp_defaults) host_extra += fmt::format(" initcwnd {0} initrwnd {0} congctl {1}", initial_window_segments, lab_congestion_control());
+    if (!options_.tcp_defaults)
+      host_extra +=
+          fmt::format(" initcwnd {0} initrwnd {0} congctl {1}", initial_window_segments, lab_congestion_control());
   }
   for (const auto& [destination, hop] : forwarding_.by_destination[device]) route(destination, hop, host_extra);
-  // One table per source that leaves by other links than most: a rule per source, not per pair, since rules are walked one by one.
+  // One table per source that leaves by other links than most: a rule per source, not per pair, since rules are walked
+  // one by one.
   std::set<DeviceId> ruled;
   for (const auto& [pair, hop] : forwarding_.by_pair[device]) {
     const std::uint32_t table = 1000 + pair.first;
-    if (ruled.insert(pair.first).second) lines.push_back(fmt::format("rule add from {}/32 lookup {}", device_address(topology_, pair.first), table));
+    if (ruled.insert(pair.first).second)
+      lines.push_back(fmt::format("rule add from {}/32 lookup {}", device_address(topology_, pair.first), table));
     route(pair.second, hop, fmt::format(" table {}", table));
   }
   run_batch("ip", lines, join);
@@ -189,7 +214,8 @@ void LabNetwork::configure(DeviceId device) {
 
   std::vector<std::string> entries;
   for (const auto& [entry, leave] : forwarding_.bridge_entries[device])
-    entries.push_back(fmt::format("fdb add {} dev {} master static", hardware_address(reverse(entry)), interface_name(leave)));
+    entries.push_back(
+        fmt::format("fdb add {} dev {} master static", hardware_address(reverse(entry)), interface_name(leave)));
   run_batch("bridge", entries, join);
 
   const InNamespace inside(place);
@@ -224,13 +250,15 @@ std::vector<LinkCounter> LabNetwork::snapshot() const {
   for (DeviceId device = 0; device < counters_.size(); ++device) {
     for (const auto& row : counters_[device].read()) {
       const auto index = static_cast<std::size_t>(row.interface);
-      if (index < link_of_index_[device].size() && link_of_index_[device][index] != no_id) counters[link_of_index_[device][index]] = row.counter;
+      if (index < link_of_index_[device].size() && link_of_index_[device][index] != no_id)
+        counters[link_of_index_[device][index]] = row.counter;
     }
   }
   return counters;
 }
 
-std::vector<Bytes> LabNetwork::difference(const std::vector<LinkCounter>& before, const std::vector<LinkCounter>& after) {
+std::vector<Bytes> LabNetwork::difference(const std::vector<LinkCounter>& before,
+                                          const std::vector<LinkCounter>& after) {
   LOCKSTEP_CHECK(before.size() == after.size(), "snapshots of two labs");
   std::vector<Bytes> sent;
   for (std::size_t i = 0; i < before.size(); ++i) sent.push_back(after[i].sent - before[i].sent);
@@ -250,7 +278,8 @@ nlohmann::ordered_json LabNetwork::as_built(const std::vector<Bytes>& wire_bytes
   built["switches"] = Json::object();
   for (DeviceId device = 0; device < topology_.devices.size(); ++device)
     if (forwarding_.role[device] != DeviceRole::host)
-      built["switches"][topology_.devices[device].name] = forwarding_.role[device] == DeviceRole::bridge ? "bridge" : "router";
+      built["switches"][topology_.devices[device].name] =
+          forwarding_.role[device] == DeviceRole::bridge ? "bridge" : "router";
   built["links"] = Json::array();
   for (LinkId link = 0; link < topology_.links.size(); ++link) {
     const auto& shaping = shaping_[link];
@@ -264,7 +293,8 @@ nlohmann::ordered_json LabNetwork::as_built(const std::vector<Bytes>& wire_bytes
     row["delay_s"] = to_seconds(shaping.delay);
     row["loss"] = shaping.loss;
     row["mtu_bytes"] = shaping.mtu.count();
-    row["gso_max_size_bytes"] = (forwarding_.role[from] == DeviceRole::host ? host_gso_max_size_ : shaping.gso_max_size).count();
+    row["gso_max_size_bytes"] =
+        (forwarding_.role[from] == DeviceRole::host ? host_gso_max_size_ : shaping.gso_max_size).count();
     row["wire_bytes"] = wire_bytes.empty() ? Json(nullptr) : Json(wire_bytes[link].count());
     built["links"].push_back(std::move(row));
   }

@@ -1,16 +1,16 @@
 // The lab: a topology of hosts and switches as a real network of Linux namespaces, inside run_isolated().
 //
 // Contract:
-//  - one namespace per device; one veth pair per cable; every direction of every link shaped at its sending end (shaping.hpp);
+//  - one namespace per device; one veth pair per cable; every direction of every link shaped at its sending end
+//  (shaping.hpp);
 //  - every byte between two hosts, acknowledgements too, follows Routing::route of its own direction (forwarding.hpp);
 //  - nothing but the ranks' traffic is on the links: no IPv6, no ARP (neighbours are written), no learning floods;
 //  - as_built() says what was built, so that a prediction can be made for exactly that network.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "core/topology/routing.hpp"
 #include "core/topology/topology.hpp"
@@ -24,12 +24,14 @@
 namespace lockstep::real {
 
 struct LabOptions {
-  bool tcp_defaults = false;   ///< leave TCP as the machine has it, on purpose; windows and metrics then shape the result too
+  bool tcp_defaults =
+      false;  ///< leave TCP as the machine has it, on purpose; windows and metrics then shape the result too
 };
 
 class LabNetwork {
  public:
-  /// Builds it. Call inside run_isolated(). Throws InputError (a topology that cannot be a lab, a missing program) or RunFailure.
+  /// Builds it. Call inside run_isolated(). Throws InputError (a topology that cannot be a lab, a missing program) or
+  /// RunFailure.
   LabNetwork(const Topology& topology, const Routing& routing, const Isolation& isolation, LabOptions options = {});
 
   /// Moves the calling thread to the host of a rank: LocalRanks::enter.
@@ -40,12 +42,13 @@ class LabNetwork {
   /// IPv4 address of a rank's host.
   [[nodiscard]] std::string address(int rank) const;
 
-  /// By LinkId: what each direction has sent since the lab was built. Safe in forked children and cheap (see link_counters.hpp).
+  /// By LinkId: what each direction has sent since the lab was built. Safe in forked children and cheap (see
+  /// link_counters.hpp).
   [[nodiscard]] std::vector<LinkCounter> snapshot() const;
   /// By LinkId: bytes on the wire between two snapshots.
   static std::vector<Bytes> difference(const std::vector<LinkCounter>& before, const std::vector<LinkCounter>& after);
 
-  [[nodiscard]] const std::vector<Shaping>& shaping() const { return shaping_; }   ///< by LinkId
+  [[nodiscard]] const std::vector<Shaping>& shaping() const { return shaping_; }  ///< by LinkId
   [[nodiscard]] const Forwarding& forwarding() const { return forwarding_; }
   /// The object `as_built` of a result. `wire_bytes` by LinkId, or empty: the key is then null.
   [[nodiscard]] nlohmann::ordered_json as_built(const std::vector<Bytes>& wire_bytes = {}) const;
@@ -67,7 +70,7 @@ class LabNetwork {
   std::vector<TcpSetting> tcp_wanted_;
   std::vector<TcpSettingFound> tcp_;
   std::vector<std::string> notes_;
-  mutable std::vector<LinkCounters> counters_;      // by device, opened by the process `counters_of_`
+  mutable std::vector<LinkCounters> counters_;  // by device, opened by the process `counters_of_`
   mutable int counters_of_ = 0;
 };
 

@@ -17,7 +17,8 @@
 namespace lockstep::real {
 namespace {
 
-// A handle of the namespace this thread is in. By way of a socket: this needs no /proc, which a container may not show us.
+// A handle of the namespace this thread is in. By way of a socket: this needs no /proc, which a container may not show
+// us.
 Descriptor current_namespace() {
   const Descriptor probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!probe) throw RunFailure(fmt::format("cannot open a socket: {}", std::strerror(errno)));
@@ -28,20 +29,24 @@ Descriptor current_namespace() {
 }
 
 void join(int handle, const std::string& name) {
-  if (::setns(handle, CLONE_NEWNET) != 0) throw RunFailure(fmt::format("cannot enter the network namespace {}: {}", name, std::strerror(errno)));
+  if (::setns(handle, CLONE_NEWNET) != 0)
+    throw RunFailure(fmt::format("cannot enter the network namespace {}: {}", name, std::strerror(errno)));
 }
 
-// Where ip(8) looks for names. A name that cannot be bound costs `ip -n NAME`, so it is an error: the lab is built with it.
+// Where ip(8) looks for names. A name that cannot be bound costs `ip -n NAME`, so it is an error: the lab is built with
+// it.
 void bind_name(const std::string& name) {
   ::mkdir("/run/netns", 0755);
   const std::string path = "/run/netns/" + name;
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
-  if (!file) throw RunFailure(fmt::format("cannot name the network namespace {}: {}: {}", name, path, std::strerror(errno)));
+  if (!file)
+    throw RunFailure(fmt::format("cannot name the network namespace {}: {}: {}", name, path, std::strerror(errno)));
   if (::mount("/proc/thread-self/ns/net", path.c_str(), nullptr, MS_BIND, nullptr) != 0) {
     throw RunFailure(fmt::format("cannot name the network namespace {}: {}{}", name, std::strerror(errno),
                                  ::access("/proc/thread-self", F_OK) == 0
                                      ? ""
-                                     : " (/proc could not be mounted afresh; in a container, start it with --security-opt systempaths=unconfined)"));
+                                     : " (/proc could not be mounted afresh; in a container, start it with "
+                                       "--security-opt systempaths=unconfined)"));
   }
 }
 
@@ -49,7 +54,8 @@ void bind_name(const std::string& name) {
 
 NetworkNamespace::NetworkNamespace(std::string name) : name_(std::move(name)) {
   const Descriptor origin = current_namespace();
-  if (::unshare(CLONE_NEWNET) != 0) throw RunFailure(fmt::format("cannot create a network namespace for {}: {}", name_, std::strerror(errno)));
+  if (::unshare(CLONE_NEWNET) != 0)
+    throw RunFailure(fmt::format("cannot create a network namespace for {}: {}", name_, std::strerror(errno)));
   try {
     handle_ = current_namespace();
     bind_name(name_);
@@ -66,7 +72,8 @@ InNamespace::InNamespace(const NetworkNamespace& where) : origin_(current_namesp
 
 InNamespace::~InNamespace() {
   // Cannot fail for a namespace we came from; staying in the wrong one would falsify everything after.
-  if (::setns(origin_.get(), CLONE_NEWNET) != 0) broken_invariant(__FILE__, __LINE__, "setns", "cannot return from a network namespace");
+  if (::setns(origin_.get(), CLONE_NEWNET) != 0)
+    broken_invariant(__FILE__, __LINE__, "setns", "cannot return from a network namespace");
 }
 
 }  // namespace lockstep::real

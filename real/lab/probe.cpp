@@ -22,7 +22,8 @@ Finding program(const std::string& name, const std::string& tool, const std::str
 Finding library(const std::string& name, const char* file, const std::string& remedy) {
   void* handle = ::dlopen(file, RTLD_LAZY | RTLD_LOCAL);
   if (handle != nullptr) ::dlclose(handle);
-  return {name, handle != nullptr, fmt::format("{}{}", file, handle != nullptr ? "" : " not found"), handle != nullptr ? "" : remedy};
+  return {name, handle != nullptr, fmt::format("{}{}", file, handle != nullptr ? "" : " not found"),
+          handle != nullptr ? "" : remedy};
 }
 
 // A command in a fresh network namespace; what it said if it failed.
@@ -49,22 +50,30 @@ std::vector<Finding> probe_machine() {
   findings.push_back({"cores", true, fmt::format("{} usable, load {:.1f}", usable_cores(), load_average()), ""});
   struct sysinfo memory {};
   ::sysinfo(&memory);
-  findings.push_back({"memory", true, format_bytes(Bytes{static_cast<std::int64_t>(memory.totalram * memory.mem_unit)}), ""});
+  findings.push_back(
+      {"memory", true, format_bytes(Bytes{static_cast<std::int64_t>(memory.totalram * memory.mem_unit)}), ""});
   const auto refused = why_isolation_is_refused();
   findings.push_back({"namespaces", refused.empty(), refused.empty() ? "allowed" : "refused", refused});
   findings.push_back(program("iproute2", "ip", "install the package iproute2"));
-  findings.push_back(in_namespace("veth", {"ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"}, "a kernel with CONFIG_VETH (modprobe veth)"));
-  findings.push_back(in_namespace("bridge", {"ip", "link", "add", "b0", "type", "bridge"}, "a kernel with CONFIG_BRIDGE (modprobe bridge)"));
-  findings.push_back(in_namespace("token bucket", {"tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "1gbit", "burst", "64kb", "limit", "1mb"},
-                                  "a kernel with CONFIG_NET_SCH_TBF (modprobe sch_tbf)"));
-  findings.push_back(in_namespace("netem", {"tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1us"},
-                                  "a kernel with CONFIG_NET_SCH_NETEM (modprobe sch_netem); without it the lab has no latencies"));
+  findings.push_back(in_namespace("veth", {"ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"},
+                                  "a kernel with CONFIG_VETH (modprobe veth)"));
+  findings.push_back(in_namespace("bridge", {"ip", "link", "add", "b0", "type", "bridge"},
+                                  "a kernel with CONFIG_BRIDGE (modprobe bridge)"));
+  findings.push_back(
+      in_namespace("token bucket",
+                   {"tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "1gbit", "burst", "64kb", "limit", "1mb"},
+                   "a kernel with CONFIG_NET_SCH_TBF (modprobe sch_tbf)"));
+  findings.push_back(
+      in_namespace("netem", {"tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1us"},
+                   "a kernel with CONFIG_NET_SCH_NETEM (modprobe sch_netem); without it the lab has no latencies"));
   findings.push_back(program("MPI", "mpirun", "install the package libopenmpi-dev"));
   findings.push_back(library("UCX", "libucp.so.0", "install the package libucx-dev"));
   findings.push_back(library("CUDA driver", "libcuda.so.1", "NVIDIA's driver; only for GPU runs"));
   findings.push_back(library("NCCL", "libnccl.so.2", "NVIDIA's NCCL 2; only for GPU runs"));
   const auto ring = read_setting("kernel/io_uring_disabled");
-  findings.push_back({"io_uring", ring == "0", ring.empty() ? "this kernel does not say" : "kernel.io_uring_disabled = " + ring, ring == "0" ? "" : "sysctl -w kernel.io_uring_disabled=0"});
+  findings.push_back({"io_uring", ring == "0",
+                      ring.empty() ? "this kernel does not say" : "kernel.io_uring_disabled = " + ring,
+                      ring == "0" ? "" : "sysctl -w kernel.io_uring_disabled=0"});
   return findings;
 }
 

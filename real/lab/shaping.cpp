@@ -8,9 +8,9 @@ namespace lockstep::real {
 namespace {
 
 constexpr Bytes least_burst = 16_KiB;
-constexpr std::int64_t burst_per_second = 1000;    // a burst of rate / 1000: 1 ms
-constexpr Bytes deep_queue = 64_MiB;               // "unlimited": deeper than any window of tcp_settings
-constexpr Bytes legacy_gso_limit{65536};           // GSO_LEGACY_MAX_SIZE of the kernel, for IPv4 without BIG TCP
+constexpr std::int64_t burst_per_second = 1000;  // a burst of rate / 1000: 1 ms
+constexpr Bytes deep_queue = 64_MiB;             // "unlimited": deeper than any window of tcp_settings
+constexpr Bytes legacy_gso_limit{65536};         // GSO_LEGACY_MAX_SIZE of the kernel, for IPv4 without BIG TCP
 constexpr std::int64_t ethernet_header = 14;
 
 }  // namespace
@@ -34,14 +34,15 @@ Shaping shape(const Link& link, bool netem) {
 }
 
 std::vector<std::string> shaping_commands(const Shaping& shaping, const std::string& interface) {
-  const std::string bucket = fmt::format("tbf rate {}bit burst {}b limit {}b", shaping.rate.bits_per_second(), shaping.burst.count(),
-                                         shaping.queue.count());
+  const std::string bucket = fmt::format("tbf rate {}bit burst {}b limit {}b", shaping.rate.bits_per_second(),
+                                         shaping.burst.count(), shaping.queue.count());
   std::vector<std::string> lines{fmt::format("qdisc add dev {} root handle 1: {}", interface, bucket)};
   if (shaping.delay > Duration{0} || shaping.loss > 0) {
-    // The delay comes after the bucket in the file's order of thought (serialise, then propagate); inside the discipline it must stand
-    // in front, as the bucket's child, because only the root's dequeue is timed by the rate. The sum is the same. netem's own limit
-    // counts packets; the smallest has 64 bytes.
-    std::string line = fmt::format("qdisc add dev {} parent 1:1 handle 10: netem limit {}", interface, std::max<std::int64_t>(1000, shaping.queue.count() / 64));
+    // The delay comes after the bucket in the file's order of thought (serialise, then propagate); inside the
+    // discipline it must stand in front, as the bucket's child, because only the root's dequeue is timed by the rate.
+    // The sum is the same. netem's own limit counts packets; the smallest has 64 bytes.
+    std::string line = fmt::format("qdisc add dev {} parent 1:1 handle 10: netem limit {}", interface,
+                                   std::max<std::int64_t>(1000, shaping.queue.count() / 64));
     if (shaping.delay > Duration{0}) line += fmt::format(" delay {}us", (shaping.delay.count() + 500'000) / 1'000'000);
     if (shaping.loss > 0) line += fmt::format(" loss {:.6f}%", shaping.loss * 100);
     lines.push_back(std::move(line));

@@ -1,13 +1,12 @@
 #include "real/lab/tcp_settings.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <sstream>
-
-#include <fmt/format.h>
 
 #include "real/lab/descriptor.hpp"
 
@@ -20,11 +19,17 @@ std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip)
   };
   const auto same = [](std::int64_t bytes) { return fmt::format("4096 {0} {0}", bytes); };
   return {
-      {"tcp_slow_start_after_idle", "0", "a partner that was idle for a round-trip time must not start from a small window"},
+      {"tcp_slow_start_after_idle", "0",
+       "a partner that was idle for a round-trip time must not start from a small window"},
       {"tcp_no_metrics_save", "1", "a connection must not inherit what an earlier one learnt"},
-      {"tcp_wmem", same(in(10e-3, 128_KiB)), "10 ms of the link: the bucket never runs dry between two wake-ups, and little is left behind when a rank turns to another partner"},
-      {"tcp_rmem", same(in(20e-3, 256_KiB)), "20 ms of the link (half of it is window): a partner that is ahead cannot take the link from the one that is waited for"},
-      {"tcp_limit_output_bytes", fmt::format("{}", in(1e-3, 16_KiB)), "1 ms of the link in the interface's queue: flows share fairly, acknowledgements wait briefly"},
+      {"tcp_wmem", same(in(10e-3, 128_KiB)),
+       "10 ms of the link: the bucket never runs dry between two wake-ups, and little is left behind when a rank turns "
+       "to another partner"},
+      {"tcp_rmem", same(in(20e-3, 256_KiB)),
+       "20 ms of the link (half of it is window): a partner that is ahead cannot take the link from the one that is "
+       "waited for"},
+      {"tcp_limit_output_bytes", fmt::format("{}", in(1e-3, 16_KiB)),
+       "1 ms of the link in the interface's queue: flows share fairly, acknowledgements wait briefly"},
       {"tcp_autocorking", "0", "a small message leaves at once even if an earlier one is still queued"},
   };
 }
@@ -60,8 +65,9 @@ std::vector<TcpSettingFound> apply_tcp_settings(const std::vector<TcpSetting>& w
     const bool set = write_setting("net/ipv4/" + setting.name, setting.value);
     found.push_back({setting.name, read_setting("net/ipv4/" + setting.name), set});
   }
-  for (const char* name : {"tcp_congestion_control", "tcp_slow_start_after_idle", "tcp_no_metrics_save", "tcp_wmem", "tcp_rmem", "tcp_limit_output_bytes",
-                           "tcp_autocorking", "tcp_timestamps", "tcp_sack", "tcp_ecn", "tcp_min_tso_segs", "tcp_moderate_rcvbuf"}) {
+  for (const char* name : {"tcp_congestion_control", "tcp_slow_start_after_idle", "tcp_no_metrics_save", "tcp_wmem",
+                           "tcp_rmem", "tcp_limit_output_bytes", "tcp_autocorking", "tcp_timestamps", "tcp_sack",
+                           "tcp_ecn", "tcp_min_tso_segs", "tcp_moderate_rcvbuf"}) {
     if (std::none_of(found.begin(), found.end(), [&](const auto& setting) { return setting.name == name; }))
       found.push_back({name, read_setting(std::string("net/ipv4/") + name), false});
   }

@@ -50,17 +50,23 @@ enum class Collective : std::uint64_t { barrier = 1, gather, all_gather, start, 
 
 const char* name(Collective collective) {
   switch (collective) {
-    case Collective::barrier: return "barrier";
-    case Collective::gather: return "gather";
-    case Collective::all_gather: return "all_gather";
-    case Collective::start: return "start_together";
-    case Collective::clock: return "estimate_clock_offset";
+    case Collective::barrier:
+      return "barrier";
+    case Collective::gather:
+      return "gather";
+    case Collective::all_gather:
+      return "all_gather";
+    case Collective::start:
+      return "start_together";
+    case Collective::clock:
+      return "estimate_clock_offset";
   }
   return "?";
 }
 
 std::uint64_t nanoseconds_of(WallClock::time_point instant) {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(instant.time_since_epoch()).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(instant.time_since_epoch()).count());
 }
 
 WallClock::time_point instant_of(std::uint64_t nanoseconds) {
@@ -141,8 +147,10 @@ class TcpControl final : public Control {
 
   void barrier() override {
     enter(Collective::barrier, {});
-    if (rank() == 0) release(Collective::barrier, {});
-    else await_release(Collective::barrier);
+    if (rank() == 0)
+      release(Collective::barrier, {});
+    else
+      await_release(Collective::barrier);
   }
 
   WallClock::time_point start_together(std::chrono::nanoseconds margin) override {
@@ -181,7 +189,8 @@ class TcpControl final : public Control {
         pong_.reset();
         const auto sent = WallClock::now();
         link(0).send(FrameKind::ping, {});
-        await("estimate_clock_offset", [&] { return pong_.has_value(); }, [] { return std::string("rank 0"); });
+        await(
+            "estimate_clock_offset", [&] { return pong_.has_value(); }, [] { return std::string("rank 0"); });
         const auto round_trip = pong_->arrived - sent;
         if (round_trip / 2 < best.uncertainty) best = {sent + round_trip / 2 - pong_->theirs, round_trip / 2};
       }
@@ -226,7 +235,9 @@ class TcpControl final : public Control {
   void hear(int from, Frame frame) {
     switch (frame.kind) {
       case FrameKind::enter:
-      case FrameKind::release: inbox_[static_cast<std::size_t>(from)].push_back(std::move(frame.bytes)); return;
+      case FrameKind::release:
+        inbox_[static_cast<std::size_t>(from)].push_back(std::move(frame.bytes));
+        return;
       case FrameKind::ping: {
         std::string answer;
         put(answer, nanoseconds_of(WallClock::now()));
@@ -239,10 +250,16 @@ class TcpControl final : public Control {
         pong_ = Pong{instant_of(take(rest)), now};
         return;
       }
-      case FrameKind::failure: learn(from, frame.bytes); return;
-      case FrameKind::goodbye: left_[static_cast<std::size_t>(from)] = true; return;
+      case FrameKind::failure:
+        learn(from, frame.bytes);
+        return;
+      case FrameKind::goodbye:
+        left_[static_cast<std::size_t>(from)] = true;
+        return;
       case FrameKind::hello:
-      case FrameKind::welcome: learn(from, fmt::format("rank {} spoke out of turn", from)); return;
+      case FrameKind::welcome:
+        learn(from, fmt::format("rank {} spoke out of turn", from));
+        return;
     }
   }
 
@@ -259,11 +276,13 @@ class TcpControl final : public Control {
 
   template <class Done, class Missing>
   void await(std::string_view what, const Done& done, const Missing& missing) {
-    const bool came = run_until(events_, WallClock::now() + timeout_ + (rank() == 0 ? 0s : time_for_rank_0_to_tell), [&] { return failure_.has_value() || done(); });
+    const bool came = run_until(events_, WallClock::now() + timeout_ + (rank() == 0 ? 0s : time_for_rank_0_to_tell),
+                                [&] { return failure_.has_value() || done(); });
     if (done()) return;
     if (failure_) throw PeerFailure(*failure_);
     LOCKSTEP_CHECK(!came, "woke up for nothing");
-    const auto message = fmt::format("rank {} waited {:g} s in {}; missing: {}", rank(), static_cast<double>(timeout_.count()) / 1000.0, what, missing());
+    const auto message = fmt::format("rank {} waited {:g} s in {}; missing: {}", rank(),
+                                     static_cast<double>(timeout_.count()) / 1000.0, what, missing());
     fail(message);
     throw RunFailure(message);
   }
@@ -274,25 +293,30 @@ class TcpControl final : public Control {
     return bytes;
   }
 
-  /// The next entry of a rank into a collective, which must be this one; `present` says who came, for the time-out's message.
+  /// The next entry of a rank into a collective, which must be this one; `present` says who came, for the time-out's
+  /// message.
   std::string take_entry(int from, Collective collective) {
     auto& box = inbox_[static_cast<std::size_t>(from)];
-    await(name(collective),
-          [&] { return !box.empty() || left_[static_cast<std::size_t>(from)]; },
-          [&] {
-            std::vector<std::string> missing;
-            for (int r = 0; r < static_cast<int>(links_.size()); ++r)
-              if (links_[static_cast<std::size_t>(r)] && inbox_[static_cast<std::size_t>(r)].empty() && (rank() != 0 || r >= from))
-                missing.push_back(fmt::format("rank {}", r));
-            return join(missing, ", ");
-          });
+    await(
+        name(collective), [&] { return !box.empty() || left_[static_cast<std::size_t>(from)]; },
+        [&] {
+          std::vector<std::string> missing;
+          for (int r = 0; r < static_cast<int>(links_.size()); ++r)
+            if (links_[static_cast<std::size_t>(r)] && inbox_[static_cast<std::size_t>(r)].empty() &&
+                (rank() != 0 || r >= from))
+              missing.push_back(fmt::format("rank {}", r));
+          return join(missing, ", ");
+        });
     // No consequence of anything: the other rank is content, so this is where the failure is seen first.
-    if (box.empty()) throw RunFailure(fmt::format("rank {} has ended, but rank {} waits for it in {}", from, rank(), name(collective)));
+    if (box.empty())
+      throw RunFailure(
+          fmt::format("rank {} has ended, but rank {} waits for it in {}", from, rank(), name(collective)));
     const std::string bytes = std::move(box.front());
     box.pop_front();
     std::string_view rest = bytes;
     const auto theirs = static_cast<Collective>(take(rest));
-    LOCKSTEP_CHECK(theirs == collective, "rank {} is in {} while rank {} is in {}", from, name(theirs), rank(), name(collective));
+    LOCKSTEP_CHECK(theirs == collective, "rank {} is in {} while rank {} is in {}", from, name(theirs), rank(),
+                   name(collective));
     return std::string(rest);
   }
 
@@ -311,10 +335,13 @@ class TcpControl final : public Control {
 
   /// A gather has no answer that would drive the writing of a long contribution.
   void flush(Link& to) {
-    await("gather", [&] { return to.flushed(); }, [] { return std::string("rank 0"); });
+    await(
+        "gather", [&] { return to.flushed(); }, [] { return std::string("rank 0"); });
   }
 
-  void release(Collective collective, const std::string& bytes) { tell_all(FrameKind::release, release_header(collective) + bytes); }
+  void release(Collective collective, const std::string& bytes) {
+    tell_all(FrameKind::release, release_header(collective) + bytes);
+  }
   std::string await_release(Collective collective) { return take_entry(0, collective); }
 
   /// Nobody is told anything after this; what was said before still goes out.
@@ -354,9 +381,10 @@ class TcpControl final : public Control {
 
 }  // namespace
 
-std::unique_ptr<Control> connect_control(const JobEnvironment& environment, std::string_view agreement, std::chrono::milliseconds timeout) {
-  LOCKSTEP_CHECK(environment.size >= 1 && environment.rank >= 0 && environment.rank < environment.size, "rank {} of {}", environment.rank,
-                 environment.size);
+std::unique_ptr<Control> connect_control(const JobEnvironment& environment, std::string_view agreement,
+                                         std::chrono::milliseconds timeout) {
+  LOCKSTEP_CHECK(environment.size >= 1 && environment.rank >= 0 && environment.rank < environment.size, "rank {} of {}",
+                 environment.rank, environment.size);
   return std::make_unique<TcpControl>(environment, agreement, timeout);
 }
 

@@ -1,7 +1,8 @@
 // Which job this process belongs to, from what launchers leave in the environment.
 //
-// Names: torchrun's are documented with torch.distributed.run; Open MPI's OMPI_COMM_WORLD_* with mpirun(1); PMI_* are set by Hydra
-// (MPICH, Intel MPI); PMIX_* by PMIx servers (Open MPI, PRRTE, srun --mpi=pmix); SLURM_* with srun(1), "output environment variables".
+// Names: torchrun's are documented with torch.distributed.run; Open MPI's OMPI_COMM_WORLD_* with mpirun(1); PMI_* are
+// set by Hydra (MPICH, Intel MPI); PMIX_* by PMIx servers (Open MPI, PRRTE, srun --mpi=pmix); SLURM_* with srun(1),
+// "output environment variables".
 #include <charconv>
 #include <cstdlib>
 #include <limits>
@@ -45,7 +46,8 @@ struct Launcher {
   const char* size;
 };
 
-// The first that names both a rank and a size counts. torchrun stands first: under `srun torchrun` the inner one gave the ranks.
+// The first that names both a rank and a size counts. torchrun stands first: under `srun torchrun` the inner one gave
+// the ranks.
 constexpr Launcher launchers[] = {
     {"torchrun", "RANK", "WORLD_SIZE"},
     {"OpenMPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
@@ -74,13 +76,14 @@ struct Hint {
 Hint hint_of(std::string_view launcher, int size) {
   Hint hint;
   if (launcher == "OpenMPI" || launcher == "PMIx") {
-    // mpirun's own address. Rank 0 runs on the first host of the allocation, where mpirun itself runs too on a laptop or in a batch script.
-    // (PMIX_SERVER_URI* would be the daemon of each rank's own host, another one on every host.)
+    // mpirun's own address. Rank 0 runs on the first host of the allocation, where mpirun itself runs too on a laptop
+    // or in a batch script. (PMIX_SERVER_URI* would be the daemon of each rank's own host, another one on every host.)
     if (const auto uri = variable("OMPI_MCA_orte_hnp_uri")) hint.address = address_in(uri->text);
     for (const char* name : {"OMPI_MCA_ess_base_jobid", "PMIX_NAMESPACE", "OMPI_MCA_orte_hnp_uri"}) {
       if (const auto id = variable(name)) hint.job += id->text + "|";
     }
-    if (const auto local = variable("OMPI_COMM_WORLD_LOCAL_SIZE")) hint.one_host = whole_number(*local, 1, std::numeric_limits<int>::max()) == size;
+    if (const auto local = variable("OMPI_COMM_WORLD_LOCAL_SIZE"))
+      hint.one_host = whole_number(*local, 1, std::numeric_limits<int>::max()) == size;
   } else if (launcher == "Slurm") {
     for (const char* name : {"SLURM_JOB_ID", "SLURM_STEP_ID"})
       if (const auto id = variable(name)) hint.job += id->text + "|";
@@ -91,7 +94,8 @@ Hint hint_of(std::string_view launcher, int size) {
       const auto bracket = list.find('[');
       const auto comma = list.find(',');
       if (bracket != std::string::npos && (comma == std::string::npos || bracket < comma)) {
-        hint.address = list.substr(0, bracket) + list.substr(bracket + 1, list.find_first_of(",-]", bracket) - bracket - 1);
+        hint.address =
+            list.substr(0, bracket) + list.substr(bracket + 1, list.find_first_of(",-]", bracket) - bracket - 1);
       } else {
         hint.address = list.substr(0, comma);
       }
@@ -102,13 +106,15 @@ Hint hint_of(std::string_view launcher, int size) {
     // Set by Hydra and by Slurm's own PMI where they give one out; it names the process group.
     for (const char* name : {"PMI_KVSNAME", "PMI_JOBID"})
       if (const auto id = variable(name)) hint.job += id->text + "|";
-    if (const auto local = variable("MPI_LOCALNRANKS")) hint.one_host = whole_number(*local, 1, std::numeric_limits<int>::max()) == size;
+    if (const auto local = variable("MPI_LOCALNRANKS"))
+      hint.one_host = whole_number(*local, 1, std::numeric_limits<int>::max()) == size;
   }
   if (hint.one_host) hint.address = "127.0.0.1";
   return hint;
 }
 
-/// Between the ports that need privileges or are well known and those that the kernel gives out by itself (32768 and up).
+/// Between the ports that need privileges or are well known and those that the kernel gives out by itself (32768 and
+/// up).
 std::uint16_t port_of(const std::string& job) {
   const auto digest = std::stoull(sha256(job).substr(0, 12), nullptr, 16);
   return static_cast<std::uint16_t>(20000 + digest % 12000);
@@ -117,7 +123,8 @@ std::uint16_t port_of(const std::string& job) {
 }  // namespace
 
 std::optional<JobEnvironment> job_from_environment() {
-  // A batch script has SLURM_PROCID=0 and the SLURM_NTASKS of what it may start; only srun makes ranks, and numbers the step.
+  // A batch script has SLURM_PROCID=0 and the SLURM_NTASKS of what it may start; only srun makes ranks, and numbers the
+  // step.
   const bool batch_script = variable("SLURM_JOB_ID") && !variable("SLURM_STEP_ID");
   for (const Launcher& launcher : launchers) {
     if (batch_script && std::string_view(launcher.name) == "Slurm") continue;
@@ -128,15 +135,16 @@ std::optional<JobEnvironment> job_from_environment() {
       // Some launchers set the one here and the other under another name; torchrun's come in pairs.
       if (std::string_view(launcher.name) != "torchrun") continue;
       const auto& there = rank ? *rank : *size;
-      throw InputError(fmt::format("{}={} is set but {} is not: set both, or neither to run without a launcher", there.name, there.text,
-                                   rank ? launcher.size : launcher.rank));
+      throw InputError(fmt::format("{}={} is set but {} is not: set both, or neither to run without a launcher",
+                                   there.name, there.text, rank ? launcher.size : launcher.rank));
     }
     JobEnvironment job;
     job.launcher = launcher.name;
     job.size = whole_number(*size, 1, std::numeric_limits<int>::max());
     job.rank = whole_number(*rank, 0, std::numeric_limits<int>::max());
     if (job.rank >= job.size) {
-      throw InputError(fmt::format("{}={} but {}={}: ranks count from 0 to {}", rank->name, rank->text, size->name, size->text, job.size - 1));
+      throw InputError(fmt::format("{}={} but {}={}: ranks count from 0 to {}", rank->name, rank->text, size->name,
+                                   size->text, job.size - 1));
     }
     const Hint hint = hint_of(job.launcher, job.size);
     const auto address = variable("MASTER_ADDR");
@@ -146,14 +154,18 @@ std::optional<JobEnvironment> job_from_environment() {
     if (job.size == 1) return job;
     if (!address) {
       if (hint.address.empty()) {
-        throw InputError(fmt::format("{} started {} ranks but does not say where rank 0 is: set MASTER_ADDR to the address of its host, and MASTER_PORT to a free port",
-                                     job.launcher, job.size));
+        throw InputError(
+            fmt::format("{} started {} ranks but does not say where rank 0 is: set MASTER_ADDR to the address of its "
+                        "host, and MASTER_PORT to a free port",
+                        job.launcher, job.size));
       }
       job.master_address = hint.address;
     }
     if (!port) {
       if (hint.job.empty()) {
-        throw InputError(fmt::format("{} started {} ranks but MASTER_PORT is not set: set it to a port that is free on the host of rank 0", job.launcher, job.size));
+        throw InputError(fmt::format(
+            "{} started {} ranks but MASTER_PORT is not set: set it to a port that is free on the host of rank 0",
+            job.launcher, job.size));
       }
       job.master_port = port_of(hint.job);
     }

@@ -19,7 +19,8 @@ class InterruptWatch {
   static void hold();
   static void let_go();
 
-  /// In a forked child, followed by let_go(): a Ctrl-C of the terminal reaches every process of the group, and it is the parent that acts on it.
+  /// In a forked child, followed by let_go(): a Ctrl-C of the terminal reaches every process of the group, and it is
+  /// the parent that acts on it.
   static void leave_to_parent();
 
  private:

@@ -23,26 +23,28 @@ Link::Link(Socket socket) : socket_(std::move(socket)) {
 void Link::start() { read_header(); }
 
 void Link::read_header() {
-  asio::async_read(socket_, asio::buffer(header_), [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-    if (error) return self->ended(error == asio::error::eof ? "closed" : error.message());
-    const std::uint32_t magic = boost::endian::load_little_u32(self->header_.data());
-    const std::uint32_t kind = boost::endian::load_little_u32(self->header_.data() + 4);
-    const std::uint64_t length = boost::endian::load_little_u64(self->header_.data() + 8);
-    if (magic != frame_magic || kind < static_cast<std::uint32_t>(FrameKind::hello) ||
-        kind > static_cast<std::uint32_t>(FrameKind::goodbye) || length > self->length_limit_) {
-      return self->ended("not a rank of lockstep: it spoke another protocol");
-    }
-    self->read_body(static_cast<FrameKind>(kind), length);
-  });
+  asio::async_read(socket_, asio::buffer(header_),
+                   [self = shared_from_this()](boost::system::error_code error, std::size_t) {
+                     if (error) return self->ended(error == asio::error::eof ? "closed" : error.message());
+                     const std::uint32_t magic = boost::endian::load_little_u32(self->header_.data());
+                     const std::uint32_t kind = boost::endian::load_little_u32(self->header_.data() + 4);
+                     const std::uint64_t length = boost::endian::load_little_u64(self->header_.data() + 8);
+                     if (magic != frame_magic || kind < static_cast<std::uint32_t>(FrameKind::hello) ||
+                         kind > static_cast<std::uint32_t>(FrameKind::goodbye) || length > self->length_limit_) {
+                       return self->ended("not a rank of lockstep: it spoke another protocol");
+                     }
+                     self->read_body(static_cast<FrameKind>(kind), length);
+                   });
 }
 
 void Link::read_body(FrameKind kind, std::uint64_t length) {
   body_.resize(length);
-  asio::async_read(socket_, asio::buffer(body_), [self = shared_from_this(), kind](boost::system::error_code error, std::size_t) {
-    if (error) return self->ended(error == asio::error::eof ? "closed" : error.message());
-    if (self->open_ && self->on_frame) self->on_frame({kind, std::exchange(self->body_, {})});
-    if (self->open_) self->read_header();
-  });
+  asio::async_read(socket_, asio::buffer(body_),
+                   [self = shared_from_this(), kind](boost::system::error_code error, std::size_t) {
+                     if (error) return self->ended(error == asio::error::eof ? "closed" : error.message());
+                     if (self->open_ && self->on_frame) self->on_frame({kind, std::exchange(self->body_, {})});
+                     if (self->open_) self->read_header();
+                   });
 }
 
 void Link::send(FrameKind kind, std::string_view bytes) {
@@ -57,7 +59,8 @@ void Link::send(FrameKind kind, std::string_view bytes) {
   if (!writing_) write_rest();
 }
 
-// Written at once as far as the socket takes it: the news of a failure must leave even if this rank never enters the io_context again.
+// Written at once as far as the socket takes it: the news of a failure must leave even if this rank never enters the
+// io_context again.
 void Link::write_rest() {
   writing_ = false;
   while (open_ && !outbox_.empty()) {
@@ -70,7 +73,8 @@ void Link::write_rest() {
     }
     if (error == asio::error::would_block || error == asio::error::try_again) {
       writing_ = true;
-      socket_.async_wait(Socket::wait_write, [self = shared_from_this()](boost::system::error_code) { self->write_rest(); });
+      socket_.async_wait(Socket::wait_write,
+                         [self = shared_from_this()](boost::system::error_code) { self->write_rest(); });
       return;
     }
     if (error) {

@@ -1,8 +1,9 @@
 // A TCP connection that carries frames (kind, bytes), for the control traffic: small, rare, never in the timed part.
 //
-// Contract: send() never blocks; what the socket does not take at once is written when the io_context runs. Frames and the end of the
-// connection are reported through the two callbacks, from inside the io_context. A frame's header is checked by its magic number and
-// a limit on its length, so that a stranger who connects (a port scanner, a browser) is told from a rank.
+// Contract: send() never blocks; what the socket does not take at once is written when the io_context runs. Frames and
+// the end of the connection are reported through the two callbacks, from inside the io_context. A frame's header is
+// checked by its magic number and a limit on its length, so that a stranger who connects (a port scanner, a browser) is
+// told from a rank.
 #pragma once
 
 #include <array>

@@ -48,10 +48,12 @@ class Descriptor {
   int number_;
 };
 
-[[noreturn]] void refuse(const char* what) { throw RunFailure(fmt::format("cannot {}: {}", what, std::generic_category().message(errno))); }
+[[noreturn]] void refuse(const char* what) {
+  throw RunFailure(fmt::format("cannot {}: {}", what, std::generic_category().message(errno)));
+}
 
-/// A port of 127.0.0.1 that stays this launcher's own while the descriptor is open: bound without SO_REUSEADDR, so that no other
-/// launcher gets it, and with SO_REUSEADDR from then on, so that rank 0 can listen on it although it is bound.
+/// A port of 127.0.0.1 that stays this launcher's own while the descriptor is open: bound without SO_REUSEADDR, so that
+/// no other launcher gets it, and with SO_REUSEADDR from then on, so that rank 0 can listen on it although it is bound.
 std::pair<Descriptor, std::uint16_t> reserve_port() {
   Descriptor holder(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (holder.get() < 0) refuse("make a socket");
@@ -101,7 +103,8 @@ struct Child {
 
 class Launcher {
  public:
-  explicit Launcher(const LocalRanks& ranks) : ranks_(ranks), parent_(::getpid()), parent_process_(watch_process(parent_)) {
+  explicit Launcher(const LocalRanks& ranks)
+      : ranks_(ranks), parent_(::getpid()), parent_process_(watch_process(parent_)) {
     LOCKSTEP_CHECK(ranks.count >= 1, "{} ranks", ranks.count);
     if (!ranks.environment) std::tie(port_holder_, port_) = reserve_port();
     children_.reserve(static_cast<std::size_t>(ranks.count));
@@ -132,7 +135,8 @@ class Launcher {
     }
     if (InterruptWatch::interrupted()) throw RunFailure("interrupted");
     if (failed_) throw_cause(outcomes_);
-    const auto first = std::find_if(outcomes_.begin(), outcomes_.end(), [](const Outcome& one) { return one.rank == 0; });
+    const auto first =
+        std::find_if(outcomes_.begin(), outcomes_.end(), [](const Outcome& one) { return one.rank == 0; });
     return first->text;
   }
 
@@ -198,7 +202,8 @@ class Launcher {
   }
 
   [[nodiscard]] std::size_t running() const {
-    return static_cast<std::size_t>(std::count_if(children_.begin(), children_.end(), [](const Child& child) { return !child.ended; }));
+    return static_cast<std::size_t>(
+        std::count_if(children_.begin(), children_.end(), [](const Child& child) { return !child.ended; }));
   }
 
   /// Waits for something to happen and takes note of it.
@@ -211,14 +216,16 @@ class Launcher {
     }
     int timeout = -1;
     if (deadline_) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - std::chrono::steady_clock::now()).count();
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - std::chrono::steady_clock::now()).count();
       timeout = static_cast<int>(std::max<std::int64_t>(0, left));
     }
     ::poll(polled.data(), polled.size(), timeout);
     for (auto& child : children_) {
       if (child.ended) continue;
       read_from(child);
-      // Without pidfd_open (kernels before 5.3) the end of the pipe tells the same, unless the rank has started processes of its own.
+      // Without pidfd_open (kernels before 5.3) the end of the pipe tells the same, unless the rank has started
+      // processes of its own.
       const bool over = child.end.get() >= 0 ? readable(child.end.get()) : child.pipe.get() < 0;
       if (over) conclude(child);
     }
@@ -228,9 +235,12 @@ class Launcher {
     std::array<char, 65536> bytes;
     while (child.pipe.get() >= 0) {
       const ssize_t count = ::read(child.pipe.get(), bytes.data(), bytes.size());
-      if (count > 0) child.said.append(bytes.data(), static_cast<std::size_t>(count));
-      else if (count == 0) child.pipe.reset();
-      else if (errno != EINTR) return;
+      if (count > 0)
+        child.said.append(bytes.data(), static_cast<std::size_t>(count));
+      else if (count == 0)
+        child.pipe.reset();
+      else if (errno != EINTR)
+        return;
     }
   }
 
@@ -270,8 +280,10 @@ class Launcher {
       child.by_us = true;
       ::kill(child.process, signal);
     }
-    if (!deadline_ || signal == SIGTERM) deadline_ = std::chrono::steady_clock::now() + grace;
-    else deadline_ = std::chrono::steady_clock::now() + 1h;  // SIGKILL was sent: their end will come
+    if (!deadline_ || signal == SIGTERM)
+      deadline_ = std::chrono::steady_clock::now() + grace;
+    else
+      deadline_ = std::chrono::steady_clock::now() + 1h;  // SIGKILL was sent: their end will come
   }
 
   const LocalRanks& ranks_;

@@ -3,7 +3,8 @@
 // Contract:
 //  - children are forked without exec, die with their parent (also on SIGKILL), and none outlives run_local_ranks;
 //  - SIGINT and SIGTERM to the parent end the children first, then the parent's call throws RunFailure("interrupted");
-//  - the string that rank 0's body returns comes back; an exception of any rank comes back as one exception of the same kind with the
+//  - the string that rank 0's body returns comes back; an exception of any rank comes back as one exception of the same
+//  kind with the
 //    rank named, the cause in front of its consequences (the rank that was killed, not those that lost it);
 //  - all ranks end within a second after one has failed: those that the news does not reach are killed;
 //  - what a child writes to standard output goes to standard error: results are the parent's to print;
@@ -21,16 +22,17 @@ namespace lockstep::real {
 
 struct LocalRanks {
   int count = 1;
-  std::function<void(int rank)> enter;                                     ///< in the child, first of all (joins a namespace); may be empty
-  std::function<JobEnvironment(int rank)> environment;                     ///< empty: 127.0.0.1 and a port that was free
-  std::function<std::string(const JobEnvironment& environment)> body;     ///< what a rank does
+  std::function<void(int rank)> enter;  ///< in the child, first of all (joins a namespace); may be empty
+  std::function<JobEnvironment(int rank)> environment;                 ///< empty: 127.0.0.1 and a port that was free
+  std::function<std::string(const JobEnvironment& environment)> body;  ///< what a rank does
 };
 
 std::string run_local_ranks(const LocalRanks& ranks);
 
-/// The job that a launcher put this process in, from RANK/WORLD_SIZE/MASTER_ADDR/MASTER_PORT (torchrun), OMPI_COMM_WORLD_*, PMI_*/PMIX_*,
-/// SLURM_PROCID/SLURM_NTASKS/...; nullopt when started by hand. Where the launcher names no master, MASTER_ADDR/MASTER_PORT must
-/// be set unless all ranks are on one host. Throws InputError on contradictions ("RANK=4 but WORLD_SIZE=4").
+/// The job that a launcher put this process in, from RANK/WORLD_SIZE/MASTER_ADDR/MASTER_PORT (torchrun),
+/// OMPI_COMM_WORLD_*, PMI_*/PMIX_*, SLURM_PROCID/SLURM_NTASKS/...; nullopt when started by hand. Where the launcher
+/// names no master, MASTER_ADDR/MASTER_PORT must be set unless all ranks are on one host. Throws InputError on
+/// contradictions ("RANK=4 but WORLD_SIZE=4").
 std::optional<JobEnvironment> job_from_environment();
 
 }  // namespace lockstep::real

@@ -44,21 +44,31 @@ void throw_cause(const std::vector<Outcome>& outcomes) {
   }
   LOCKSTEP_CHECK(cause != nullptr, "no rank failed");
   // What all ranks say alike (they disagreed about the plan, say) is nobody's in particular.
-  const bool shared = outcomes.size() > 1 && std::all_of(outcomes.begin(), outcomes.end(), [&](const Outcome& one) {
-                        return one.by_us || (one.kind == cause->kind && one.text == cause->text);
-                      }) && std::count_if(outcomes.begin(), outcomes.end(), [](const Outcome& one) { return !one.by_us; }) > 1;
+  const bool shared =
+      outcomes.size() > 1 &&
+      std::all_of(
+          outcomes.begin(), outcomes.end(),
+          [&](const Outcome& one) { return one.by_us || (one.kind == cause->kind && one.text == cause->text); }) &&
+      std::count_if(outcomes.begin(), outcomes.end(), [](const Outcome& one) { return !one.by_us; }) > 1;
   const std::string message = shared ? cause->text : fmt::format("rank {}: {}", cause->rank, cause->text);
   switch (cause->kind) {
     case Outcome::Kind::killed_by_signal:
-      throw RunFailure(fmt::format("rank {} was killed by signal {} ({})", cause->rank, cause->number, strsignal(cause->number)));
-    case Outcome::Kind::exited: throw RunFailure(fmt::format("rank {} exited with status {} and without a result", cause->rank, cause->number));
-    case Outcome::Kind::input_error: throw InputError(message);
-    case Outcome::Kind::broken_invariant: throw BrokenInvariant(message);
-    case Outcome::Kind::out_of_memory: throw RunFailure(message);
-    case Outcome::Kind::peer_failure: throw PeerFailure(message);
+      throw RunFailure(
+          fmt::format("rank {} was killed by signal {} ({})", cause->rank, cause->number, strsignal(cause->number)));
+    case Outcome::Kind::exited:
+      throw RunFailure(fmt::format("rank {} exited with status {} and without a result", cause->rank, cause->number));
+    case Outcome::Kind::input_error:
+      throw InputError(message);
+    case Outcome::Kind::broken_invariant:
+      throw BrokenInvariant(message);
+    case Outcome::Kind::out_of_memory:
+      throw RunFailure(message);
+    case Outcome::Kind::peer_failure:
+      throw PeerFailure(message);
     case Outcome::Kind::run_failure:
     case Outcome::Kind::other_error:
-    case Outcome::Kind::result: throw RunFailure(message);
+    case Outcome::Kind::result:
+      throw RunFailure(message);
   }
   throw RunFailure(message);
 }

@@ -66,7 +66,9 @@ std::string place(const JobEnvironment& environment) {
   return fmt::format("{}:{}", address, environment.master_port);
 }
 
-std::string shortened(const std::string& agreement) { return agreement.size() > 16 ? agreement.substr(0, 16) + "..." : agreement; }
+std::string shortened(const std::string& agreement) {
+  return agreement.size() > 16 ? agreement.substr(0, 16) + "..." : agreement;
+}
 
 std::vector<tcp::endpoint> resolve(asio::io_context& events, const JobEnvironment& environment) {
   tcp::resolver resolver(events);
@@ -75,8 +77,9 @@ std::vector<tcp::endpoint> resolve(asio::io_context& events, const JobEnvironmen
   std::vector<tcp::endpoint> endpoints;
   for (const auto& result : results) endpoints.push_back(result.endpoint());
   if (error || endpoints.empty()) {
-    throw RunFailure(fmt::format("cannot find the host '{}' of rank 0 ({}); set MASTER_ADDR to a name or address that every rank can resolve",
-                                 environment.master_address, error.message()));
+    throw RunFailure(fmt::format(
+        "cannot find the host '{}' of rank 0 ({}); set MASTER_ADDR to a name or address that every rank can resolve",
+        environment.master_address, error.message()));
   }
   return endpoints;
 }
@@ -84,12 +87,13 @@ std::vector<tcp::endpoint> resolve(asio::io_context& events, const JobEnvironmen
 /// What does not fit between rank 0 and another rank; empty if all fits.
 std::string difference(const Hello& zero, const Hello& other) {
   if (zero.protocol != other.protocol || zero.program != other.program) {
-    return fmt::format("rank {} runs lockstep {} (protocol {}), rank 0 runs {} (protocol {}): install one version on all hosts", other.rank,
-                       other.program, other.protocol, zero.program, zero.protocol);
+    return fmt::format(
+        "rank {} runs lockstep {} (protocol {}), rank 0 runs {} (protocol {}): install one version on all hosts",
+        other.rank, other.program, other.protocol, zero.program, zero.protocol);
   }
   if (zero.size != other.size) {
-    return fmt::format("rank {} was started as one of {} ranks, rank 0 as one of {}: were they started by one command?", other.rank,
-                       other.size, zero.size);
+    return fmt::format("rank {} was started as one of {} ranks, rank 0 as one of {}: were they started by one command?",
+                       other.rank, other.size, zero.size);
   }
   if (other.rank < 1 || other.rank >= zero.size) {
     return fmt::format("a process came as rank {}, but the job has the ranks 0 to {}", other.rank, zero.size - 1);
@@ -104,7 +108,10 @@ std::string difference(const Hello& zero, const Hello& other) {
 class Host {
  public:
   Host(asio::io_context& events, const JobEnvironment& environment, std::string_view agreement)
-      : events_(events), environment_(environment), acceptor_(events), links_(static_cast<std::size_t>(environment.size)) {
+      : events_(events),
+        environment_(environment),
+        acceptor_(events),
+        links_(static_cast<std::size_t>(environment.size)) {
     own_.size = environment.size;
     own_.agreement = agreement;
     own_.launcher = environment.launcher;
@@ -114,7 +121,8 @@ class Host {
   Meeting gather(std::chrono::milliseconds timeout) {
     accept();
     auto deadline = WallClock::now() + timeout;
-    if (!run_until(events_, deadline, [&] { return came_ == environment_.size - 1 || !problem_.empty(); })) problem_ = who_is_missing(timeout);
+    if (!run_until(events_, deadline, [&] { return came_ == environment_.size - 1 || !problem_.empty(); }))
+      problem_ = who_is_missing(timeout);
     if (!problem_.empty()) {
       deadline = std::min(deadline, WallClock::now() + time_for_the_rest);
       run_until(events_, deadline, [&] { return came_ == environment_.size - 1; });
@@ -137,7 +145,8 @@ class Host {
  private:
   void listen() {
     const auto resolved = resolve(events_, environment_).front();
-    // All interfaces, since a name may resolve to another address here than on the other hosts; except that a loopback address stays private.
+    // All interfaces, since a name may resolve to another address here than on the other hosts; except that a loopback
+    // address stays private.
     auto endpoint = resolved;
     if (!resolved.address().is_loopback()) endpoint = tcp::endpoint(resolved.protocol(), resolved.port());
     boost::system::error_code error;
@@ -146,8 +155,8 @@ class Host {
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (error == asio::error::address_in_use) {
-      throw RunFailure(fmt::format("port {} on {} is in use; choose another with MASTER_PORT (or --port)", environment_.master_port,
-                                   environment_.master_address));
+      throw RunFailure(fmt::format("port {} on {} is in use; choose another with MASTER_PORT (or --port)",
+                                   environment_.master_port, environment_.master_address));
     }
     if (error) throw RunFailure(fmt::format("rank 0 cannot listen on {}: {}", place(environment_), error.message()));
   }
@@ -176,8 +185,10 @@ class Host {
     const bool in_range = hello->rank >= 1 && hello->rank < environment_.size;
     if (problem.empty()) {
       if (auto& taken = links_[static_cast<std::size_t>(hello->rank)]) {
-        problem = fmt::format("rank number {} is used twice, by processes at {} and {}: does the launcher give every process its own rank?",
-                              hello->rank, taken->peer_address(), link->peer_address());
+        problem = fmt::format(
+            "rank number {} is used twice, by processes at {} and {}: does the launcher give every process its own "
+            "rank?",
+            hello->rank, taken->peer_address(), link->peer_address());
       }
     }
     if (problem_.empty()) problem_ = problem;
@@ -189,7 +200,8 @@ class Host {
       link->set_length_limit(largest_frame);
       link->on_frame = nullptr;
       link->on_closed = [this, rank](const std::string& why) {
-        if (problem_.empty()) problem_ = fmt::format("rank {} came and left again before the others had come ({})", rank, why);
+        if (problem_.empty())
+          problem_ = fmt::format("rank {} came and left again before the others had come ({})", rank, why);
       };
     }
   }
@@ -203,12 +215,15 @@ class Host {
   [[nodiscard]] std::string who_is_missing(std::chrono::milliseconds timeout) const {
     std::vector<std::string> came{"0"};
     std::vector<std::string> missing;
-    for (std::size_t rank = 1; rank < links_.size(); ++rank) (links_[rank] ? came : missing).push_back(std::to_string(rank));
+    for (std::size_t rank = 1; rank < links_.size(); ++rank)
+      (links_[rank] ? came : missing).push_back(std::to_string(rank));
     return fmt::format(
-        "{} {} of {} did not reach {} within {}: ranks that came: {}; {} running, with the same MASTER_ADDR and MASTER_PORT, and does a firewall "
+        "{} {} of {} did not reach {} within {}: ranks that came: {}; {} running, with the same MASTER_ADDR and "
+        "MASTER_PORT, and does a firewall "
         "let {} through?",
-        missing.size() == 1 ? "rank" : "ranks", join(missing, ", "), environment_.size, place(environment_), seconds(timeout),
-        join(came, ", "), missing.size() == 1 ? "is it" : "are they", missing.size() == 1 ? "it" : "them");
+        missing.size() == 1 ? "rank" : "ranks", join(missing, ", "), environment_.size, place(environment_),
+        seconds(timeout), join(came, ", "), missing.size() == 1 ? "is it" : "are they",
+        missing.size() == 1 ? "it" : "them");
   }
 
   [[noreturn]] void refuse() {
@@ -219,9 +234,8 @@ class Host {
       link->on_closed = nullptr;
       link->send(FrameKind::failure, problem_);
     }
-    run_until(events_, WallClock::now() + 1s, [&] {
-      return std::all_of(all.begin(), all.end(), [](const auto& link) { return link->flushed(); });
-    });
+    run_until(events_, WallClock::now() + 1s,
+              [&] { return std::all_of(all.begin(), all.end(), [](const auto& link) { return link->flushed(); }); });
     for (const auto& link : all) forget(*link);
     throw RunFailure(problem_);
   }
@@ -236,14 +250,16 @@ class Host {
   std::string problem_;
 };
 
-std::shared_ptr<Link> reach_master(asio::io_context& events, const JobEnvironment& environment, std::chrono::milliseconds timeout) {
+std::shared_ptr<Link> reach_master(asio::io_context& events, const JobEnvironment& environment,
+                                   std::chrono::milliseconds timeout) {
   const auto deadline = WallClock::now() + timeout;
   std::string last = "no answer";
   do {
     std::vector<tcp::endpoint> endpoints = resolve(events, environment);
     tcp::socket socket(events);
     std::optional<boost::system::error_code> outcome;
-    asio::async_connect(socket, endpoints, [&](boost::system::error_code error, const tcp::endpoint&) { outcome = error; });
+    asio::async_connect(socket, endpoints,
+                        [&](boost::system::error_code error, const tcp::endpoint&) { outcome = error; });
     if (!run_until(events, deadline, [&] { return outcome.has_value(); })) {
       socket.close();
       run_until(events, WallClock::now() + 1s, [&] { return outcome.has_value(); });
@@ -251,19 +267,22 @@ std::shared_ptr<Link> reach_master(asio::io_context& events, const JobEnvironmen
     }
     boost::system::error_code ignored;
     // Connecting to a free ephemeral port of one's own host can meet itself (TCP simultaneous open): that is nobody.
-    if (!*outcome && socket.local_endpoint(ignored) != socket.remote_endpoint(ignored)) return std::make_shared<Link>(std::move(socket));
+    if (!*outcome && socket.local_endpoint(ignored) != socket.remote_endpoint(ignored))
+      return std::make_shared<Link>(std::move(socket));
     if (*outcome) last = outcome->message();
     asio::steady_timer pause(events, std::min(deadline, WallClock::now() + retry_pause));
     bool over = false;
     pause.async_wait([&](boost::system::error_code) { over = true; });
     run_until(events, WallClock::now() + 1s, [&] { return over; });
   } while (WallClock::now() < deadline);
-  throw RunFailure(fmt::format("rank {} of {} could not reach rank 0 at {} within {} ({}): is rank 0 running, and are MASTER_ADDR and "
-                               "MASTER_PORT the same on all ranks?",
-                               environment.rank, environment.size, place(environment), seconds(timeout), last));
+  throw RunFailure(fmt::format(
+      "rank {} of {} could not reach rank 0 at {} within {} ({}): is rank 0 running, and are MASTER_ADDR and "
+      "MASTER_PORT the same on all ranks?",
+      environment.rank, environment.size, place(environment), seconds(timeout), last));
 }
 
-Meeting join_host(asio::io_context& events, const JobEnvironment& environment, std::string_view agreement, std::chrono::milliseconds timeout) {
+Meeting join_host(asio::io_context& events, const JobEnvironment& environment, std::string_view agreement,
+                  std::chrono::milliseconds timeout) {
   auto link = reach_master(events, environment, timeout);
   link->set_length_limit(largest_frame);
   std::optional<Frame> answer;
@@ -292,17 +311,20 @@ Meeting join_host(asio::io_context& events, const JobEnvironment& environment, s
   events.poll();
   if (answer && answer->kind == FrameKind::failure) throw RunFailure(answer->bytes);
   if (answered) {
-    throw PeerFailure(fmt::format("rank 0 at {} ended the connection before all ranks had come ({}): see its own message, or is another program "
-                                  "using that port?",
-                                  place(environment), closed.value_or("it spoke another protocol")));
+    throw PeerFailure(fmt::format(
+        "rank 0 at {} ended the connection before all ranks had come ({}): see its own message, or is another program "
+        "using that port?",
+        place(environment), closed.value_or("it spoke another protocol")));
   }
-  throw RunFailure(fmt::format("rank {}: rank 0 at {} took the connection but said nothing for {}: is another program using that port?",
-                               environment.rank, place(environment), seconds(timeout + 2s)));
+  throw RunFailure(fmt::format(
+      "rank {}: rank 0 at {} took the connection but said nothing for {}: is another program using that port?",
+      environment.rank, place(environment), seconds(timeout + 2s)));
 }
 
 }  // namespace
 
-Meeting meet(asio::io_context& events, const JobEnvironment& environment, std::string_view agreement, std::chrono::milliseconds timeout) {
+Meeting meet(asio::io_context& events, const JobEnvironment& environment, std::string_view agreement,
+             std::chrono::milliseconds timeout) {
   if (environment.rank != 0) return join_host(events, environment, agreement, timeout);
   Meeting meeting = Host(events, environment, agreement).gather(timeout);
   for (const auto& link : meeting.links) {

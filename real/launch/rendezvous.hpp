@@ -1,7 +1,8 @@
 // The first minutes of a job: every rank finds rank 0 and they make sure that they are about to run the same thing.
 //
-// Protocol: every other rank connects to rank 0 (with retries until the time-out) and sends a hello (JSON: version, rank, size,
-// agreement). When all have come, rank 0 compares them with its own and sends either a welcome (job number) or one failure message to all.
+// Protocol: every other rank connects to rank 0 (with retries until the time-out) and sends a hello (JSON: version,
+// rank, size, agreement). When all have come, rank 0 compares them with its own and sends either a welcome (job number)
+// or one failure message to all.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -17,7 +18,8 @@
 namespace lockstep::real {
 
 struct Meeting {
-  std::vector<std::shared_ptr<Link>> links;  ///< by rank; rank 0 has one to every other rank, the others one to rank 0; the rest is null
+  std::vector<std::shared_ptr<Link>>
+      links;  ///< by rank; rank 0 has one to every other rank, the others one to rank 0; the rest is null
   std::uint64_t job = 0;
 };
 

@@ -15,32 +15,39 @@ namespace lockstep::real {
 namespace {
 
 // What every rank tells rank 0. Times are picoseconds since the common epoch.
-Json report_of(const Timeline& timeline, const TransportExecutor& executor, const Control::ClockOffset& clock, const Transport::Statistics& statistics) {
+Json report_of(const Timeline& timeline, const TransportExecutor& executor, const Control::ClockOffset& clock,
+               const Transport::Statistics& statistics) {
   Json report = Json::object();
   report["operations"] = Json::array();
   for (const auto& r : timeline.operations)
-    report["operations"].push_back({r.role, r.stream, r.operation, r.ordinal, r.iteration, r.warmup ? 1 : 0, r.start.count(), r.end.count()});
+    report["operations"].push_back(
+        {r.role, r.stream, r.operation, r.ordinal, r.iteration, r.warmup ? 1 : 0, r.start.count(), r.end.count()});
   report["wrong"] = Json::array();
   for (const auto& [operation, count] : executor.wrong()) report["wrong"].push_back({operation, count});
   report["cpu"] = Json::array();
-  for (const auto& [operation, use] : executor.cpu_use()) report["cpu"].push_back({operation, use.seconds, use.elapsed});
+  for (const auto& [operation, use] : executor.cpu_use())
+    report["cpu"].push_back({operation, use.seconds, use.elapsed});
   report["clock"] = {clock.offset.count(), clock.uncertainty.count()};
-  report["transport"] = {statistics.messages_sent, statistics.bytes_sent, statistics.header_bytes_sent, statistics.unexpected_bytes};
+  report["transport"] = {statistics.messages_sent, statistics.bytes_sent, statistics.header_bytes_sent,
+                         statistics.unexpected_bytes};
   return report;
 }
 
 }  // namespace
 
-std::string measure_rank(const JobEnvironment& environment, const PlannedWorkload& planned, const MeasurementOptions& options) {
+std::string measure_rank(const JobEnvironment& environment, const PlannedWorkload& planned,
+                         const MeasurementOptions& options) {
   const auto control = connect_control(environment, plan_hash(planned.plan), options.rendezvous_timeout);
   control->set_timeout(options.executor.timeout);
   TcpTransport transport(*control, peers_of(planned.plan, environment.rank), options.tcp);
   const Control::ClockOffset clock = control->estimate_clock_offset();
 
-  // One epoch for all: rank 0's, on each rank's own clock. An offset within its uncertainty is no offset (one host has one clock).
+  // One epoch for all: rank 0's, on each rank's own clock. An offset within its uncertainty is no offset (one host has
+  // one clock).
   TransportExecutor executor(*control, transport, options.executor);
   const auto now = WallClock::now().time_since_epoch();
-  const auto epochs = control->all_gather(std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()));
+  const auto epochs =
+      control->all_gather(std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()));
   const auto offset = std::chrono::abs(clock.offset) > clock.uncertainty ? clock.offset : std::chrono::nanoseconds{0};
   std::int64_t epoch = 0;
   std::from_chars(epochs.front().data(), epochs.front().data() + epochs.front().size(), epoch);
@@ -52,8 +59,11 @@ std::string measure_rank(const JobEnvironment& environment, const PlannedWorkloa
   control->barrier();
   if (environment.rank != 0) return {};
 
-  Json all{{"ranks", Json::array()}, {"cores", options.cores > 0 ? options.cores : usable_cores()}, {"same_machine", options.same_machine},
-           {"cpu_limit", options.cpu_limit}, {"load_average", load_average()}};
+  Json all{{"ranks", Json::array()},
+           {"cores", options.cores > 0 ? options.cores : usable_cores()},
+           {"same_machine", options.same_machine},
+           {"cpu_limit", options.cpu_limit},
+           {"load_average", load_average()}};
   for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
   return all.dump();
 }
@@ -85,15 +95,22 @@ Measurement parse_measurement(const PlannedWorkload& planned, const std::string&
       record.end = Duration{row.at(7).get<std::int64_t>()};
       measurement.timeline.operation(record);
     }
-    for (const Json& entry : report.at("wrong")) wrong[entry.at(0).get<std::uint32_t>()] += entry.at(1).get<std::int64_t>();
+    for (const Json& entry : report.at("wrong"))
+      wrong[entry.at(0).get<std::uint32_t>()] += entry.at(1).get<std::int64_t>();
     for (const Json& entry : report.at("cpu")) {
       const auto operation = entry.at(0).get<std::uint32_t>();
       busy[operation] += entry.at(1).get<double>();
       elapsed[operation] = std::max(elapsed[operation], entry.at(2).get<double>());
     }
-    clocks.push_back({{"rank", rank}, {"offset_s", report.at("clock").at(0).get<double>() * 1e-9}, {"uncertainty_s", report.at("clock").at(1).get<double>() * 1e-9}});
+    clocks.push_back({{"rank", rank},
+                      {"offset_s", report.at("clock").at(0).get<double>() * 1e-9},
+                      {"uncertainty_s", report.at("clock").at(1).get<double>() * 1e-9}});
     const Json& sent = report.at("transport");
-    transport.push_back({{"rank", rank}, {"messages_sent", sent.at(0)}, {"payload_bytes", sent.at(1)}, {"header_bytes", sent.at(2)}, {"unexpected_bytes", sent.at(3)}});
+    transport.push_back({{"rank", rank},
+                         {"messages_sent", sent.at(0)},
+                         {"payload_bytes", sent.at(1)},
+                         {"header_bytes", sent.at(2)},
+                         {"unexpected_bytes", sent.at(3)}});
     ++rank;
   }
   measurement.timeline.sort();
@@ -123,7 +140,8 @@ Measurement measure_on_loopback(const PlannedWorkload& planned, const Measuremen
   return parse_measurement(planned, run_local_ranks(ranks));
 }
 
-std::optional<Measurement> measure_in_job(const JobEnvironment& environment, const PlannedWorkload& planned, const MeasurementOptions& options) {
+std::optional<Measurement> measure_in_job(const JobEnvironment& environment, const PlannedWorkload& planned,
+                                          const MeasurementOptions& options) {
   const std::string text = measure_rank(environment, planned, options);
   if (environment.rank != 0) return std::nullopt;
   return parse_measurement(planned, text);

@@ -1,5 +1,5 @@
-// A queue in one block of memory that is kept: no allocation once it has grown to what the job needs, unlike std::deque, which
-// allocates and frees its blocks as the queue wanders through them.
+// A queue in one block of memory that is kept: no allocation once it has grown to what the job needs, unlike
+// std::deque, which allocates and frees its blocks as the queue wanders through them.
 #pragma once
 
 #include <cstddef>

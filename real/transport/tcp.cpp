@@ -30,12 +30,14 @@ struct TcpTransport::Waiting {
 };
 
 TcpTransport::TcpTransport(Control& control, std::vector<int> peers, const TcpOptions& options)
-    : control_(control), index_(static_cast<std::size_t>(control.size()), -1), waiting_(std::make_unique<Waiting>(control.events())) {
+    : control_(control),
+      index_(static_cast<std::size_t>(control.size()), -1),
+      waiting_(std::make_unique<Waiting>(control.events())) {
   std::sort(peers.begin(), peers.end());
   peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
   for (std::size_t i = 0; i < peers.size(); ++i) {
-    LOCKSTEP_CHECK(peers[i] >= 0 && peers[i] < control.size() && peers[i] != control.rank(), "rank {} of {} has rank {} as a peer", control.rank(),
-                   control.size(), peers[i]);
+    LOCKSTEP_CHECK(peers[i] >= 0 && peers[i] < control.size() && peers[i] != control.rank(),
+                   "rank {} of {} has rank {} as a peer", control.rank(), control.size(), peers[i]);
     index_[static_cast<std::size_t>(peers[i])] = static_cast<int>(i);
   }
   connections_ = connect_peers(control, peers, options);
@@ -55,7 +57,8 @@ void TcpTransport::send(int peer, std::uint64_t tag, std::span<const std::byte> 
   connection(peer).send(tag, data, token);
 }
 
-void TcpTransport::receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t granularity) {
+void TcpTransport::receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token,
+                           std::size_t granularity) {
   connection(peer).receive(tag, buffer, token, granularity, ready_);
 }
 

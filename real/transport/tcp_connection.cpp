@@ -14,7 +14,9 @@ namespace {
 // Messages written by one system call at most: Asio hands at most 64 pieces of memory to the kernel, two to a message.
 constexpr std::size_t gathered_messages = 32;
 
-bool would_block(const boost::system::error_code& error) { return error == asio::error::would_block || error == asio::error::try_again; }
+bool would_block(const boost::system::error_code& error) {
+  return error == asio::error::would_block || error == asio::error::try_again;
+}
 
 }  // namespace
 
@@ -37,14 +39,15 @@ void TcpConnection::send(std::uint64_t tag, std::span<const std::byte> data, std
 bool TcpConnection::fits(const Posted& posted, std::size_t size, std::uint64_t tag) {
   if (posted.size == size) return true;
   if (problem_.empty()) {
-    problem_ = fmt::format("rank {} sent {} bytes with tag {:#x} to rank {}, whose receive expects {} bytes", peer_, size, tag, own_rank_, posted.size);
+    problem_ = fmt::format("rank {} sent {} bytes with tag {:#x} to rank {}, whose receive expects {} bytes", peer_,
+                           size, tag, own_rank_, posted.size);
     mismatched_ = true;
   }
   return false;
 }
 
-void TcpConnection::receive(std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t granularity,
-                            std::vector<Completion>& out) {
+void TcpConnection::receive(std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token,
+                            std::size_t granularity, std::vector<Completion>& out) {
   const Posted posted{tag, buffer.data(), buffer.size(), token, granularity};
   for (std::size_t i = 0; i < unexpected_.size(); ++i) {
     if (unexpected_[i].tag != tag) continue;
@@ -55,7 +58,8 @@ void TcpConnection::receive(std::uint64_t tag, std::span<std::byte> buffer, std:
     out.push_back({Completion::Kind::received, token, message.size});
     return;
   }
-  // The message that is just coming in, if it is the next of its tag: what has arrived is copied, the rest goes straight into the buffer.
+  // The message that is just coming in, if it is the next of its tag: what has arrived is copied, the rest goes
+  // straight into the buffer.
   if (incoming_.active && incoming_.where == Where::buffered && incoming_.tag == tag) {
     if (!fits(posted, incoming_.size, tag)) return;
     if (incoming_.arrived > 0) std::memcpy(buffer.data(), incoming_.buffer.get(), incoming_.arrived);
@@ -88,7 +92,8 @@ bool TcpConnection::write(std::vector<Completion>& out) {
     }
     const std::size_t payload_done = message.written - header_done;
     if (payload_done < message.size) {
-      const std::size_t bytes = std::min(message.size - payload_done, options_.write_chunk - std::min(options_.write_chunk, total));
+      const std::size_t bytes =
+          std::min(message.size - payload_done, options_.write_chunk - std::min(options_.write_chunk, total));
       if (bytes == 0) break;
       pieces[count++] = asio::const_buffer(message.data + payload_done, bytes);
       total += bytes;
@@ -98,8 +103,10 @@ bool TcpConnection::write(std::vector<Completion>& out) {
   boost::system::error_code error;
   std::size_t written = socket_.write_some(std::span<const asio::const_buffer>(pieces.data(), count), error);
   if (error) {
-    if (would_block(error)) writable_ = false;
-    else lose(error);
+    if (would_block(error))
+      writable_ = false;
+    else
+      lose(error);
     return false;
   }
   if (written < total) writable_ = false;  // the socket's buffer is full: another call would only find that out
@@ -136,7 +143,8 @@ bool TcpConnection::decide() {
     return true;
   }
   const bool something_waits_behind = !posted_.empty();
-  const bool small = incoming_.size <= options_.eager_limit && unexpected_held_ + incoming_.size <= options_.unexpected_limit;
+  const bool small =
+      incoming_.size <= options_.eager_limit && unexpected_held_ + incoming_.size <= options_.unexpected_limit;
   if (!something_waits_behind && !small) return false;
   incoming_.buffer = std::make_unique_for_overwrite<std::byte[]>(incoming_.size);
   incoming_.target = incoming_.buffer.get();
@@ -146,7 +154,9 @@ bool TcpConnection::decide() {
 }
 
 void TcpConnection::report(std::vector<Completion>& out) {
-  if (incoming_.where != Where::direct || incoming_.receive.granularity == 0 || incoming_.arrived < incoming_.next_report) return;
+  if (incoming_.where != Where::direct || incoming_.receive.granularity == 0 ||
+      incoming_.arrived < incoming_.next_report)
+    return;
   out.push_back({Completion::Kind::progress, incoming_.receive.token, incoming_.arrived});
   const std::size_t granularity = incoming_.receive.granularity;
   incoming_.next_report = (incoming_.arrived / granularity + 1) * granularity;
@@ -197,8 +207,8 @@ bool TcpConnection::read(std::vector<Completion>& out) {
   if (!readable_ || ended_ || !problem_.empty()) return moved;
   if (incoming_.active && incoming_.where == Where::undecided) return moved;  // paused
 
-  // What may be read besides the payload of the present message: the header of the next one, and, when that is expected to be small,
-  // as much as there is.
+  // What may be read besides the payload of the present message: the header of the next one, and, when that is expected
+  // to be small, as much as there is.
   const bool large_follows = !posted_.empty() && posted_.front().size >= options_.direct;
   std::array<asio::mutable_buffer, 2> pieces;
   std::size_t count = 0;
@@ -270,19 +280,23 @@ std::string TcpConnection::loss() const {
 }
 
 void TcpConnection::describe_outstanding(std::vector<std::string>& lines, std::size_t limit) const {
-  const auto have = [](std::size_t arrived) { return arrived > 0 ? fmt::format(" ({} have come)", arrived) : std::string(); };
+  const auto have = [](std::size_t arrived) {
+    return arrived > 0 ? fmt::format(" ({} have come)", arrived) : std::string();
+  };
   const auto add = [&](std::string line) {
     if (lines.size() < limit) lines.push_back(std::move(line));
   };
   if (incoming_.active && incoming_.where == Where::direct) {
-    add(fmt::format("waiting for {} bytes with tag {:#x} from rank {}{}", incoming_.size, incoming_.tag, peer_, have(incoming_.arrived)));
+    add(fmt::format("waiting for {} bytes with tag {:#x} from rank {}{}", incoming_.size, incoming_.tag, peer_,
+                    have(incoming_.arrived)));
   }
   for (std::size_t i = 0; i < posted_.size() && lines.size() < limit; ++i)
     add(fmt::format("waiting for {} bytes with tag {:#x} from rank {}", posted_[i].size, posted_[i].tag, peer_));
   for (std::size_t i = 0; i < outgoing_.size() && lines.size() < limit; ++i) {
     const Outgoing& message = outgoing_[i];
-    add(fmt::format("sending {} bytes with tag {:#x} to rank {} ({} written)", message.size, boost::endian::load_little_u64(message.header.data()),
-                    peer_, message.written - std::min(message.written, sizeof(WireHeader))));
+    add(fmt::format("sending {} bytes with tag {:#x} to rank {} ({} written)", message.size,
+                    boost::endian::load_little_u64(message.header.data()), peer_,
+                    message.written - std::min(message.written, sizeof(WireHeader))));
   }
 }
 

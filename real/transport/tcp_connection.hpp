@@ -1,5 +1,5 @@
-// One TCP connection between two ranks: matching of messages with receives, and the reading and writing. Knows one peer and no other
-// connection; the transport drives it and waits for it.
+// One TCP connection between two ranks: matching of messages with receives, and the reading and writing. Knows one peer
+// and no other connection; the transport drives it and waits for it.
 #pragma once
 
 #include <array>
@@ -30,7 +30,8 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
 
   [[nodiscard]] int peer() const { return peer_; }
   void send(std::uint64_t tag, std::span<const std::byte> data, std::uint64_t token);
-  void receive(std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t granularity, std::vector<Completion>& out);
+  void receive(std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t granularity,
+               std::vector<Completion>& out);
 
   /// At most one write and one read. Returns whether anything moved or completed.
   bool progress(std::vector<Completion>& out);
@@ -42,7 +43,9 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
   [[nodiscard]] std::string loss() const;
   /// True when it is this rank (or the plan) that is wrong, not the peer that is gone.
   [[nodiscard]] bool mismatched() const { return mismatched_; }
-  [[nodiscard]] bool idle() const { return outgoing_.empty() && posted_.empty() && !(incoming_.active && incoming_.where == Where::direct); }
+  [[nodiscard]] bool idle() const {
+    return outgoing_.empty() && posted_.empty() && !(incoming_.active && incoming_.where == Where::direct);
+  }
   void describe_outstanding(std::vector<std::string>& lines, std::size_t limit) const;
   [[nodiscard]] const Transport::Statistics& statistics() const { return statistics_; }
 
@@ -73,8 +76,8 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
     std::uint64_t tag = 0;
     std::size_t size = 0, arrived = 0;
     std::byte* target = nullptr;
-    Posted receive{};                       ///< when direct
-    std::unique_ptr<std::byte[]> buffer;    ///< when buffered
+    Posted receive{};                     ///< when direct
+    std::unique_ptr<std::byte[]> buffer;  ///< when buffered
     std::size_t next_report = 0;
   };
 
@@ -101,9 +104,9 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
   std::unique_ptr<unsigned char[]> staging_;
   std::size_t staged_begin_ = 0, staged_end_ = 0;
 
-  bool readable_ = true, writable_ = true;          ///< as far as we know: a call would not block
+  bool readable_ = true, writable_ = true;  ///< as far as we know: a call would not block
   bool waits_to_read_ = false, waits_to_write_ = false;
-  bool ended_ = false;                              ///< the peer closed its side, or the connection broke
+  bool ended_ = false;  ///< the peer closed its side, or the connection broke
   bool mismatched_ = false;
   std::string problem_;
   Transport::Statistics statistics_;

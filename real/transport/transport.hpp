@@ -1,11 +1,14 @@
 // Moves bytes between the ranks of one job. Knows no plans: peers, tags, bytes.
 //
 // Contract:
-//  - send() and receive() never block and never fail for want of buffers; completions come from wait(), each token once;
-//  - messages of one (sender, receiver, tag) arrive in the order they were sent; a receive gets exactly the bytes of one message,
+//  - send() and receive() never block and never fail for want of buffers; completions come from wait(), each token
+//  once;
+//  - messages of one (sender, receiver, tag) arrive in the order they were sent; a receive gets exactly the bytes of
+//  one message,
 //    and a length that differs from the buffer's is a RunFailure that names both ranks;
 //  - `sent` means the caller may reuse the buffer, not that the peer has it;
-//  - data go from and into the caller's memory without a copy in between, except messages that arrive before their receive was
+//  - data go from and into the caller's memory without a copy in between, except messages that arrive before their
+//  receive was
 //    posted and that something else is waiting behind;
 //  - progress is made inside wait() only; one thread uses a Transport;
 //  - the loss of a peer is a RunFailure from wait() that names the peer and what was outstanding.
@@ -35,17 +38,19 @@ class Transport {
   virtual ~Transport() = default;
 
   virtual void send(int peer, std::uint64_t tag, std::span<const std::byte> data, std::uint64_t token) = 0;
-  /// `granularity` > 0: report `progress` whenever so many further bytes have arrived (a hint; transports may only report the end).
-  virtual void receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t granularity = 0) = 0;
+  /// `granularity` > 0: report `progress` whenever so many further bytes have arrived (a hint; transports may only
+  /// report the end).
+  virtual void receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token,
+                       std::size_t granularity = 0) = 0;
 
-  /// Appends completions to `out`; blocks (without spinning) until there is at least one or the deadline has passed. Returns false
-  /// on the deadline.
+  /// Appends completions to `out`; blocks (without spinning) until there is at least one or the deadline has passed.
+  /// Returns false on the deadline.
   virtual bool wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) = 0;
 
   struct Statistics {
-    std::uint64_t messages_sent = 0, bytes_sent = 0;      ///< payload
-    std::uint64_t header_bytes_sent = 0;                  ///< our own headers
-    std::uint64_t unexpected_bytes = 0;                   ///< went through an intermediate buffer
+    std::uint64_t messages_sent = 0, bytes_sent = 0;  ///< payload
+    std::uint64_t header_bytes_sent = 0;              ///< our own headers
+    std::uint64_t unexpected_bytes = 0;               ///< went through an intermediate buffer
   };
   [[nodiscard]] virtual Statistics statistics() const = 0;
   /// What is outstanding, for time-out messages: "waiting for 4096 bytes with tag 0x10000 from rank 2; ...".

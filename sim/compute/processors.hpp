@@ -1,7 +1,9 @@
-// The processors that run the ranks' communication software: each rank does one job at a time, in order; `cores` of them run at once.
+// The processors that run the ranks' communication software: each rank does one job at a time, in order; `cores` of
+// them run at once.
 //
-// Quantities: a job is (rank, duration). First come first served among the ranks that have work: the fluid limit of a fair scheduler whose
-// time slice is one job. When it is wrong: jobs longer than the kernel's slice, busy polling, unequal priorities.
+// Quantities: a job is (rank, duration). First come first served among the ranks that have work: the fluid limit of a
+// fair scheduler whose time slice is one job. When it is wrong: jobs longer than the kernel's slice, busy polling,
+// unequal priorities.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +17,8 @@ namespace lockstep::sim {
 class Processors {
  public:
   /// `cores` <= 0: one per rank.
-  Processors(std::size_t ranks, int cores) : ranks_(ranks), free_(cores > 0 ? cores : std::numeric_limits<int>::max()) {}
+  Processors(std::size_t ranks, int cores)
+      : ranks_(ranks), free_(cores > 0 ? cores : std::numeric_limits<int>::max()) {}
 
   struct Started {
     std::uint32_t rank = 0;

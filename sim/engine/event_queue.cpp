@@ -34,7 +34,9 @@ bool EventQueue::next(std::vector<Event>& batch) {
   if (buckets_[0].empty()) {
     const auto lowest = static_cast<std::size_t>(std::countr_zero(filled_)) + 1;
     auto& bucket = buckets_[lowest];
-    last_ = std::min_element(bucket.begin(), bucket.end(), [](const Event& a, const Event& b) { return a.time < b.time; })->time;
+    last_ = std::min_element(bucket.begin(), bucket.end(), [](const Event& a, const Event& b) {
+              return a.time < b.time;
+            })->time;
     filled_ &= ~(std::uint64_t{1} << (lowest - 1));
     // All of them go to lower buckets: they agree with the new moment in every bit from this bucket's up.
     for (const Event& event : bucket) {

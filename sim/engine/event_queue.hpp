@@ -1,12 +1,13 @@
 // The event queue: plain values in a monotone radix heap, taken out a moment at a time.
 //
-// Quantities: time in picoseconds (int64, never before the moment last taken out). An event is {time, kind, entity, counter, data}.
-// Order: by time; events of one moment come as one batch, ordered by (kind, entity, counter), where counter is the entity's own. There
-// is no global insertion number, so the order in which simultaneous events were pushed cannot change a result. Events pushed at the moment
-// being processed form its next batch (they are caused by the present one).
-// Method: bucket b > 0 holds the times that differ from the last moment in bit b-1 as the highest; an event moves down at most once
-// per bit (Ahuja, Mehlhorn, Orlin, Tarjan, "Faster algorithms for the shortest path problem", JACM 1990). No allocation in steady state.
-// When it is wrong: never; a push into the past is a broken invariant.
+// Quantities: time in picoseconds (int64, never before the moment last taken out). An event is {time, kind, entity,
+// counter, data}. Order: by time; events of one moment come as one batch, ordered by (kind, entity, counter), where
+// counter is the entity's own. There is no global insertion number, so the order in which simultaneous events were
+// pushed cannot change a result. Events pushed at the moment being processed form its next batch (they are caused by
+// the present one). Method: bucket b > 0 holds the times that differ from the last moment in bit b-1 as the highest; an
+// event moves down at most once per bit (Ahuja, Mehlhorn, Orlin, Tarjan, "Faster algorithms for the shortest path
+// problem", JACM 1990). No allocation in steady state. When it is wrong: never; a push into the past is a broken
+// invariant.
 #pragma once
 
 #include <array>

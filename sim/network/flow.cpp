@@ -107,7 +107,8 @@ double FlowNetwork::load(ResourceId resource) const {
 void FlowNetwork::refill(Resource& resource, std::int64_t now) {
   if (resource.tokens_at < now) {
     const double seconds = static_cast<double>(now - resource.tokens_at) / picoseconds_per_second;
-    resource.tokens = std::min(resource.burst, resource.tokens + std::max(0.0, resource.capacity - resource.used) * seconds);
+    resource.tokens =
+        std::min(resource.burst, resource.tokens + std::max(0.0, resource.capacity - resource.used) * seconds);
     resource.tokens_at = now;
   }
 }

@@ -1,17 +1,17 @@
 // Flows sharing links, max-min fair: a library of its own, which knows neither ranks nor topologies.
 //
-// Quantities: a *resource* has a capacity C (bit/s) and optionally a token bucket of b bits; a *flow* has a route (a set of
-// resources) and a size (bits). Rates r_f are the max-min fair allocation: no resource carries more than C, and no flow's rate can be
-// raised without lowering that of a flow that is no faster (Bertsekas and Gallager, "Data Networks", 6.5). Between changes rates are
-// constant, so a flow ends at t + remaining / r_f.
-// Method: progressive filling, in the order of the resources' fair levels, and only on the connected part of the sharing graph that a
-// start or an end has touched; all starts and ends of one moment are solved once; a flow that shares nothing needs no solving.
-// Token bucket: a resource that was not fully used has saved tokens, min(b, saved + (C - used) x time). A flow that starts takes at once, from
-// every resource of its route, the least that they have saved (shared equally among the flows that start there in the same
-// moment), provided that every resource of the route has a bucket. This is the fluid limit of tc-tbf with a peak rate far above C.
-// Assumptions: fluid (no packets), rates adapt at once, fair sharing as ideal TCP flows of equal round-trip time reach it.
-// When it is wrong: transfers of a few packets, incast with drops, flows whose windows limit them.
-// Times are picoseconds; end times are rounded to the nearest.
+// Quantities: a *resource* has a capacity C (bit/s) and optionally a token bucket of b bits; a *flow* has a route (a
+// set of resources) and a size (bits). Rates r_f are the max-min fair allocation: no resource carries more than C, and
+// no flow's rate can be raised without lowering that of a flow that is no faster (Bertsekas and Gallager, "Data
+// Networks", 6.5). Between changes rates are constant, so a flow ends at t + remaining / r_f. Method: progressive
+// filling, in the order of the resources' fair levels, and only on the connected part of the sharing graph that a start
+// or an end has touched; all starts and ends of one moment are solved once; a flow that shares nothing needs no
+// solving. Token bucket: a resource that was not fully used has saved tokens, min(b, saved + (C - used) x time). A flow
+// that starts takes at once, from every resource of its route, the least that they have saved (shared equally among the
+// flows that start there in the same moment), provided that every resource of the route has a bucket. This is the fluid
+// limit of tc-tbf with a peak rate far above C. Assumptions: fluid (no packets), rates adapt at once, fair sharing as
+// ideal TCP flows of equal round-trip time reach it. When it is wrong: transfers of a few packets, incast with drops,
+// flows whose windows limit them. Times are picoseconds; end times are rounded to the nearest.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ class FlowNetwork {
   void set_capacity(ResourceId resource, double bits_per_second);
   [[nodiscard]] std::size_t resource_count() const { return resources_.size(); }
 
-  /// A flow of `bits` > 0 over `route` (not empty, no resource twice) from now on. Nothing happens before settle(). The route must stay
-  /// valid while the flow lives.
+  /// A flow of `bits` > 0 over `route` (not empty, no resource twice) from now on. Nothing happens before settle(). The
+  /// route must stay valid while the flow lives.
   FlowId start(std::span<const ResourceId> route, double bits);
   /// The flow whose end has come leaves. Its id is reused later.
   void finish(FlowId flow);
@@ -44,10 +44,12 @@ class FlowNetwork {
     std::uint32_t version = 0;
     std::int64_t time = 0;
   };
-  /// Brings rates up to date after the starts and finishes of this moment; returns the flows whose end is new or has changed (valid until the
-  /// next call). `now` never decreases.
+  /// Brings rates up to date after the starts and finishes of this moment; returns the flows whose end is new or has
+  /// changed (valid until the next call). `now` never decreases.
   const std::vector<End>& settle(std::int64_t now);
-  [[nodiscard]] bool current(FlowId flow, std::uint32_t version) const { return flows_[flow].alive && flows_[flow].version == version; }
+  [[nodiscard]] bool current(FlowId flow, std::uint32_t version) const {
+    return flows_[flow].alive && flows_[flow].version == version;
+  }
   [[nodiscard]] bool needs_settling() const { return !touched_.empty(); }
 
   [[nodiscard]] double rate(FlowId flow) const { return flows_[flow].rate; }
@@ -77,7 +79,7 @@ class FlowNetwork {
     double capacity = 0;
     double burst = 0;
     double tokens = 0;
-    double used = 0;               // sum of rates, kept for resources with a bucket
+    double used = 0;  // sum of rates, kept for resources with a bucket
     std::int64_t tokens_at = 0;
     std::vector<Member> flows;
     bool touched = false;

@@ -19,7 +19,7 @@ constexpr std::size_t least_points = 3;
 
 struct Point {
   double size = 0;
-  double time = 0;      // median
+  double time = 0;  // median
   double network = 0;
   std::optional<Bytes> end;  // a power of two from here on, below the next size; none: no interval may end here
 };
@@ -29,7 +29,7 @@ struct Line {
   double b = 0;
   bool b_is_free = true;  // not held at 0
   bool a_is_free = true;
-  double cost = 0;        // sum of Huber's loss, in units of relative residuals squared
+  double cost = 0;  // sum of Huber's loss, in units of relative residuals squared
 };
 
 double residual(const Point& p, double a, double b) { return (p.network + a + b * p.size - p.time) / p.time; }
@@ -64,9 +64,12 @@ Sums sums_of(std::span<const Point> points, const std::vector<double>& weights) 
   return s;
 }
 
-/// The best line with a >= 0, b >= 0 and a + b * at >= floor: the convex problem's optimum is the free one, or lies on an edge.
+/// The best line with a >= 0, b >= 0 and a + b * at >= floor: the convex problem's optimum is the free one, or lies on
+/// an edge.
 Line solve(const Sums& s, double at, double floor) {
-  const auto value = [&](double a, double b) { return a * a * s.xx + 2 * a * b * s.xz + b * b * s.zz - 2 * a * s.xy - 2 * b * s.zy; };
+  const auto value = [&](double a, double b) {
+    return a * a * s.xx + 2 * a * b * s.xz + b * b * s.zz - 2 * a * s.xy - 2 * b * s.zy;
+  };
   const auto feasible = [&](double a, double b) { return a >= 0 && b >= 0 && a + b * at >= floor * (1 - 1e-12); };
   const double determinant = s.xx * s.zz - s.xz * s.xz;
   if (determinant > 1e-12 * s.xx * s.zz) {
@@ -107,7 +110,8 @@ Line fit_line(std::span<const Point> points, double scale, double most_cost, dou
                          std::abs(next.b - line.b) <= 1e-10 * std::abs(next.b) + 1e-24;
     line = next;
     if (settled) break;
-    for (std::size_t i = 0; i < points.size(); ++i) weights[i] = huber_weight(residual(points[i], line.a, line.b), scale);
+    for (std::size_t i = 0; i < points.size(); ++i)
+      weights[i] = huber_weight(residual(points[i], line.a, line.b), scale);
   }
   line.cost = 0;
   for (const auto& point : points) line.cost += std::min(huber_loss(residual(point, line.a, line.b), scale), most_cost);
@@ -121,13 +125,15 @@ struct Segmentation {
 };
 
 /// For every number of intervals, the division with the least cost (dynamic programming over interval ends).
-std::vector<Segmentation> segmentations(std::span<const Point> points, double scale, double most_cost, int max_intervals) {
+std::vector<Segmentation> segmentations(std::span<const Point> points, double scale, double most_cost,
+                                        int max_intervals) {
   const std::size_t n = points.size();
   constexpr double never = std::numeric_limits<double>::infinity();
   std::vector<std::vector<double>> cost(n + 1, std::vector<double>(n + 1, never));
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = i + least_points; j <= n; ++j)
-      if ((i == 0 || points[i - 1].end) && (j == n || points[j - 1].end)) cost[i][j] = fit_line(points.subspan(i, j - i), scale, most_cost).cost;
+      if ((i == 0 || points[i - 1].end) && (j == n || points[j - 1].end))
+        cost[i][j] = fit_line(points.subspan(i, j - i), scale, most_cost).cost;
 
   std::vector<Segmentation> all;
   const auto limit = static_cast<std::size_t>(std::max(1, max_intervals));
@@ -191,20 +197,20 @@ struct Chosen {
 };
 
 Chosen choose(std::span<const Point> points, int max_intervals) {
-  // The scatter comes from the finest division first, fitted with a loss that is nearly absolute (as robust as it gets), then
-  // from the division chosen with it. With the scatter given, sizes that were disturbed cost every division the same, and
-  // do not hide what the others say.
+  // The scatter comes from the finest division first, fitted with a loss that is nearly absolute (as robust as it
+  // gets), then from the division chosen with it. With the scatter given, sizes that were disturbed cost every division
+  // the same, and do not hide what the others say.
   const auto finest = segmentations(points, least_scale, std::numeric_limits<double>::infinity(), max_intervals);
   double scale = scale_of(residuals_of(points, finest.back()), 2 * finest.back().ends.size());
   Segmentation best;
   const double log_count = std::log(static_cast<double>(points.size()));
   for (int pass = 0; pass < 3; ++pass) {
     double lowest = std::numeric_limits<double>::infinity();
-    // Beyond three times the scatter a point is an outlier, however far: one alone must not buy an interval of its own (that
-    // costs 4 log n, 13 for 27 sizes, and three points that agree can pay it).
+    // Beyond three times the scatter a point is an outlier, however far: one alone must not buy an interval of its own
+    // (that costs 4 log n, 13 for 27 sizes, and three points that agree can pay it).
     for (auto& candidate : segmentations(points, scale, 9 * scale * scale, max_intervals)) {
-      // Two parameters an interval, and the place of its end. An end is searched for among all sizes, and a search finds more
-      // by chance than an ordinary parameter: it counts twice.
+      // Two parameters an interval, and the place of its end. An end is searched for among all sizes, and a search
+      // finds more by chance than an ordinary parameter: it counts twice.
       const double intervals = static_cast<double>(candidate.ends.size());
       const double criterion = candidate.cost / (scale * scale) + (2 * intervals + 2 * (intervals - 1)) * log_count;
       if (criterion < lowest) {
@@ -222,13 +228,19 @@ std::vector<Point> points_of(std::span<const MessageMeasurement> measurements) {
   for (const auto& measurement : measurements) {
     const std::int64_t size = measurement.size.count();
     if (size < 0) throw InputError(fmt::format("calibration: a message size of {} bytes", size));
-    if (measurement.samples_s.empty()) throw InputError(fmt::format("calibration: no samples for messages of {} bytes", size));
+    if (measurement.samples_s.empty())
+      throw InputError(fmt::format("calibration: no samples for messages of {} bytes", size));
     for (const double sample : measurement.samples_s)
       if (!std::isfinite(sample) || sample <= 0)
-        throw InputError(fmt::format("calibration: a sample of {} s for messages of {} bytes; expected a time over 0", sample, size));
+        throw InputError(fmt::format("calibration: a sample of {} s for messages of {} bytes; expected a time over 0",
+                                     sample, size));
     if (!std::isfinite(measurement.network_s) || measurement.network_s < 0)
-      throw InputError(fmt::format("calibration: a network time of {} s for messages of {} bytes", measurement.network_s, size));
-    points.push_back({.size = static_cast<double>(size), .time = median(measurement.samples_s), .network = measurement.network_s, .end = {}});
+      throw InputError(
+          fmt::format("calibration: a network time of {} s for messages of {} bytes", measurement.network_s, size));
+    points.push_back({.size = static_cast<double>(size),
+                      .time = median(measurement.samples_s),
+                      .network = measurement.network_s,
+                      .end = {}});
   }
   std::sort(points.begin(), points.end(), [](const Point& x, const Point& y) {
     return std::tuple(x.size, x.time, x.network) < std::tuple(y.size, y.time, y.network);
@@ -247,7 +259,9 @@ std::size_t distinct_sizes(std::span<const Point> points) {
   return distinct;
 }
 
-Estimate estimate(double value, double half_width) { return {value, std::max(0.0, value - half_width), value + half_width}; }
+Estimate estimate(double value, double half_width) {
+  return {value, std::max(0.0, value - half_width), value + half_width};
+}
 
 }  // namespace
 
@@ -258,7 +272,8 @@ double student_975(int degrees) {
   const double z3 = z * z * z;
   const double z5 = z3 * z * z;
   const double z7 = z5 * z * z;
-  return z + (z3 + z) / (4 * v) + (5 * z5 + 16 * z3 + 3 * z) / (96 * v * v) + (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * v * v * v);
+  return z + (z3 + z) / (4 * v) + (5 * z5 + 16 * z3 + 3 * z) / (96 * v * v) +
+         (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * v * v * v);
 }
 
 double MessageFit::software_s(Bytes size) const {
@@ -266,7 +281,8 @@ double MessageFit::software_s(Bytes size) const {
   for (const auto& interval : intervals)
     if (!interval.up_to || size <= *interval.up_to)
       return interval.intercept_s.value + interval.slope_s_per_byte.value * static_cast<double>(size.count());
-  return intervals.back().intercept_s.value + intervals.back().slope_s_per_byte.value * static_cast<double>(size.count());
+  return intervals.back().intercept_s.value +
+         intervals.back().slope_s_per_byte.value * static_cast<double>(size.count());
 }
 
 namespace {
@@ -330,7 +346,8 @@ MessageFit fit_points(const std::vector<Point>& points, int max_intervals) {
 MessageFit fit_messages(std::span<const MessageMeasurement> measurements, const MessageFitOptions& options) {
   const std::vector<Point> points = points_of(measurements);
   if (distinct_sizes(points) < least_points)
-    throw InputError(fmt::format("calibration: {} message sizes; a fit needs at least {}", distinct_sizes(points), least_points));
+    throw InputError(
+        fmt::format("calibration: {} message sizes; a fit needs at least {}", distinct_sizes(points), least_points));
   MessageFit fit = fit_points(points, options.max_intervals);
 
   if (distinct_sizes(points) >= 8) {
@@ -342,7 +359,9 @@ MessageFit fit_messages(std::span<const MessageMeasurement> measurements, const 
       // Outside the range of the sizes fitted nothing is promised, so the ends are kept.
       const bool last = points[i].size == points.back().size;
       if (index % 2 == 0 || last) {
-        kept.push_back({.size = Bytes{static_cast<std::int64_t>(points[i].size)}, .samples_s = {points[i].time}, .network_s = points[i].network});
+        kept.push_back({.size = Bytes{static_cast<std::int64_t>(points[i].size)},
+                        .samples_s = {points[i].time},
+                        .network_s = points[i].network});
       } else {
         held_out.push_back(points[i]);
       }
@@ -360,7 +379,9 @@ MessageFit fit_messages(std::span<const MessageMeasurement> measurements, const 
 }
 
 Json to_json(const MessageFit& fit) {
-  const auto estimate_json = [](const Estimate& e) { return Json{{"value", e.value}, {"low", e.low}, {"high", e.high}}; };
+  const auto estimate_json = [](const Estimate& e) {
+    return Json{{"value", e.value}, {"low", e.low}, {"high", e.high}};
+  };
   Json intervals = Json::array();
   for (const auto& interval : fit.intervals)
     intervals.push_back(Json{{"up_to_bytes", interval.up_to ? Json(interval.up_to->count()) : Json(nullptr)},
@@ -368,7 +389,8 @@ Json to_json(const MessageFit& fit) {
                              {"slope_s_per_byte", estimate_json(interval.slope_s_per_byte)}});
   Json residuals = Json::array();
   for (const auto& r : fit.residuals)
-    residuals.push_back(Json{{"size_bytes", r.size.count()}, {"measured_s", r.measured_s}, {"fitted_s", r.fitted_s}, {"error", r.relative}});
+    residuals.push_back(Json{
+        {"size_bytes", r.size.count()}, {"measured_s", r.measured_s}, {"fitted_s", r.fitted_s}, {"error", r.relative}});
   const auto or_null = [](const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); };
   return Json{{"intervals", std::move(intervals)},
               {"confidence", 0.95},

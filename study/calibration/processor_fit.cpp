@@ -98,7 +98,8 @@ double solve(const Problem& problem, const ProcessorModel& model, double* x) {
 
 double processor_time(const ProcessorCost& cost, const PairsMeasurement& measurement) {
   const double occupancy = cost.overhead_s + cost.per_byte_s * static_cast<double>(measurement.size.count());
-  return std::max(measurement.network_s + cost.latency_s + occupancy, measurement.pairs * occupancy / measurement.cores);
+  return std::max(measurement.network_s + cost.latency_s + occupancy,
+                  measurement.pairs * occupancy / measurement.cores);
 }
 
 ProcessorFit fit_processor(std::span<const PairsMeasurement> measurements, const ProcessorModel& model) {
@@ -108,11 +109,12 @@ ProcessorFit fit_processor(std::span<const PairsMeasurement> measurements, const
   double most_per_byte = 0;
   for (const auto& m : measurements) {
     if (m.samples_s.empty() || m.pairs < 1 || m.cores < 1)
-      throw InputError(fmt::format("calibration: {} samples with {} pairs on {} cores; expected at least one of each", m.samples_s.size(),
-                                   m.pairs, m.cores));
+      throw InputError(fmt::format("calibration: {} samples with {} pairs on {} cores; expected at least one of each",
+                                   m.samples_s.size(), m.pairs, m.cores));
     for (const double sample : m.samples_s)
       if (!std::isfinite(sample) || sample <= 0)
-        throw InputError(fmt::format("calibration: a sample of {} s with {} pairs; expected a time over 0", sample, m.pairs));
+        throw InputError(
+            fmt::format("calibration: a sample of {} s with {} pairs; expected a time over 0", sample, m.pairs));
     const double time = median(m.samples_s);
     observations.push_back({&m, time});
     sizes.insert(m.size);
@@ -122,7 +124,8 @@ ProcessorFit fit_processor(std::span<const PairsMeasurement> measurements, const
   const bool with_bytes = sizes.size() > 1 && most_per_byte > 0;
   const std::size_t parameters = with_bytes ? 3 : 2;
   if (observations.size() < parameters)
-    throw InputError(fmt::format("calibration: {} measurements of simultaneous pairs; a fit needs at least {}", observations.size(), parameters));
+    throw InputError(fmt::format("calibration: {} measurements of simultaneous pairs; a fit needs at least {}",
+                                 observations.size(), parameters));
   // Bytes weigh as much as the largest messages show; a per-byte unit from the smallest ones would be far too large.
   if (with_bytes) {
     const auto& largest = *std::max_element(observations.begin(), observations.end(), [](const auto& x, const auto& y) {
@@ -131,7 +134,8 @@ ProcessorFit fit_processor(std::span<const PairsMeasurement> measurements, const
     most_per_byte = largest.time / static_cast<double>(largest.measurement->size.count());
   }
 
-  const Problem problem(std::move(observations), model, with_bytes, {least_time, with_bytes ? most_per_byte : 1, least_time});
+  const Problem problem(std::move(observations), model, with_bytes,
+                        {least_time, with_bytes ? most_per_byte : 1, least_time});
   // The bound by the cores is a corner where derivatives vanish: several starts, the best one counts.
   std::array<double, 3> best{};
   double least_cost = std::numeric_limits<double>::infinity();

@@ -36,10 +36,11 @@ std::vector<std::string_view> words_of(std::string_view line) {
 std::vector<std::string_view> cells_of(std::string_view line) {
   std::vector<std::string_view> cells;
   for (const auto word : words_of(line)) {
-    const bool joins = !cells.empty() && word.data() - (cells.back().data() + cells.back().size()) == 1 &&
-                       *(word.data() - 1) == ' ';
+    const bool joins =
+        !cells.empty() && word.data() - (cells.back().data() + cells.back().size()) == 1 && *(word.data() - 1) == ' ';
     if (joins) {
-      cells.back() = std::string_view(cells.back().data(), static_cast<std::size_t>(word.data() + word.size() - cells.back().data()));
+      cells.back() = std::string_view(cells.back().data(),
+                                      static_cast<std::size_t>(word.data() + word.size() - cells.back().data()));
     } else {
       cells.push_back(word);
     }

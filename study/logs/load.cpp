@@ -31,7 +31,9 @@ Result read_measurement(std::string_view text, const std::string& file, const Me
   if (text[first] == '{') return result_from_json(parse_json(text, file), file);
   if (looks_like_osu(text)) return read_osu(text, file, hints);
   if (looks_like_nccl_tests(text)) return read_nccl_tests(text, file, hints);
-  throw InputError(file + ": not a measurement; expected a result of Lockstep (JSON), or a text log of nccl-tests or of the OSU micro-benchmarks");
+  throw InputError(file +
+                   ": not a measurement; expected a result of Lockstep (JSON), or a text log of nccl-tests or of the "
+                   "OSU micro-benchmarks");
 }
 
 }  // namespace logs

@@ -41,13 +41,14 @@ std::optional<CollectiveKind> kind_of_file_name(const std::string& file) {
   std::string name;
   for (const char c : lower_case(std::filesystem::path(file).filename().string()))
     if (c != '_' && c != '-') name += c;
-  constexpr std::array<std::pair<std::string_view, CollectiveKind>, 7> words{{{"allreduce", CollectiveKind::all_reduce},
-                                                                            {"allgather", CollectiveKind::all_gather},
-                                                                            {"reducescatter", CollectiveKind::reduce_scatter},
-                                                                            {"broadcast", CollectiveKind::broadcast},
-                                                                            {"alltoall", CollectiveKind::all_to_all},
-                                                                            {"sendrecv", CollectiveKind::send_recv},
-                                                                            {"reduce", CollectiveKind::reduce}}};
+  constexpr std::array<std::pair<std::string_view, CollectiveKind>, 7> words{
+      {{"allreduce", CollectiveKind::all_reduce},
+       {"allgather", CollectiveKind::all_gather},
+       {"reducescatter", CollectiveKind::reduce_scatter},
+       {"broadcast", CollectiveKind::broadcast},
+       {"alltoall", CollectiveKind::all_to_all},
+       {"sendrecv", CollectiveKind::send_recv},
+       {"reduce", CollectiveKind::reduce}}};
   for (const auto& [word, kind] : words)
     if (name.find(word) != std::string::npos) return kind;
   return std::nullopt;
@@ -66,7 +67,7 @@ struct Row {
 
 /// The positions of the columns of a table.
 struct Columns {
-  std::size_t count = 0;           ///< words of a full line
+  std::size_t count = 0;  ///< words of a full line
   std::size_t size = 0;
   std::optional<std::size_t> type, reduction, root;
   std::vector<std::size_t> times;  ///< "time": out of place, in place
@@ -117,15 +118,19 @@ class Reader {
     finish();
     if (result_.collectives.empty())
       throw InputError(file_ + ": the table of nccl-tests has no rows; did the run end before its first size?");
-    result_.notes.emplace_back("times are nccl-tests' means over iterations: no minimum, no p95, so nothing is said about noise");
-    if (in_place_ > 0) result_.notes.push_back(fmt::format("{} rows are in-place times, for want of out-of-place ones", in_place_));
+    result_.notes.emplace_back(
+        "times are nccl-tests' means over iterations: no minimum, no p95, so nothing is said about noise");
+    if (in_place_ > 0)
+      result_.notes.push_back(fmt::format("{} rows are in-place times, for want of out-of-place ones", in_place_));
     if (passed_over_ > 0) result_.notes.push_back(fmt::format("{} lines of the log belong to no table", passed_over_));
     for (const auto& row : result_.collectives) result_.ranks = std::max(result_.ranks, row.ranks);
     return std::move(result_);
   }
 
  private:
-  [[noreturn]] void fail(const std::string& message) const { throw InputError(fmt::format("{}:{}: {}", file_, line_, message)); }
+  [[noreturn]] void fail(const std::string& message) const {
+    throw InputError(fmt::format("{}:{}: {}", file_, line_, message));
+  }
 
   void read_line(std::string_view line) {
     auto words = words_of(line);
@@ -192,11 +197,13 @@ class Reader {
     if (columns.times.empty()) fail("a header of nccl-tests without a column 'time'");
     const std::size_t end = columns.times.size() > 1 ? columns.times[1] : columns.count;
     columns.block = end - columns.times[0];
-    const bool blocks_agree = columns.times.size() == 1 ||
-                              (columns.times.size() == 2 && columns.count - columns.times[1] == columns.block);
+    const bool blocks_agree =
+        columns.times.size() == 1 || (columns.times.size() == 2 && columns.count - columns.times[1] == columns.block);
     if (columns.size != 0 || columns.block < 3 || !blocks_agree || columns.names[columns.times[0] + 1] != "algbw" ||
         columns.names[columns.times[0] + 2] != "busbw") {
-      fail("a header of nccl-tests with an unknown order of columns; expected 'size count type [redop] [root] time algbw busbw ...'");
+      fail(
+          "a header of nccl-tests with an unknown order of columns; expected 'size count type [redop] [root] time "
+          "algbw busbw ...'");
     }
     run_.columns = columns;
   }
@@ -214,8 +221,8 @@ class Reader {
     if (columns.times.size() == 2 && words.size() + columns.block == columns.count) {
       in_place = true;
     } else if (words.size() != columns.count) {
-      fail(fmt::format("expected {} columns ({} ... {}), found {}; is the log cut off?", columns.count, columns.names.front(),
-                       columns.names.back(), words.size()));
+      fail(fmt::format("expected {} columns ({} ... {}), found {}; is the log cut off?", columns.count,
+                       columns.names.front(), columns.names.back(), words.size()));
     }
     const std::size_t time = columns.times[0];
     Row row;
@@ -223,7 +230,8 @@ class Reader {
     if (!size || *size < 0) fail(fmt::format("column 'size': expected a number of bytes, found '{}'", words[0]));
     row.size = *size;
     if (columns.type) row.type = our_type(words[*columns.type]);
-    if (columns.reduction && words[*columns.reduction] != "none") row.reduction = std::string(words[*columns.reduction]);
+    if (columns.reduction && words[*columns.reduction] != "none")
+      row.reduction = std::string(words[*columns.reduction]);
     if (columns.root) row.root = number_of<int>(words[*columns.root]);
     row.time_us = cell_number(words[time], "time", file_, line_);
     row.algbw = cell_number(words[time + 1], "algbw", file_, line_);
@@ -235,20 +243,22 @@ class Reader {
     run_.rows.push_back(std::move(row));
   }
 
-  /// What the columns say about the collective: redop, root, and busbw / algbw, which is a function of the collective and the
-  /// number of ranks.
+  /// What the columns say about the collective: redop, root, and busbw / algbw, which is a function of the collective
+  /// and the number of ranks.
   [[nodiscard]] std::optional<CollectiveKind> inferred_kind(int ranks) const {
     const Row* best = nullptr;
     for (const auto& row : run_.rows)
       if (best == nullptr || row.busbw > best->busbw) best = &row;
-    // Bandwidths carry two decimals: below 1 GB/s the quotient says too little; two ranks or more tell the factors apart.
+    // Bandwidths carry two decimals: below 1 GB/s the quotient says too little; two ranks or more tell the factors
+    // apart.
     if (best == nullptr || best->busbw < 1 || best->algbw <= 0 || ranks < 2) return std::nullopt;
     const auto fits = [&](CollectiveKind kind) {
       const double factor = bus_factor(kind, ranks);
       return std::abs(best->busbw / best->algbw - factor) < 0.02 * factor;
     };
     const bool rooted = best->root.value_or(-1) >= 0;
-    if (best->reduction && rooted) return fits(CollectiveKind::reduce) ? std::optional(CollectiveKind::reduce) : std::nullopt;
+    if (best->reduction && rooted)
+      return fits(CollectiveKind::reduce) ? std::optional(CollectiveKind::reduce) : std::nullopt;
     if (best->reduction) {
       for (const auto kind : {CollectiveKind::all_reduce, CollectiveKind::reduce_scatter})
         if (fits(kind)) return kind;
@@ -256,7 +266,8 @@ class Reader {
     }
     if (rooted) return fits(CollectiveKind::broadcast) ? std::optional(CollectiveKind::broadcast) : std::nullopt;
     // all_gather and all_to_all share a factor: the columns cannot tell.
-    if (run_.columns->root && fits(CollectiveKind::send_recv) && !fits(CollectiveKind::all_gather)) return CollectiveKind::send_recv;
+    if (run_.columns->root && fits(CollectiveKind::send_recv) && !fits(CollectiveKind::all_gather))
+      return CollectiveKind::send_recv;
     return std::nullopt;
   }
 
@@ -265,15 +276,16 @@ class Reader {
       const int size = run_.group_sizes.begin()->second;
       for (const auto& [group, count] : run_.group_sizes)
         if (count != size)
-          throw InputError(fmt::format("{}: groups of {} and {} ranks in one run; expected groups of one size", file_, size, count));
+          throw InputError(
+              fmt::format("{}: groups of {} and {} ranks in one run; expected groups of one size", file_, size, count));
       return size;
     }
     if (hints_.ranks) {
       note(fmt::format("the log does not list its ranks; {} were assumed", *hints_.ranks));
       return *hints_.ranks;
     }
-    if (run_.threads && run_.gpus && *run_.threads > 0 && *run_.gpus > 0 && *run_.threads < 100000 && *run_.gpus < 10000 &&
-        *run_.threads * *run_.gpus > 1) {
+    if (run_.threads && run_.gpus && *run_.threads > 0 && *run_.gpus > 0 && *run_.threads < 100000 &&
+        *run_.gpus < 10000 && *run_.threads * *run_.gpus > 1) {
       const std::int64_t ranks = *run_.threads * *run_.gpus;
       note(fmt::format("the log does not list its ranks; {} (threads times GPUs of one process) were assumed", ranks));
       return static_cast<int>(ranks);
@@ -283,7 +295,8 @@ class Reader {
   }
 
   void note(const std::string& text) {
-    if (std::find(result_.notes.begin(), result_.notes.end(), text) == result_.notes.end()) result_.notes.push_back(text);
+    if (std::find(result_.notes.begin(), result_.notes.end(), text) == result_.notes.end())
+      result_.notes.push_back(text);
   }
 
   /// The run is over: its rows become the result's.
@@ -291,21 +304,24 @@ class Reader {
     Run run_done;
     if (!run_.rows.empty()) {
       if (!run_.unsupported.empty())
-        throw InputError(fmt::format("{}: '{}' measures a collective that Lockstep does not have; expected one of {}", file_,
-                                     run_.unsupported, "all_reduce_perf, all_gather_perf, reduce_scatter_perf, broadcast_perf, "
-                                                       "reduce_perf, alltoall_perf, sendrecv_perf"));
+        throw InputError(fmt::format("{}: '{}' measures a collective that Lockstep does not have; expected one of {}",
+                                     file_, run_.unsupported,
+                                     "all_reduce_perf, all_gather_perf, reduce_scatter_perf, broadcast_perf, "
+                                     "reduce_perf, alltoall_perf, sendrecv_perf"));
       const int ranks = ranks_of_run();
       std::optional<CollectiveKind> kind = run_.kind;
       if (!kind) {
         if ((kind = inferred_kind(ranks))) {
           note(fmt::format("the log does not name the collective; its columns are those of {}", to_string(*kind)));
         } else if ((kind = kind_of_file_name(file_))) {
-          note(fmt::format("the log does not name the collective; {} was taken from the file's name", to_string(*kind)));
+          note(
+              fmt::format("the log does not name the collective; {} was taken from the file's name", to_string(*kind)));
         } else if ((kind = hints_.kind)) {
           note(fmt::format("the log does not name the collective; {} was assumed", to_string(*kind)));
         } else {
-          throw InputError(file_ + ": the log does not say which collective it measured; name it in the file's name "
-                                   "(all_gather.log), or keep the command line ('all_gather_perf ...') in the log");
+          throw InputError(file_ +
+                           ": the log does not say which collective it measured; name it in the file's name "
+                           "(all_gather.log), or keep the command line ('all_gather_perf ...') in the log");
         }
       }
       for (const auto& row : run_.rows) {

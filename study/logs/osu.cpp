@@ -10,7 +10,7 @@ namespace lockstep::logs {
 namespace {
 
 struct Test {
-  std::string_view title;    ///< between "OSU MPI" and "Test"
+  std::string_view title;  ///< between "OSU MPI" and "Test"
   std::string_view program;
   CollectiveKind kind;
   bool size_per_pair = false;  ///< the size printed is that of one pair of ranks
@@ -71,7 +71,8 @@ std::optional<int> ranks_of_command(std::string_view line) {
   const auto launcher = std::find_if(words.begin(), words.end(), [](std::string_view word) {
     const std::size_t slash = word.rfind('/');
     const std::string_view name = slash == std::string_view::npos ? word : word.substr(slash + 1);
-    return name == "mpirun" || name == "mpiexec" || name == "mpiexec.hydra" || name == "srun" || name == "prterun" || name == "mpirun_rsh";
+    return name == "mpirun" || name == "mpiexec" || name == "mpiexec.hydra" || name == "srun" || name == "prterun" ||
+           name == "mpirun_rsh";
   });
   if (launcher == words.end() || line.find("osu_") == std::string_view::npos) return std::nullopt;
   for (auto word = launcher + 1; word != words.end() && word->find("osu_") == std::string_view::npos; ++word) {
@@ -104,8 +105,8 @@ class Reader {
       std::vector<std::string> known;
       for (const auto& test : tests) known.emplace_back(test.program);
       if (!unsupported_.empty())
-        throw InputError(fmt::format("{}: '{}' is no test that Lockstep can compare with; expected one of {}", file_, unsupported_,
-                                     join(known, ", ")));
+        throw InputError(fmt::format("{}: '{}' is no test that Lockstep can compare with; expected one of {}", file_,
+                                     unsupported_, join(known, ", ")));
       throw InputError(file_ + ": the table of the OSU test has no rows; did the run end before its first size?");
     }
     note("times are OSU's means over iterations (and ranks): no minimum, no p95, so nothing is said about noise");
@@ -115,10 +116,13 @@ class Reader {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& message) const { throw InputError(fmt::format("{}:{}: {}", file_, line_, message)); }
+  [[noreturn]] void fail(const std::string& message) const {
+    throw InputError(fmt::format("{}:{}: {}", file_, line_, message));
+  }
 
   void note(const std::string& text) {
-    if (std::find(result_.notes.begin(), result_.notes.end(), text) == result_.notes.end()) result_.notes.push_back(text);
+    if (std::find(result_.notes.begin(), result_.notes.end(), text) == result_.notes.end())
+      result_.notes.push_back(text);
   }
 
   void read_line(std::string_view line) {
@@ -162,9 +166,10 @@ class Reader {
       return *hints_.ranks;
     }
     if (test_->size_per_pair)
-      fail(fmt::format("{} prints the bytes per pair of ranks, and the log does not state how many ranks there were; keep the "
-                       "command line ('mpirun -np N ... {}') in the log",
-                       test_->program, test_->program));
+      fail(fmt::format(
+          "{} prints the bytes per pair of ranks, and the log does not state how many ranks there were; keep the "
+          "command line ('mpirun -np N ... {}') in the log",
+          test_->program, test_->program));
     note("the log does not state the number of ranks");
     return 0;
   }
@@ -196,13 +201,15 @@ class Reader {
       if (name == "iterations") iterations_ = i;
     }
     if (value_ == columns_.size())
-      fail(fmt::format("a table of {} without a column 'Latency (us)', 'Avg Latency(us)' or 'Bandwidth (MB/s)'", test_->program));
+      fail(fmt::format("a table of {} without a column 'Latency (us)', 'Avg Latency(us)' or 'Bandwidth (MB/s)'",
+                       test_->program));
     if (std::find(columns_.begin(), columns_.end(), "iterations") == columns_.end()) iterations_.reset();
   }
 
   void read_row(const std::vector<std::string_view>& words) {
     if (words.size() != columns_.size())
-      fail(fmt::format("expected {} columns ({}), found {}; is the log cut off?", columns_.size(), join(columns_, ", "), words.size()));
+      fail(fmt::format("expected {} columns ({}), found {}; is the log cut off?", columns_.size(), join(columns_, ", "),
+                       words.size()));
     CollectiveRow row;
     row.kind = test_->kind;
     row.ranks = ranks_;
@@ -215,22 +222,27 @@ class Reader {
     }
     const double value = cell_number(words[value_], columns_[value_], file_, line_);
     if (bandwidth_) {
-      if (value <= 0) fail(fmt::format("column '{}': expected a number over 0, found '{}'", columns_[value_], words[value_]));
+      if (value <= 0)
+        fail(fmt::format("column '{}': expected a number over 0, found '{}'", columns_[value_], words[value_]));
       // MB are 10^6 bytes (OMB README).
       row.time_s = static_cast<double>(row.size_bytes) / (value * 1e6);
-      note("osu_bw keeps many messages in flight: its times are size / bandwidth, and hide the latency that a lone message pays");
+      note(
+          "osu_bw keeps many messages in flight: its times are size / bandwidth, and hide the latency that a lone "
+          "message pays");
     } else {
       row.time_s = value * 1e-6;
     }
     if (iterations_) {
       const auto iterations = number_of<std::int64_t>(words[*iterations_]);
-      if (!iterations || *iterations < 0) fail(fmt::format("column 'iterations': expected a whole number, found '{}'", words[*iterations_]));
+      if (!iterations || *iterations < 0)
+        fail(fmt::format("column 'iterations': expected a whole number, found '{}'", words[*iterations_]));
       row.iterations = iterations;
     }
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (columns_[i] != "validation") continue;
       row.wrong = words[i] == "Pass" ? 0 : 1;
-      if (*row.wrong > 0) note("OSU's validation failed; how many elements are wrong it does not say (1 stands for at least one)");
+      if (*row.wrong > 0)
+        note("OSU's validation failed; how many elements are wrong it does not say (1 stands for at least one)");
     }
     result_.collectives.push_back(std::move(row));
   }
@@ -261,6 +273,8 @@ bool looks_like_osu(std::string_view text) {
   return false;
 }
 
-Result read_osu(std::string_view text, const std::string& file, const MeasurementHints& hints) { return Reader(text, file, hints).read(); }
+Result read_osu(std::string_view text, const std::string& file, const MeasurementHints& hints) {
+  return Reader(text, file, hints).read();
+}
 
 }  // namespace lockstep::logs

@@ -22,8 +22,9 @@ Plan two_ranks() {
   Collective collective;
   collective.algorithm = "ring";
   collective.count = 256;
-  role.streams.push_back({.name = "main", .items = {Operation{.name = "start \"x\"", .action = Mark{}, .waits = {}},
-                                                    Operation{.name = "reduce", .action = collective, .waits = {}}}});
+  role.streams.push_back({.name = "main",
+                          .items = {Operation{.name = "start \"x\"", .action = Mark{}, .waits = {}},
+                                    Operation{.name = "reduce", .action = collective, .waits = {}}}});
   plan.roles.push_back(role);
   plan.role_ranges.push_back({.first = 0, .last = 1, .role = 0});
   return plan;
@@ -59,7 +60,8 @@ TEST(ChromeTrace, NamesAndTimes) {
   std::vector<Json> events;
   for (const auto& event : trace["traceEvents"]) {
     if (event["ph"] == "M" && event["args"].contains("name"))
-      names[fmt::format("{} {} {}", event["name"].get<std::string>(), event["pid"].get<int>(), event["tid"].get<int>())] = event["args"]["name"];
+      names[fmt::format("{} {} {}", event["name"].get<std::string>(), event["pid"].get<int>(),
+                        event["tid"].get<int>())] = event["args"]["name"];
     if (event["ph"] == "X") events.push_back(event);
   }
   EXPECT_EQ(names["process_name 1 0"], "rank 1 (all)");
@@ -91,7 +93,8 @@ TEST(Timeline, SortDoesNotDependOnTheOrderOfArrival) {
   Timeline forward;
   Timeline backward;
   std::vector<OperationRecord> records;
-  for (int i = 0; i < 50; ++i) records.push_back(record(i % 3, static_cast<std::uint32_t>(i % 2), picoseconds(i % 7), picoseconds(10 + i)));
+  for (int i = 0; i < 50; ++i)
+    records.push_back(record(i % 3, static_cast<std::uint32_t>(i % 2), picoseconds(i % 7), picoseconds(10 + i)));
   for (const auto& r : records) forward.operation(r);
   for (auto r = records.rbegin(); r != records.rend(); ++r) backward.operation(*r);
   forward.sort();

@@ -1,4 +1,5 @@
-// Question: does every algorithm do the right thing for any number of ranks and any size, at the cost that its formula states?
+// Question: does every algorithm do the right thing for any number of ranks and any size, at the cost that its formula
+// states?
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -28,11 +29,12 @@ Plan one_collective(const Collective& prototype, int ranks, bool in_place) {
   role.buffers = {{"target", prototype.size()}, {"source", prototype.size()}};
   Collective collective = prototype;
   collective.target = {0, {}, prototype.size()};
-  collective.source = in_place && !needs_separate_source(prototype.kind) ? collective.target : Span{1, {}, prototype.size()};
+  collective.source =
+      in_place && !needs_separate_source(prototype.kind) ? collective.target : Span{1, {}, prototype.size()};
   Stream stream;
   stream.name = "main";
-  stream.items = {Operation{"fill", Fill{collective}, {}}, Operation{"start", Mark{"start", true}, {}}, Operation{"collective", collective, {}},
-                  Operation{"verify", Verify{collective}, {}}};
+  stream.items = {Operation{"fill", Fill{collective}, {}}, Operation{"start", Mark{"start", true}, {}},
+                  Operation{"collective", collective, {}}, Operation{"verify", Verify{collective}, {}}};
   role.streams.push_back(stream);
   plan.roles.push_back(role);
   plan.role_ranges = {{0, ranks - 1, 0}};
@@ -87,8 +89,10 @@ std::int64_t rounds_of(const ScheduleRequest& request, const Algorithm& algorith
           const auto& part = thread.step.receives[static_cast<std::size_t>(s)];
           const std::tuple<int, int, int> key{part.peer, r, part.lane};
           const std::size_t at = taken[key] + used[key];
-          if (at >= lanes[key].size()) complete = false;
-          else end = std::max(end, lanes[key][at].arrival);
+          if (at >= lanes[key].size())
+            complete = false;
+          else
+            end = std::max(end, lanes[key][at].arrival);
           ++used[key];
         }
         if (!complete) continue;
@@ -141,7 +145,8 @@ TEST_P(EveryAlgorithm, ValidatesAndInterpretsRightly) {
       const Plan plan = one_collective(collective, n, number % 2 == 0);
       if (n <= 17) {
         const auto findings = validate(plan);
-        ASSERT_TRUE(findings.empty()) << findings.front().where << ": " << findings.front().message << " (" << n << " ranks, " << count << " elements)";
+        ASSERT_TRUE(findings.empty()) << findings.front().where << ": " << findings.front().message << " (" << n
+                                      << " ranks, " << count << " elements)";
       }
       InterpretOptions options;
       options.shuffle = static_cast<std::uint64_t>(number % 3);
@@ -150,7 +155,8 @@ TEST_P(EveryAlgorithm, ValidatesAndInterpretsRightly) {
       ASSERT_TRUE(result.stuck.empty()) << result.stuck.front() << " (" << n << " ranks, " << count << " elements)";
       ASSERT_TRUE(result.leftovers.empty()) << result.leftovers.front();
       ASSERT_EQ(result.wrong, 0) << name << " " << to_string(kind) << ", " << n << " ranks, " << count << " elements, "
-                                 << to_string(collective.type) << " " << to_string(collective.reduction) << ", root " << collective.root;
+                                 << to_string(collective.type) << " " << to_string(collective.reduction) << ", root "
+                                 << collective.root;
       if (n <= 8) {
         const auto violations = order_violations(plan, timeline);
         ASSERT_TRUE(violations.empty()) << violations.front();
@@ -187,7 +193,8 @@ TEST_P(EveryAlgorithm, CostsWhatItsFormulaSays) {
             }
           }
         }
-        const std::string where = fmt::format("{} {}, {} ranks, {} elements, {} channels", name, to_string(kind), n, count, channels);
+        const std::string where =
+            fmt::format("{} {}, {} ranks, {} elements, {} channels", name, to_string(kind), n, count, channels);
         EXPECT_EQ(messages, cost.messages) << where;
         EXPECT_EQ(bytes, cost.bytes) << where;
         std::int64_t rounds = 0;
@@ -224,12 +231,14 @@ TEST(DoubleBinaryTree, IsATreeAndNoPositionIsInnerTwice) {
           EXPECT_EQ(double_tree_place(n, place.children[static_cast<std::size_t>(c)], tree).parent, p);
         if (place.child_count > 0) ++inner[static_cast<std::size_t>(p)];
         int depth = 0;
-        for (int q = p; double_tree_place(n, q, tree).parent >= 0; q = double_tree_place(n, q, tree).parent) ASSERT_LE(++depth, n);
+        for (int q = p; double_tree_place(n, q, tree).parent >= 0; q = double_tree_place(n, q, tree).parent)
+          ASSERT_LE(++depth, n);
         EXPECT_LE(depth, double_tree_height(n, tree));
       }
       EXPECT_EQ(roots, 1);
     }
-    for (int p = 0; p < n && n > 2; ++p) EXPECT_LE(inner[static_cast<std::size_t>(p)], 1) << "position " << p << " of " << n;
+    for (int p = 0; p < n && n > 2; ++p)
+      EXPECT_LE(inner[static_cast<std::size_t>(p)], 1) << "position " << p << " of " << n;
   }
 }
 
@@ -247,7 +256,9 @@ TEST(Algorithms, UnknownNamesAndWrongKindsAreRefused) {
     find_algorithm(CollectiveKind::all_reduce, "rign");
     FAIL();
   } catch (const InputError& error) {
-    EXPECT_STREQ(error.what(), "unknown algorithm 'rign'; did you mean 'ring'? known: ring, tree, halving_doubling, recursive_doubling, pairwise, direct, dissemination");
+    EXPECT_STREQ(error.what(),
+                 "unknown algorithm 'rign'; did you mean 'ring'? known: ring, tree, halving_doubling, "
+                 "recursive_doubling, pairwise, direct, dissemination");
   }
   try {
     find_algorithm(CollectiveKind::all_to_all, "ring");

@@ -1,11 +1,12 @@
 // Does the document keep text, order and positions, and is everything that YAML readers pass over in silence an error?
+#include "core/config/document.hpp"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "core/base/error.hpp"
-#include "core/config/document.hpp"
 #include "tests/core/messages.hpp"
 
 namespace lockstep::config {
@@ -37,7 +38,11 @@ TEST(Document, KeepsTextOrderAndPositions) {
 
 TEST(Document, CountsColumnsInCharacters) {
   EXPECT_EQ(parse("{\"\xC3\xA4\xE2\x82\xAC\": x}").entries[0].value.position.text(), "x.yaml:1:8");
-  EXPECT_EQ(parse("\xEF\xBB\xBF" "a: x").entries[0].value.position.text(), "x.yaml:1:4");
+  EXPECT_EQ(parse("\xEF\xBB\xBF"
+                  "a: x")
+                .entries[0]
+                .value.position.text(),
+            "x.yaml:1:4");
   EXPECT_EQ(canonical("a: 1\r\nb: 2\r\n"), R"({"a":"1","b":"2"})");
 }
 
@@ -60,13 +65,17 @@ TEST(Document, RefusesWhatOthersPassOver) {
   EXPECT_EQ(error("a: \xFF\n"), "x.yaml:1:4: byte 0xFF is not UTF-8; save the file as UTF-8");
   EXPECT_EQ(error("a: \xC0\x80\n"), "x.yaml:1:4: byte 0xC0 is not UTF-8; save the file as UTF-8");
   EXPECT_EQ(error("a: \xED\xA0\x80\n"), "x.yaml:1:4: byte 0xED is not UTF-8; save the file as UTF-8");
-  EXPECT_EQ(error("\xFF\xFE" "a"), "x.yaml:1:1: byte 0xFF is not UTF-8; save the file as UTF-8");
+  EXPECT_EQ(error("\xFF\xFE"
+                  "a"),
+            "x.yaml:1:1: byte 0xFF is not UTF-8; save the file as UTF-8");
   EXPECT_EQ(error("a: \x1B[0m\n"), "x.yaml:1:4: the control character 0x1B; this is not a text file");
-  EXPECT_EQ(error("a: 1\rb: 2\r"), "x.yaml:1:5: a carriage return without a line feed; save the file with Unix or Windows line ends");
+  EXPECT_EQ(error("a: 1\rb: 2\r"),
+            "x.yaml:1:5: a carriage return without a line feed; save the file with Unix or Windows line ends");
   EXPECT_EQ(error("%YAML 1.1\n---\na: 1\n"), "x.yaml:1:1: YAML directives (%) are not supported");
   EXPECT_EQ(error("a: !!int 5\n"), "x.yaml:1:4: the YAML tag 'tag:yaml.org,2002:int'; tags are not supported");
   EXPECT_EQ(error("a: {<<: {b: 1}}\n"), "x.yaml:1:5: merge keys (<<) are not supported; write the keys out");
-  EXPECT_EQ(error("? [a]\n: b\n"), "x.yaml:1:3: a list or map as a key, or a bracket that is never closed; keys are plain names");
+  EXPECT_EQ(error("? [a]\n: b\n"),
+            "x.yaml:1:3: a list or map as a key, or a bracket that is never closed; keys are plain names");
   EXPECT_EQ(error("a: &k b\n*k : c\n"), "x.yaml:2:1: an alias as a key; keys are plain names");
   EXPECT_EQ(error("'': b\n"), "x.yaml:1:1: an empty key");
   EXPECT_EQ(error("a: &k [*k]\n"), "x.yaml:1:8: an alias inside the value that it names");
@@ -80,14 +89,16 @@ TEST(Document, RefusesWhatOthersPassOver) {
 TEST(Document, IsBounded) {
   EXPECT_EQ(parse(std::string(64, '[') + std::string(64, ']')).kind, Node::Kind::sequence);
   EXPECT_EQ(error(std::string(65, '[') + std::string(65, ']')), "x.yaml:1:65: nested more than 64 levels deep");
-  EXPECT_EQ(error(std::string(100'000, '[')), "x.yaml:1:1: a list or map as a key, or a bracket that is never closed; keys are plain names");
+  EXPECT_EQ(error(std::string(100'000, '[')),
+            "x.yaml:1:1: a list or map as a key, or a bracket that is never closed; keys are plain names");
   std::string laughs = "a0: &a0 [x, x]\n";
   for (int i = 1; i < 40; ++i) laughs += fmt::format("a{}: &a{} [*a{}, *a{}]\n", i, i, i - 1, i - 1);
   EXPECT_EQ(error(laughs), "x.yaml:17:6: more than 1000000 values (aliases count as what they name)");
   std::string nested = "a0: &a0 [x]\n";
   for (int i = 1; i < 70; ++i) nested += fmt::format("a{}: &a{} [*a{}]\n", i, i, i - 1);
   EXPECT_EQ(error(nested), "x.yaml:64:12: nested more than 64 levels deep");
-  EXPECT_EQ(error(std::string(max_file_bytes + 1, ' ')), "x.yaml: larger than 16 MiB, the limit for a file of this kind");
+  EXPECT_EQ(error(std::string(max_file_bytes + 1, ' ')),
+            "x.yaml: larger than 16 MiB, the limit for a file of this kind");
 }
 
 TEST(Document, SaysWhyAFileCannotBeRead) {
@@ -102,7 +113,8 @@ TEST(Document, SaysWhyAFileCannotBeRead) {
   EXPECT_EQ(load_error(name), name + ": no such file");
   std::ofstream(name) << "a: 1\n";
   EXPECT_EQ(canonical_text(load_file(name)), R"({"a":"1"})");
-  EXPECT_EQ(load_error((folder / "lab_star.yaml").string()), (folder / "lab_star.yaml").string() + ": no such file; did you mean '" + name + "'?");
+  EXPECT_EQ(load_error((folder / "lab_star.yaml").string()),
+            (folder / "lab_star.yaml").string() + ": no such file; did you mean '" + name + "'?");
   EXPECT_EQ(load_error(folder.string()), folder.string() + ": is a directory, a YAML file is needed");
   EXPECT_EQ(load_error(""), "the name of a file is empty");
   std::ofstream(name) << std::string(max_file_bytes + 1, '#');
@@ -121,8 +133,9 @@ TEST(Document, SetsKeys) {
   set_key(root, "links.1.rate", "3Gbps");
   set_key(root, "empty.k", "v");
   set_key(root, "a.e", "");
-  EXPECT_EQ(canonical_text(root),
-            R"({"a":{"b":"2","c":{"d":{"x":["y"]}},"e":null},"links":[{"rate":"1"},{"rate":"3Gbps"}],"empty":{"k":"v"}})");
+  EXPECT_EQ(
+      canonical_text(root),
+      R"({"a":{"b":"2","c":{"d":{"x":["y"]}},"e":null},"links":[{"rate":"1"},{"rate":"3Gbps"}],"empty":{"k":"v"}})");
   EXPECT_EQ(root.find("links")->items[1].find("rate")->position.text(), "--set links.1.rate=3Gbps");
   Node nothing;
   set_key(nothing, "a", "1");
@@ -132,11 +145,14 @@ TEST(Document, SetsKeys) {
     return test::message_of<InputError>([&] { set_key(root, key, value); });
   };
   EXPECT_EQ(set_error("a.b.c", "1"), "--set a.b.c=1: 'a.b' is the value '2' and has no keys");
-  EXPECT_EQ(set_error("links.2.rate", "1"), "--set links.2.rate=1: 'links' is a list with the elements 0 to 1; there is no element '2'");
-  EXPECT_EQ(set_error("links.first", "1"), "--set links.first=1: 'links' is a list with the elements 0 to 1; there is no element 'first'");
+  EXPECT_EQ(set_error("links.2.rate", "1"),
+            "--set links.2.rate=1: 'links' is a list with the elements 0 to 1; there is no element '2'");
+  EXPECT_EQ(set_error("links.first", "1"),
+            "--set links.first=1: 'links' is a list with the elements 0 to 1; there is no element 'first'");
   EXPECT_EQ(set_error("a..b", "1"), "--set a..b=1: an empty key; keys are joined by single dots ('a.b.c')");
   EXPECT_EQ(set_error("", "1"), "--set =1: an empty key; keys are joined by single dots ('a.b.c')");
-  EXPECT_EQ(set_error("a", "[1"), "--set a=[1:1:1: a list or map as a key, or a bracket that is never closed; keys are plain names");
+  EXPECT_EQ(set_error("a", "[1"),
+            "--set a=[1:1:1: a list or map as a key, or a bracket that is never closed; keys are plain names");
 }
 
 TEST(Document, KnowsWhatScalarsLookLike) {
@@ -146,7 +162,8 @@ TEST(Document, KnowsWhatScalarsLookLike) {
     node.scalar = text;
     return scalar_kind(node);
   };
-  for (const char* text : {"0", "-1", "12", "1.50", "1e3", "-0.5E-7"}) EXPECT_EQ(kind(text), ScalarKind::number) << text;
+  for (const char* text : {"0", "-1", "12", "1.50", "1e3", "-0.5E-7"})
+    EXPECT_EQ(kind(text), ScalarKind::number) << text;
   for (const char* text : {"010", "+1", "0x1F", "0o17", "1_000", ".5", "5.", "-.inf", ".nan", "00", "01.5", "1_0.5e3"})
     EXPECT_EQ(kind(text), ScalarKind::malformed_number) << text;
   for (const char* text : {"true", "false"}) EXPECT_EQ(kind(text), ScalarKind::boolean) << text;
@@ -162,9 +179,11 @@ TEST(Diagnostics, AreInTheOrderOfPositions) {
   diagnostics.error({"f", 3, 1}, "fourth");
   diagnostics.warning({"f", 1, 1}, "aside");
   EXPECT_EQ(diagnostics.warnings(), (std::vector<std::string>{"f:1:1: aside"}));
-  EXPECT_EQ(test::message_of<InputError>([&] { diagnostics.throw_if_errors(); }), "f:1:2: first\nf:1:9: second\nf:3:1: third\nf:3:1: fourth");
+  EXPECT_EQ(test::message_of<InputError>([&] { diagnostics.throw_if_errors(); }),
+            "f:1:2: first\nf:1:9: second\nf:3:1: third\nf:3:1: fourth");
   for (int i = 0; i < 100; ++i) diagnostics.error({"f", 4, i}, "more");
-  EXPECT_NE(test::message_of<InputError>([&] { diagnostics.throw_if_errors(); }).find("\n... and 4 more errors"), std::string::npos);
+  EXPECT_NE(test::message_of<InputError>([&] { diagnostics.throw_if_errors(); }).find("\n... and 4 more errors"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ TEST(ProfileReader, ReadsEveryKey) {
   EXPECT_EQ(profile.tcp.framing.frame_header, 14_B);
   EXPECT_EQ(profile.tcp.message_header, 16_B);
   EXPECT_EQ(profile.tcp.eager_threshold, 256_KiB);
-  EXPECT_EQ(profile.measured.dump(), R"({"host":"a b","date":"2026-01-01","residuals":[0.1,-0.002,null,true],"deep":{"k":{}}})");
+  EXPECT_EQ(profile.measured.dump(),
+            R"({"host":"a b","date":"2026-01-01","residuals":[0.1,-0.002,null,true],"deep":{"k":{}}})");
 }
 
 TEST(ProfileReader, KeysBesideMessagesReplaceThatFigureEverywhere) {
@@ -94,17 +95,23 @@ TEST(ProfileReader, KeysBesideMessagesReplaceThatFigureEverywhere) {
 TEST(ProfileReader, RefusesWithPositionAndRemedy) {
   EXPECT_EQ(error("backend: tcp\n"), "p.yaml:1:1: the profile lacks the key 'name'");
   EXPECT_EQ(error("schema: lockstep.profile/2\nname: p\n"),
-            "p.yaml:1:9: unknown profile format 'lockstep.profile/2'; did you mean 'lockstep.profile/1'? known: lockstep.profile/1");
+            "p.yaml:1:9: unknown profile format 'lockstep.profile/2'; did you mean 'lockstep.profile/1'? known: "
+            "lockstep.profile/1");
   EXPECT_EQ(error("name: p\ncores: 0\n"), "p.yaml:2:8: must be between 1 and 1000000, is 0");
   EXPECT_EQ(error("name: p\ncopy_bandwidth: 0GB/s\n"), "p.yaml:2:17: must be positive, is 0bps");
-  EXPECT_EQ(error("name: p\ntcp: {overhead: 3}\n"), "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h");
+  EXPECT_EQ(error("name: p\ntcp: {overhead: 3}\n"),
+            "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h");
   EXPECT_EQ(error("name: p\ntcp: {overheads: 3us}\n"),
-            "p.yaml:2:7: unknown tcp key 'overheads'; did you mean 'overhead'? known: overhead, receive_overhead, latency, send_bandwidth, "
+            "p.yaml:2:7: unknown tcp key 'overheads'; did you mean 'overhead'? known: overhead, receive_overhead, "
+            "latency, send_bandwidth, "
             "receive_bandwidth, messages, framing, message_header, eager_threshold");
   EXPECT_EQ(error("name: p\ntcp: {messages: []}\n"), "p.yaml:2:17: needs at least 1 element");
-  EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 1B}]}\n"), "p.yaml:2:18: the last interval has no 'up_to': it holds for all larger messages");
-  EXPECT_EQ(error("name: p\ntcp: {messages: [{latency: 1us}, {latency: 2us}]}\n"), "p.yaml:2:18: only the last interval may go without 'up_to'");
-  EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 2B}, {up_to: 2B}, {}]}\n"), "p.yaml:2:31: 'up_to' must ascend: 2B after 2B");
+  EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 1B}]}\n"),
+            "p.yaml:2:18: the last interval has no 'up_to': it holds for all larger messages");
+  EXPECT_EQ(error("name: p\ntcp: {messages: [{latency: 1us}, {latency: 2us}]}\n"),
+            "p.yaml:2:18: only the last interval may go without 'up_to'");
+  EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 2B}, {up_to: 2B}, {}]}\n"),
+            "p.yaml:2:31: 'up_to' must ascend: 2B after 2B");
   EXPECT_EQ(error("name: p\nmeasured: [1]\n"), "p.yaml:2:11: expected a map, got a list");
   EXPECT_EQ(error("name: p\nmeasured: {runs: 0x10}\n"),
             "p.yaml:2:18: '0x10' is not a plain decimal number (no leading zeros, no sign +, no 0x, no _)");
@@ -113,23 +120,28 @@ TEST(ProfileReader, RefusesWithPositionAndRemedy) {
 
 bool same(const Profile& a, const Profile& b) {
   const auto equal_costs = [](const MessageCost& x, const MessageCost& y) {
-    return x.up_to == y.up_to && x.overhead == y.overhead && x.receive_overhead == y.receive_overhead && x.latency == y.latency &&
-           x.send_bandwidth == y.send_bandwidth && x.receive_bandwidth == y.receive_bandwidth;
+    return x.up_to == y.up_to && x.overhead == y.overhead && x.receive_overhead == y.receive_overhead &&
+           x.latency == y.latency && x.send_bandwidth == y.send_bandwidth && x.receive_bandwidth == y.receive_bandwidth;
   };
   return a.name == b.name && a.backend == b.backend && a.cores == b.cores && a.copy_bandwidth == b.copy_bandwidth &&
          a.reduction.bandwidth == b.reduction.bandwidth && a.reduction.granularity == b.reduction.granularity &&
-         std::equal(a.tcp.messages.begin(), a.tcp.messages.end(), b.tcp.messages.begin(), b.tcp.messages.end(), equal_costs) &&
-         a.tcp.framing.packet_header == b.tcp.framing.packet_header && a.tcp.framing.frame_header == b.tcp.framing.frame_header &&
-         a.tcp.message_header == b.tcp.message_header && a.tcp.eager_threshold == b.tcp.eager_threshold && a.measured == b.measured;
+         std::equal(a.tcp.messages.begin(), a.tcp.messages.end(), b.tcp.messages.begin(), b.tcp.messages.end(),
+                    equal_costs) &&
+         a.tcp.framing.packet_header == b.tcp.framing.packet_header &&
+         a.tcp.framing.frame_header == b.tcp.framing.frame_header && a.tcp.message_header == b.tcp.message_header &&
+         a.tcp.eager_threshold == b.tcp.eager_threshold && a.measured == b.measured;
 }
 
 TEST(ProfileWriter, WritesWhatTheReaderReads) {
   EXPECT_TRUE(same(read(to_yaml(read(full))), read(full)));
   EXPECT_TRUE(same(read(to_yaml(ideal_profile())), ideal_profile()));
   EXPECT_TRUE(rc::check("any profile survives being written", [] {
-    const auto amount = [](std::int64_t least) { return *rc::gen::inRange<std::int64_t>(least, std::int64_t{1} << 50); };
+    const auto amount = [](std::int64_t least) {
+      return *rc::gen::inRange<std::int64_t>(least, std::int64_t{1} << 50);
+    };
     Profile profile;
-    profile.name = *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::elementOf(std::string("ab: #\"'{[10~%&*true-\\"))));
+    profile.name =
+        *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::elementOf(std::string("ab: #\"'{[10~%&*true-\\"))));
     if (*rc::gen::arbitrary<bool>()) profile.cores = *rc::gen::inRange(1, 1000);
     if (*rc::gen::arbitrary<bool>()) profile.copy_bandwidth = Bandwidth::bits_per_second(amount(1));
     profile.reduction.granularity = Bytes{amount(0)};
@@ -144,7 +156,8 @@ TEST(ProfileWriter, WritesWhatTheReaderReads) {
       profile.tcp.messages.push_back(cost);
     }
     profile.measured = config::Json::object();
-    profile.measured[profile.name] = {{"text", profile.name}, {"number", static_cast<double>(amount(0)) / 7.0}, {"list", {1, "2", nullptr}}};
+    profile.measured[profile.name] = {
+        {"text", profile.name}, {"number", static_cast<double>(amount(0)) / 7.0}, {"list", {1, "2", nullptr}}};
     RC_ASSERT(same(read(to_yaml(profile)), profile));
   }));
 }

@@ -21,7 +21,8 @@ Result example() {
   result.kind = Result::Kind::measurement;
   result.run = Json{{"command", "lockstep run"}, {"version", "0.1.0"}, {"wall_clock_s", 1.5}};
   result.topology = {.name = "lab_star4", .file = "topologies/lab_star4.yaml", .sha256 = std::string(64, 'a')};
-  result.workload = {.name = "allreduce_sweep", .file = "workloads/allreduce_sweep.yaml", .sha256 = std::string(64, 'b')};
+  result.workload = {
+      .name = "allreduce_sweep", .file = "workloads/allreduce_sweep.yaml", .sha256 = std::string(64, 'b')};
   result.profile = {.name = "ideal", .file = std::nullopt, .sha256 = std::nullopt};
   result.ranks = 4;
   result.backend = "lab";
@@ -53,8 +54,15 @@ Result example() {
   bare.algorithm = "dissemination";
   bare.ranks = 4;
   result.collectives.push_back(bare);
-  result.operations.push_back({.role = "all", .stream = "main", .name = "all_reduce.0", .kind = "collective", .count = 12,
-                               .mean_s = 0.03, .min_s = 0.02, .max_s = 0.04, .first_start_s = 0.001});
+  result.operations.push_back({.role = "all",
+                               .stream = "main",
+                               .name = "all_reduce.0",
+                               .kind = "collective",
+                               .count = 12,
+                               .mean_s = 0.03,
+                               .min_s = 0.02,
+                               .max_s = 0.04,
+                               .first_start_s = 0.001});
   result.as_built = Json{{"links", Json::array({Json{{"name", "h0-s0"}, {"rate_Gbps", 1.0}}})}};
   result.notes = {"the profile 'ideal' was used"};
   return result;
@@ -75,14 +83,16 @@ TEST(Result, EveryKeyOfTheContractIsThereAndNullWhereItDoesNotApply) {
   const Json json = to_json(Result{});
   std::vector<std::string> keys;
   for (const auto& item : json.items()) keys.push_back(item.key());
-  EXPECT_EQ(keys, (std::vector<std::string>{"schema", "kind", "run", "topology", "workload", "profile", "ranks", "backend", "fidelity",
-                                            "seed", "summary", "collectives", "operations", "as_built", "notes"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"schema", "kind", "run", "topology", "workload", "profile", "ranks",
+                                            "backend", "fidelity", "seed", "summary", "collectives", "operations",
+                                            "as_built", "notes"}));
   EXPECT_EQ(json["schema"], "lockstep.result/1");
   for (const char* key : {"topology", "backend", "fidelity", "as_built"}) EXPECT_TRUE(json[key].is_null()) << key;
   for (const char* key : {"tokens_per_s_per_gpu", "tflops_per_gpu", "mfu", "peak_memory_bytes", "fits_in_memory"})
     EXPECT_TRUE(json["summary"].at(key).is_null()) << key;
   const Json row = to_json(example())["collectives"][1];
-  for (const char* key : {"protocol", "min_s", "p95_s", "iterations", "wrong", "algbw_GBps", "busbw_GBps", "samples_s", "cpu_limited"})
+  for (const char* key :
+       {"protocol", "min_s", "p95_s", "iterations", "wrong", "algbw_GBps", "busbw_GBps", "samples_s", "cpu_limited"})
     EXPECT_TRUE(row.at(key).is_null()) << key;
 }
 
@@ -93,11 +103,16 @@ TEST(Result, BandwidthsAreThoseOfNcclTests) {
   EXPECT_NEAR(row["busbw_GBps"].get<double>(), algbw * 2 * 3 / 4, 1e-15);
 }
 
-double arbitrary_seconds() { return *rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1'000'000'000'000), [](auto n) { return static_cast<double>(n) / 3e9; }); }
+double arbitrary_seconds() {
+  return *rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1'000'000'000'000),
+                       [](auto n) { return static_cast<double>(n) / 3e9; });
+}
 
-std::optional<double> arbitrary_optional() { return *rc::gen::arbitrary<bool>() ? std::optional(arbitrary_seconds()) : std::nullopt; }
+std::optional<double> arbitrary_optional() {
+  return *rc::gen::arbitrary<bool>() ? std::optional(arbitrary_seconds()) : std::nullopt;
+}
 
-std::string arbitrary_name() { return *rc::gen::nonEmpty(rc::gen::string<std::string>()) ; }
+std::string arbitrary_name() { return *rc::gen::nonEmpty(rc::gen::string<std::string>()); }
 
 // Any text is allowed in memory, but JSON carries UTF-8 only.
 std::string arbitrary_text() {
@@ -164,31 +179,40 @@ std::string with(const std::string& pointer, const Json& value) {
 TEST(Result, WrongFilesNameThePlace) {
   EXPECT_EQ(message_of(with("/collectives/0/time_s", "fast")),
             "m.json: collectives[0].time_s: expected a number of seconds, at least 0, found \"fast\"");
-  EXPECT_EQ(message_of(with("/collectives/0/time_s", -1)), "m.json: collectives[0].time_s: expected a number of seconds, at least 0, found -1");
+  EXPECT_EQ(message_of(with("/collectives/0/time_s", -1)),
+            "m.json: collectives[0].time_s: expected a number of seconds, at least 0, found -1");
   EXPECT_EQ(message_of(with("/collectives/1/kind", "allreduce")),
-            "m.json: collectives[1].kind: unknown collective kind 'allreduce'; did you mean 'all_reduce'? known: all_reduce, all_gather, "
+            "m.json: collectives[1].kind: unknown collective kind 'allreduce'; did you mean 'all_reduce'? known: "
+            "all_reduce, all_gather, "
             "reduce_scatter, broadcast, reduce, all_to_all, barrier, send_recv");
-  EXPECT_EQ(message_of(with("/collectives/0/ranks", 2.5)), "m.json: collectives[0].ranks: expected a whole number in 1..2147483647, found 2.5");
+  EXPECT_EQ(message_of(with("/collectives/0/ranks", 2.5)),
+            "m.json: collectives[0].ranks: expected a whole number in 1..2147483647, found 2.5");
   EXPECT_EQ(message_of(with("/collectives", 3)), "m.json: collectives: expected an array, found 3");
-  EXPECT_EQ(message_of(with("/collectives/0", Json::array())), "m.json: collectives[0]: expected an object, found an array");
-  EXPECT_EQ(message_of(with("/summary/fits_in_memory", "maybe")), "m.json: summary.fits_in_memory: unknown answer 'maybe'; known: yes, tight, no");
+  EXPECT_EQ(message_of(with("/collectives/0", Json::array())),
+            "m.json: collectives[0]: expected an object, found an array");
+  EXPECT_EQ(message_of(with("/summary/fits_in_memory", "maybe")),
+            "m.json: summary.fits_in_memory: unknown answer 'maybe'; known: yes, tight, no");
   EXPECT_EQ(message_of(with("/seed", -1)), "m.json: seed: expected a whole number of at least 0, found -1");
   EXPECT_EQ(message_of(with("/schema", "lockstep.result/2")),
             "m.json: schema: 'lockstep.result/2' was written by a newer Lockstep; this one reads 'lockstep.result/1'");
-  EXPECT_EQ(message_of(with("/schema", "other/1")), "m.json: schema: 'other/1' is no result of Lockstep; expected 'lockstep.result/1'");
+  EXPECT_EQ(message_of(with("/schema", "other/1")),
+            "m.json: schema: 'other/1' is no result of Lockstep; expected 'lockstep.result/1'");
   EXPECT_EQ(message_of(with("/schema", "lockstep.comparison/1")),
-            "m.json: schema: this is a comparison ('lockstep.comparison/1'), but a result ('lockstep.result/1') was expected");
+            "m.json: schema: this is a comparison ('lockstep.comparison/1'), but a result ('lockstep.result/1') was "
+            "expected");
   EXPECT_EQ(message_of("{}"), "m.json: the key 'schema' is missing");
   EXPECT_EQ(message_of("[]"), "m.json: expected an object, found an array");
   Json misspelt = to_json(example());
   misspelt["collectives"][0].erase("time_s");
   misspelt["collectives"][0]["times_s"] = 1;
-  EXPECT_EQ(message_of(misspelt.dump()), "m.json: collectives[0]: the key 'time_s' is missing; is 'times_s' meant to be it?");
+  EXPECT_EQ(message_of(misspelt.dump()),
+            "m.json: collectives[0]: the key 'time_s' is missing; is 'times_s' meant to be it?");
 }
 
 TEST(Result, BrokenJsonHasLineAndColumn) {
   EXPECT_EQ(message_of("{\n  \"schema\": \"lockstep.result/1\",\n  \"kind\" 3}"),
-            "m.json:3:10: not valid JSON: syntax error while parsing object separator - unexpected number literal; expected ':'");
+            "m.json:3:10: not valid JSON: syntax error while parsing object separator - unexpected number literal; "
+            "expected ':'");
   EXPECT_EQ(message_of("{\"schema\": 1, \"schema\": 2}"), "m.json: the key 'schema' stands twice in one object");
   EXPECT_EQ(message_of(std::string(100, '[')), "m.json: nested deeper than 64 levels");
   EXPECT_NE(message_of("{\"schema\": 1e999}").find("m.json"), std::string::npos);
@@ -209,7 +233,9 @@ TEST(Result, MissingFilesAndFolders) {
 
 TEST(Result, TableHasUnitsAndBusBandwidth) {
   const std::string table = result_table(example());
-  EXPECT_NE(table.find("# measurement of allreduce_sweep on lab_star4, 4 ranks, backend lab, profile ideal\n"), std::string::npos) << table;
+  EXPECT_NE(table.find("# measurement of allreduce_sweep on lab_star4, 4 ranks, backend lab, profile ideal\n"),
+            std::string::npos)
+      << table;
   EXPECT_NE(table.find("size (B)"), std::string::npos);
   EXPECT_NE(table.find("time (us)"), std::string::npos);
   EXPECT_NE(table.find("busbw (GB/s)"), std::string::npos);

@@ -29,7 +29,8 @@ std::string hops(const Topology& topology, const std::string& from, const std::s
 }
 
 TEST(Routing, StarGoesOverItsSwitch) {
-  const Topology star = read("generate: {star: {hosts: 4, switch_latency: 2us, link: {bandwidth: 1Gbps, latency: 50us}}}");
+  const Topology star =
+      read("generate: {star: {hosts: 4, switch_latency: 2us, link: {bandwidth: 1Gbps, latency: 50us}}}");
   EXPECT_EQ(hops(star, "h0", "h3"), "h0 s0 h3");
   EXPECT_EQ(hops(star, "h0", "h0"), "");
   EXPECT_EQ(hops(star, "h0", "s0"), "h0 s0");
@@ -43,7 +44,9 @@ TEST(Routing, StarGoesOverItsSwitch) {
 }
 
 TEST(Routing, TwoHostsBackToBackNeedNoSwitch) {
-  const Topology pair = read("nodes: [{name: a}, {name: b}]\nlinks: [{between: [a, b], bandwidth: 1Gbps}, {between: [b, a], bandwidth: 1Gbps}]");
+  const Topology pair = read(
+      "nodes: [{name: a}, {name: b}]\nlinks: [{between: [a, b], bandwidth: 1Gbps}, {between: [b, a], bandwidth: "
+      "1Gbps}]");
   EXPECT_EQ(hops(pair, "a", "b"), "a b");
   EXPECT_EQ(hops(pair, "b", "a"), "b a");
   EXPECT_EQ(Routing(pair).path_count(0, 1), 2U);
@@ -56,8 +59,11 @@ TEST(Routing, RingTakesTheShorterWayRound) {
 }
 
 TEST(Routing, HostsAndGpusForwardOnlyWhereThereIsNoOtherWay) {
-  const std::string hosts = "nodes: [{name: a}, {name: b}, {name: c}, {name: s, kind: switch}, {name: t, kind: switch}, {name: u, kind: switch}]\n";
-  const std::string direct = "links:\n  - {between: [a, b], bandwidth: 1Gbps}\n  - {between: [b, c], bandwidth: 1Gbps}\n";
+  const std::string hosts =
+      "nodes: [{name: a}, {name: b}, {name: c}, {name: s, kind: switch}, {name: t, kind: switch}, {name: u, kind: "
+      "switch}]\n";
+  const std::string direct =
+      "links:\n  - {between: [a, b], bandwidth: 1Gbps}\n  - {between: [b, c], bandwidth: 1Gbps}\n";
   const std::string around =
       "  - {between: [a, s], bandwidth: 1Gbps}\n  - {between: [s, t], bandwidth: 1Gbps}\n"
       "  - {between: [t, u], bandwidth: 1Gbps}\n  - {between: [u, c], bandwidth: 1Gbps}\n";
@@ -69,10 +75,13 @@ TEST(Routing, HostsAndGpusForwardOnlyWhereThereIsNoOtherWay) {
 TEST(Routing, AHostAsNearAsASwitchIsNotPassed) {
   // From b to d, at s: t and the host c are both one link from u, but c does not forward.
   const Topology topology = read(
-      "nodes: [{name: b}, {name: c}, {name: d}, {name: s, kind: switch}, {name: t, kind: switch}, {name: u, kind: switch}]\n"
+      "nodes: [{name: b}, {name: c}, {name: d}, {name: s, kind: switch}, {name: t, kind: switch}, {name: u, kind: "
+      "switch}]\n"
       "links:\n"
-      "  - {between: [b, s], bandwidth: 1Gbps}\n  - {between: [s, c], bandwidth: 1Gbps}\n  - {between: [c, u], bandwidth: 1Gbps}\n"
-      "  - {between: [s, t], bandwidth: 1Gbps}\n  - {between: [t, u], bandwidth: 1Gbps}\n  - {between: [u, d], bandwidth: 1Gbps}\n");
+      "  - {between: [b, s], bandwidth: 1Gbps}\n  - {between: [s, c], bandwidth: 1Gbps}\n  - {between: [c, u], "
+      "bandwidth: 1Gbps}\n"
+      "  - {between: [s, t], bandwidth: 1Gbps}\n  - {between: [t, u], bandwidth: 1Gbps}\n  - {between: [u, d], "
+      "bandwidth: 1Gbps}\n");
   for (std::uint64_t label = 0; label < 32; ++label) EXPECT_EQ(hops(topology, "b", "d", label), "b s t u d");
   EXPECT_EQ(Routing(topology).path_count(topology.find_device("b"), topology.find_device("d")), 1U);
 }
@@ -80,9 +89,11 @@ TEST(Routing, AHostAsNearAsASwitchIsNotPassed) {
 TEST(Routing, GpusUseNvlinkInsideANodeAndTheirRailOutside) {
   const Topology rails = load_topology(LOCKSTEP_SOURCE_DIR "/topologies/h100_rail_64.yaml");
   EXPECT_EQ(hops(rails, "node0.gpu0", "node0.gpu5"), "node0.gpu0 node0.nvswitch node0.gpu5");
-  EXPECT_EQ(hops(rails, "node0.gpu3", "node7.gpu3"), "node0.gpu3 node0.pcie3 node0.nic3 leaf3 node7.nic3 node7.pcie3 node7.gpu3");
+  EXPECT_EQ(hops(rails, "node0.gpu3", "node7.gpu3"),
+            "node0.gpu3 node0.pcie3 node0.nic3 leaf3 node7.nic3 node7.pcie3 node7.gpu3");
   const Routing routing(rails);
-  EXPECT_EQ(routing.path_count(rails.find_device("node0.gpu3"), rails.find_device("node7.gpu4")), 4U) << "one over each spine";
+  EXPECT_EQ(routing.path_count(rails.find_device("node0.gpu3"), rails.find_device("node7.gpu4")), 4U)
+      << "one over each spine";
 }
 
 TEST(Routing, CountsThePathsOfAFatTree) {
@@ -98,7 +109,8 @@ TEST(Routing, PathCountSaturates) {
   for (int i = 0; i < 12; ++i) text += fmt::format(", {{name: s{}, kind: switch}}", i);
   text += "]\nlinks:\n  - {between: [a, s0], bandwidth: 1Gbps}\n  - {between: [b, s11], bandwidth: 1Gbps}\n";
   for (int i = 0; i < 11; ++i)
-    for (int cable = 0; cable < 10; ++cable) text += fmt::format("  - {{between: [s{}, s{}], bandwidth: 1Gbps}}\n", i, i + 1);
+    for (int cable = 0; cable < 10; ++cable)
+      text += fmt::format("  - {{between: [s{}, s{}], bandwidth: 1Gbps}}\n", i, i + 1);
   const Topology chain = read(text);  // 10^11 paths
   EXPECT_EQ(Routing(chain).path_count(chain.endpoint(0), chain.endpoint(1)), std::uint64_t{1} << 32);
 }
@@ -122,18 +134,23 @@ TEST(Routing, ParallelCablesShareTheFlows) {
   const Topology sites = load_topology(LOCKSTEP_SOURCE_DIR "/topologies/explicit_two_sites.yaml");
   const Routing routing(sites);
   std::map<LinkId, int> flows_of_cable;
-  for (std::uint64_t label = 0; label < 1000; ++label) ++flows_of_cable[routing.route(sites.endpoint(0), sites.endpoint(1), label)[1]];
+  for (std::uint64_t label = 0; label < 1000; ++label)
+    ++flows_of_cable[routing.route(sites.endpoint(0), sites.endpoint(1), label)[1]];
   ASSERT_EQ(flows_of_cable.size(), 2U);
   for (const auto& [cable, count] : flows_of_cable) EXPECT_NEAR(count, 500, 80) << cable;
 }
 
-// Worked out from the definition of the hash (routing.hpp) outside this program. Routes are part of every result: the choice may not change from one version to the next.
+// Worked out from the definition of the hash (routing.hpp) outside this program. Routes are part of every result: the
+// choice may not change from one version to the next.
 TEST(Routing, ChoicesAreFixedForEver) {
   const Topology network = load_topology(LOCKSTEP_SOURCE_DIR "/topologies/lab_leaf_spine8.yaml");
   std::string spines;
   for (int target = 4; target < 8; ++target)
     for (int source = 0; source < 4; ++source)
-      spines += network.devices[network.links[Routing(network).route(network.endpoint(source), network.endpoint(target))[1]].to].name.back();
+      spines +=
+          network
+              .devices[network.links[Routing(network).route(network.endpoint(source), network.endpoint(target))[1]].to]
+              .name.back();
   EXPECT_EQ(spines, "0011000110000101");
 }
 
@@ -141,7 +158,8 @@ TEST(Routing, SeedChangesTheChoices) {
   const Topology tree = read("generate: {fat_tree: {k: 8, link: {bandwidth: 1Gbps}}}");
   const Routing one(tree, {.seed = 1}), two(tree, {.seed = 2});
   int differ = 0;
-  for (int target = 64; target < 128; ++target) differ += one.route(tree.endpoint(0), tree.endpoint(target)) != two.route(tree.endpoint(0), tree.endpoint(target));
+  for (int target = 64; target < 128; ++target)
+    differ += one.route(tree.endpoint(0), tree.endpoint(target)) != two.route(tree.endpoint(0), tree.endpoint(target));
   EXPECT_GT(differ, 32);
 }
 
@@ -153,14 +171,17 @@ TEST(Routing, SaysWhoCannotReachWhom) {
     apart.nodes.push_back({name, {device}, {device}});
   }
   apart.finish();
-  EXPECT_EQ(test::message_of<InputError>([&] { (void)Routing(apart).route(0, 1); }), "h3 cannot reach h5: no path of links joins them");
-  EXPECT_EQ(test::message_of<InputError>([&] { (void)Routing(apart).distance(1, 0); }), "h5 cannot reach h3: no path of links joins them");
+  EXPECT_EQ(test::message_of<InputError>([&] { (void)Routing(apart).route(0, 1); }),
+            "h3 cannot reach h5: no path of links joins them");
+  EXPECT_EQ(test::message_of<InputError>([&] { (void)Routing(apart).distance(1, 0); }),
+            "h5 cannot reach h3: no path of links joins them");
 }
 
 // A random connected graph of switches with hosts; some cables are doubled.
 Topology random_topology(const std::vector<std::pair<int, int>>& cables, int switches, int hosts) {
   Topology topology;
-  for (int s = 0; s < switches; ++s) topology.add_device({fmt::format("s{}", s), DeviceKind::network_switch, no_id, Duration{0}});
+  for (int s = 0; s < switches; ++s)
+    topology.add_device({fmt::format("s{}", s), DeviceKind::network_switch, no_id, Duration{0}});
   const auto connect = [&](DeviceId a, DeviceId b) {
     Link link;
     link.from = a;
@@ -173,7 +194,8 @@ Topology random_topology(const std::vector<std::pair<int, int>>& cables, int swi
     const DeviceId device = topology.add_device({fmt::format("h{}", h), DeviceKind::host, node, Duration{0}});
     topology.nodes.push_back({fmt::format("h{}", h), {device}, {device}});
     connect(device, static_cast<DeviceId>(h % switches));
-    if (h % 3 == 2) connect(device, static_cast<DeviceId>((h + 1) % switches));  // a host with two neighbours is no stub
+    if (h % 3 == 2)
+      connect(device, static_cast<DeviceId>((h + 1) % switches));  // a host with two neighbours is no stub
   }
   for (const auto& [a, b] : cables) connect(static_cast<DeviceId>(a), static_cast<DeviceId>(b));
   topology.finish();
@@ -250,7 +272,8 @@ TEST(RoutingProperties, TheOrderOfLinksDoesNotMatterWherePathsAreUnique) {
     const int switches = *rc::gen::inRange(2, 10);
     const auto cables = *cables_of(switches);
     auto shuffled = cables;
-    for (std::size_t i = shuffled.size(); i > 1; --i) std::swap(shuffled[i - 1], shuffled[*rc::gen::inRange<std::size_t>(0, i)]);
+    for (std::size_t i = shuffled.size(); i > 1; --i)
+      std::swap(shuffled[i - 1], shuffled[*rc::gen::inRange<std::size_t>(0, i)]);
     const Topology one = random_topology(cables, switches, 6), two = random_topology(shuffled, switches, 6);
     const Routing first(one), second(two);
     for (int from = 0; from < 6; ++from) {
@@ -269,7 +292,8 @@ TEST(RoutingPerformance, RingOverAStarOfFourThousandTakesMilliseconds) {
   const std::clock_t start = std::clock();
   const Routing routing(star);
   std::size_t links = 0;
-  for (int rank = 0; rank < 4096; ++rank) links += routing.route(star.endpoint(rank), star.endpoint((rank + 1) % 4096)).size();
+  for (int rank = 0; rank < 4096; ++rank)
+    links += routing.route(star.endpoint(rank), star.endpoint((rank + 1) % 4096)).size();
   const double cpu_seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   EXPECT_EQ(links, 2U * 4096);
   EXPECT_LT(cpu_seconds, 0.2);  // about 0.001 on one core of 2020; sanitizers slow it by ten

@@ -23,13 +23,18 @@ using test::Json;
 /// The document as an editor sees it: scalars by their looks. Nothing where that is in dispute (`010`).
 std::optional<Json> as_json(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::null: return Json(nullptr);
+    case Node::Kind::null:
+      return Json(nullptr);
     case Node::Kind::scalar:
       switch (config::scalar_kind(node)) {
-        case config::ScalarKind::boolean: return Json(node.scalar == "true");
-        case config::ScalarKind::number: return Json::parse(node.scalar);
-        case config::ScalarKind::text: return Json(node.scalar);
-        case config::ScalarKind::malformed_number: return std::nullopt;
+        case config::ScalarKind::boolean:
+          return Json(node.scalar == "true");
+        case config::ScalarKind::number:
+          return Json::parse(node.scalar);
+        case config::ScalarKind::text:
+          return Json(node.scalar);
+        case config::ScalarKind::malformed_number:
+          return std::nullopt;
       }
       return std::nullopt;
     case Node::Kind::sequence: {
@@ -63,7 +68,8 @@ void for_each_node(Node& node, const std::function<void(Node&)>& visit) {
 
 Node plain(const std::string& yaml) { return config::parse_text(yaml, "mutant.yaml"); }
 
-/// The document itself and every mutant of it by one change: a value replaced, a key added, a key or an element removed.
+/// The document itself and every mutant of it by one change: a value replaced, a key added, a key or an element
+/// removed.
 std::vector<Node> mutants(const Node& original) {
   std::vector<Node> result{original};
   std::size_t nodes = 0;
@@ -78,8 +84,9 @@ std::vector<Node> mutants(const Node& original) {
     });
     if (edit(*target)) result.push_back(std::move(copy));
   };
-  static const std::vector<std::string> replacements = {"~",    "true", "0",      "-1",      "7",       "2.5",   "1e30", "'7'",   "word", "''", "[]", "[1]",
-                                                        "{}",   "1us",  "-1us",   "1GiB",    "1Gbps",   "0bps",  "50%",  "{a: 1}", "[word]", "[1GiB]", "ring"};
+  static const std::vector<std::string> replacements = {
+      "~",  "true", "0",    "-1",   "7",     "2.5",  "1e30", "'7'",    "word",   "''",     "[]",  "[1]",
+      "{}", "1us",  "-1us", "1GiB", "1Gbps", "0bps", "50%",  "{a: 1}", "[word]", "[1GiB]", "ring"};
   for (std::size_t which = 0; which < nodes; ++which) {
     for (const auto& replacement : replacements) {
       change(which, [&](Node& node) {
@@ -115,7 +122,9 @@ std::vector<Node> mutants(const Node& original) {
 bool beyond_schema(const std::string& message, const std::vector<std::string>& rules) {
   std::istringstream lines(message);
   for (std::string line; std::getline(lines, line);)
-    if (std::any_of(rules.begin(), rules.end(), [&](const std::string& rule) { return line.find(rule) != std::string::npos; })) return true;
+    if (std::any_of(rules.begin(), rules.end(),
+                    [&](const std::string& rule) { return line.find(rule) != std::string::npos; }))
+      return true;
   return false;
 }
 
@@ -143,7 +152,9 @@ Agreement compare(const Json& schema, const std::vector<Node>& originals, const 
         EXPECT_TRUE(schema_accepts) << "read, but refused by the schema: " << json->dump();
       } else if (schema_accepts) {
         ++agreement.beyond;
-        EXPECT_TRUE(beyond_schema(complaint, rules)) << "accepted by the schema, but refused by the reader: " << json->dump() << "\n" << complaint;
+        EXPECT_TRUE(beyond_schema(complaint, rules))
+            << "accepted by the schema, but refused by the reader: " << json->dump() << "\n"
+            << complaint;
       } else {
         ++agreement.refused;
       }
@@ -168,26 +179,34 @@ std::vector<Node> files_of(const std::string& folder) {
 TEST(Schema, AgreesWithTheReaderOfWorkloads) {
   auto originals = files_of("workloads");
   originals.push_back(plain(
-      "{name: w, ranks: 3, iterations: 1, warmup: 0, collectives: [{kind: reduce, algorithm: tree, size: 1KiB, type: int32, reduction: min, root: 1, "
+      "{name: w, ranks: 3, iterations: 1, warmup: 0, collectives: [{kind: reduce, algorithm: tree, size: 1KiB, type: "
+      "int32, reduction: min, root: 1, "
       "channels: 2, chunk: 4KiB, in_place: false}, {kind: all_reduce, sizes: {from: 1B, to: 64B}}, {kind: barrier}]}"));
   compare(workload_schema(), originals, [](const Node& node) { read_workload(node, "w.yaml"); },
-          {"needs 'sizes'", "a barrier moves no data", "does not combine data", "has no root", "not both", "must be positive", "is empty; 'to'"});
+          {"needs 'sizes'", "a barrier moves no data", "does not combine data", "has no root", "not both",
+           "must be positive", "is empty; 'to'"});
 }
 
 TEST(Schema, AgreesWithTheReaderOfProfiles) {
   const std::vector<Node> originals = {
-      plain("name: p"), plain("{name: p, tcp: {overhead: 1us, receive_overhead: 1us, latency: 1us, send_bandwidth: 1GB/s, receive_bandwidth: 1GB/s}}"),
-      plain("{schema: lockstep.profile/1, name: p, backend: lab, cores: 2, copy_bandwidth: 1GB/s, reduction: {bandwidth: 1GB/s, granularity: 1KiB}, tcp: "
-            "{messages: [{up_to: 1KiB, overhead: 1us}, {latency: 2us, send_bandwidth: 3GB/s}], framing: {packet_header: 52B, frame_header: 14B}, "
-            "message_header: 16B, eager_threshold: 1MiB}, measured: {host: h, runs: [1, 2.5, true, ~], deep: {x: 1}}}")};
+      plain("name: p"),
+      plain("{name: p, tcp: {overhead: 1us, receive_overhead: 1us, latency: 1us, send_bandwidth: 1GB/s, "
+            "receive_bandwidth: 1GB/s}}"),
+      plain(
+          "{schema: lockstep.profile/1, name: p, backend: lab, cores: 2, copy_bandwidth: 1GB/s, reduction: {bandwidth: "
+          "1GB/s, granularity: 1KiB}, tcp: "
+          "{messages: [{up_to: 1KiB, overhead: 1us}, {latency: 2us, send_bandwidth: 3GB/s}], framing: {packet_header: "
+          "52B, frame_header: 14B}, "
+          "message_header: 16B, eager_threshold: 1MiB}, measured: {host: h, runs: [1, 2.5, true, ~], deep: {x: 1}}}")};
   compare(profile_schema(), originals, [](const Node& node) { read_profile(node, "p.yaml"); },
           {"the last interval has no 'up_to'", "only the last interval", "'up_to' must ascend", "must be positive"});
 }
 
 TEST(Schema, AgreesWithTheReaderOfTopologies) {
   compare(topology_schema(), files_of("topologies"), [](const Node& node) { read_topology(node, "t.yaml"); },
-          {"a link to nowhere", "placement on an unknown node", "must be positive", "are not connected", "an empty topology", "is no switch",
-           "a leaf_spine has either", "do not divide", "a node with NICs needs 'pcie'", "a ring has either"});
+          {"a link to nowhere", "placement on an unknown node", "must be positive", "are not connected",
+           "an empty topology", "is no switch", "a leaf_spine has either", "do not divide",
+           "a node with NICs needs 'pcie'", "a ring has either"});
 }
 
 TEST(Schema, CopiesAreCurrent) {
@@ -195,7 +214,8 @@ TEST(Schema, CopiesAreCurrent) {
     const std::string path = LOCKSTEP_SOURCE_DIR "/schemas/" + schema.name + ".schema.json";
     std::ifstream file(path);
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    EXPECT_EQ(text, schema_text(schema)) << "refresh it: lockstep schema " << schema.name << " > schemas/" << schema.name << ".schema.json";
+    EXPECT_EQ(text, schema_text(schema)) << "refresh it: lockstep schema " << schema.name << " > schemas/"
+                                         << schema.name << ".schema.json";
   }
 }
 

@@ -1,13 +1,12 @@
-// A validator for the keywords of JSON Schema (draft 2020-12) that our declarations emit; any other keyword is an error, so that
-// a new one cannot go unchecked.
+// A validator for the keywords of JSON Schema (draft 2020-12) that our declarations emit; any other keyword is an
+// error, so that a new one cannot go unchecked.
 #pragma once
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <stdexcept>
 #include <string>
-
-#include <nlohmann/json.hpp>
 
 namespace lockstep::test {
 
@@ -20,7 +19,10 @@ inline bool has_type(const Json& value, const std::string& type) {
   if (type == "boolean") return value.is_boolean();
   if (type == "null") return value.is_null();
   if (type == "number") return value.is_number();
-  if (type == "integer") return value.is_number_integer() || (value.is_number_float() && value.get<double>() == static_cast<double>(static_cast<std::int64_t>(value.get<double>())));
+  if (type == "integer")
+    return value.is_number_integer() ||
+           (value.is_number_float() &&
+            value.get<double>() == static_cast<double>(static_cast<std::int64_t>(value.get<double>())));
   throw std::logic_error("unknown type " + type);
 }
 
@@ -38,10 +40,13 @@ inline bool accepts(const Json& schema, const Json& value) {
     return count;
   };
   for (const auto& [keyword, argument] : schema.items()) {
-    if (keyword == "$schema" || keyword == "$id" || keyword == "title" || keyword == "description" || keyword == "default" || keyword == "examples") continue;
+    if (keyword == "$schema" || keyword == "$id" || keyword == "title" || keyword == "description" ||
+        keyword == "default" || keyword == "examples")
+      continue;
     if (keyword == "type") {
       bool any = false;
-      for (const auto& type : argument.is_array() ? argument : Json::array({argument})) any = any || has_type(value, type.get<std::string>());
+      for (const auto& type : argument.is_array() ? argument : Json::array({argument}))
+        any = any || has_type(value, type.get<std::string>());
       if (!any) return false;
     } else if (keyword == "properties") {
       if (!value.is_object()) continue;
@@ -81,7 +86,8 @@ inline bool accepts(const Json& schema, const Json& value) {
     } else if (keyword == "const") {
       if (argument != value) return false;
     } else if (keyword == "pattern") {
-      if (value.is_string() && !std::regex_search(value.get<std::string>(), compiled(argument.get<std::string>()))) return false;
+      if (value.is_string() && !std::regex_search(value.get<std::string>(), compiled(argument.get<std::string>())))
+        return false;
     } else if (keyword == "minLength") {
       if (value.is_string() && value.get<std::string>().size() < argument.get<std::size_t>()) return false;
     } else if (keyword == "minimum") {
@@ -95,7 +101,8 @@ inline bool accepts(const Json& schema, const Json& value) {
     } else if (keyword == "multipleOf") {
       if (!value.is_number()) continue;
       const double quotient = value.get<double>() / argument.get<double>();
-      if (quotient < 1e15 && quotient > -1e15 && quotient != static_cast<double>(static_cast<std::int64_t>(quotient))) return false;
+      if (quotient < 1e15 && quotient > -1e15 && quotient != static_cast<double>(static_cast<std::int64_t>(quotient)))
+        return false;
     } else if (keyword == "oneOf") {
       if (number_of_matches(argument) != 1) return false;
     } else if (keyword == "anyOf") {

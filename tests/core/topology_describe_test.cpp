@@ -29,16 +29,22 @@ TEST(TopologySummary, BisectionOfKnownNetworks) {
   EXPECT_EQ(bisection("generate: {ring: {hosts: 8, link: {bandwidth: 1Gbps}}}"), 2_Gbps) << "two cables cut";
   EXPECT_EQ(bisection("generate: {fat_tree: {k: 4, link: {bandwidth: 1Gbps}}}"), 8_Gbps) << "full: half the hosts";
   EXPECT_EQ(bisection("generate: {fat_tree: {k: 4, oversubscription: 2, link: {bandwidth: 1Gbps}}}"), 4_Gbps);
-  EXPECT_EQ(bisection("generate: {leaf_spine: {hosts: 8, leaves: 2, spines: 2, oversubscription: 4, link: {bandwidth: 1Gbps}}}"), 1_Gbps);
-  EXPECT_EQ(summarise(load_topology(LOCKSTEP_SOURCE_DIR "/topologies/h100_rail_64.yaml")).bisection, 12'800_Gbps) << "32 NICs of 400 Gbps";
+  EXPECT_EQ(
+      bisection(
+          "generate: {leaf_spine: {hosts: 8, leaves: 2, spines: 2, oversubscription: 4, link: {bandwidth: 1Gbps}}}"),
+      1_Gbps);
+  EXPECT_EQ(summarise(load_topology(LOCKSTEP_SOURCE_DIR "/topologies/h100_rail_64.yaml")).bisection, 12'800_Gbps)
+      << "32 NICs of 400 Gbps";
 }
 
 TEST(TopologySummary, DiameterIsTheLongestShortestPathAndItsLatency) {
-  const TopologySummary ring = summarise(read("generate: {ring: {hosts: 8, switch_latency: 1us, link: {bandwidth: 1Gbps, latency: 10us}}}"));
+  const TopologySummary ring =
+      summarise(read("generate: {ring: {hosts: 8, switch_latency: 1us, link: {bandwidth: 1Gbps, latency: 10us}}}"));
   EXPECT_EQ(ring.diameter_links, 6);
   EXPECT_EQ(ring.diameter_latency, microseconds(65));
   EXPECT_FALSE(ring.diameter_sampled);
-  const TopologySummary large = summarise(read("generate: {fat_tree: {k: 14, link: {bandwidth: 1Gbps, latency: 1us}}}"));
+  const TopologySummary large =
+      summarise(read("generate: {fat_tree: {k: 14, link: {bandwidth: 1Gbps, latency: 1us}}}"));
   EXPECT_EQ(large.diameter_links, 6);
   EXPECT_TRUE(large.diameter_sampled);
 }
@@ -60,8 +66,10 @@ TEST(TopologyText, DescribesRoutesAndRefusesRanksThatAreNotThere) {
   const Routing routing(star);
   EXPECT_EQ(describe_route(star, routing, 0, 3), "rank 0 (h0) -> rank 3 (h3): h0 -> s0 -> h3, 2 links, 100us, 1Gbps");
   EXPECT_EQ(describe_route(star, routing, 2, 2), "rank 2 (h2) -> rank 2 (h2): the same device");
-  EXPECT_EQ(test::message_of<InputError>([&] { (void)describe_route(star, routing, 0, 4); }), "no rank 4: lab_star4 has ranks 0 to 3");
-  EXPECT_EQ(test::message_of<InputError>([&] { (void)describe_route(star, routing, -1, 0); }), "no rank -1: lab_star4 has ranks 0 to 3");
+  EXPECT_EQ(test::message_of<InputError>([&] { (void)describe_route(star, routing, 0, 4); }),
+            "no rank 4: lab_star4 has ranks 0 to 3");
+  EXPECT_EQ(test::message_of<InputError>([&] { (void)describe_route(star, routing, -1, 0); }),
+            "no rank -1: lab_star4 has ranks 0 to 3");
 }
 
 TEST(TopologyText, GraphHasEveryDeviceAndCable) {
@@ -77,7 +85,8 @@ TEST(TopologyText, GraphHasEveryDeviceAndCable) {
 }
 
 TEST(TopologyJson, HasTheSummaryDevicesAndLinks) {
-  const Topology star = read("name: pair\ngenerate: {star: {hosts: 2, link: {bandwidth: 1GB/s, latency: 5us, burst: 64KiB, duplex: half}}}");
+  const Topology star = read(
+      "name: pair\ngenerate: {star: {hosts: 2, link: {bandwidth: 1GB/s, latency: 5us, burst: 64KiB, duplex: half}}}");
   const auto json = to_json(star, summarise(star));
   EXPECT_EQ(json["schema"], "lockstep.topology/1");
   EXPECT_EQ(json["ranks"], 2);

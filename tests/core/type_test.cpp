@@ -1,8 +1,9 @@
 // Do declarations read, check and describe what they declare?
+#include "core/config/type.hpp"
+
 #include <gtest/gtest.h>
 
 #include "core/base/error.hpp"
-#include "core/config/type.hpp"
 #include "tests/core/messages.hpp"
 
 namespace lockstep::config {
@@ -42,7 +43,8 @@ TEST(Types, RefuseScalars) {
   EXPECT_EQ(error(text(), "\"a\\nb\""), "f:1:1: expected text on one line, got a line end or a control character");
   EXPECT_EQ(error(text(), "[a]"), "f:1:1: expected text, got a list");
   EXPECT_EQ(error(boolean(), "'true'"), "f:1:1: expected true or false, got 'true' in quotes");
-  EXPECT_EQ(error(integer(0, 9), "9999999999999999999999"), "f:1:1: must be between 0 and 9, is 9999999999999999999999");
+  EXPECT_EQ(error(integer(0, 9), "9999999999999999999999"),
+            "f:1:1: must be between 0 and 9, is 9999999999999999999999");
   EXPECT_EQ(error(integer(0, 9), "1e1"), "f:1:1: expected a whole number, got '1e1'");
   EXPECT_EQ(error(integer(0, 9), "{}"), "f:1:1: expected a whole number, got a map");
   EXPECT_EQ(error(number(0, 1), "1.5"), "f:1:1: must be between 0 and 1, is 1.5");
@@ -55,7 +57,8 @@ TEST(Types, RefuseScalars) {
   EXPECT_EQ(error(bandwidth().positive(), "0bps"), "f:1:1: must be positive, is 0bps");
   EXPECT_EQ(error(bandwidth(), "-1Gbps"), "f:1:1: '-1Gbps' is negative; a bandwidth is 0 or more");
   EXPECT_EQ(error(duration(), "[1us]"), "f:1:1: expected a duration such as 2us, got a list");
-  EXPECT_EQ(error(name_of("colour", {"red", "green"}), "gren"), "f:1:1: unknown colour 'gren'; did you mean 'green'? known: red, green");
+  EXPECT_EQ(error(name_of("colour", {"red", "green"}), "gren"),
+            "f:1:1: unknown colour 'gren'; did you mean 'green'? known: red, green");
 }
 
 struct Point {
@@ -99,11 +102,12 @@ TEST(Records, ReportEverything) {
 }
 
 TEST(Records, DescribeThemselves) {
-  EXPECT_EQ(point_type().schema().dump(),
-            R"({"type":"object","title":"point","description":"A point.","properties":{"x":{"type":"integer","minimum":0,"maximum":100,)"
-            R"("description":"across"},"y":{"type":"integer","minimum":0,"maximum":100,"description":"up"},"labels":{"oneOf":[{"type":"string",)"
-            R"("pattern":"^[^\\x00-\\x1f\\x7f]+$"},{"type":"array","items":{"type":"string","pattern":"^[^\\x00-\\x1f\\x7f]+$"},"minItems":1}],)"
-            R"("description":"names"}},"additionalProperties":false,"required":["x"]})");
+  EXPECT_EQ(
+      point_type().schema().dump(),
+      R"({"type":"object","title":"point","description":"A point.","properties":{"x":{"type":"integer","minimum":0,"maximum":100,)"
+      R"("description":"across"},"y":{"type":"integer","minimum":0,"maximum":100,"description":"up"},"labels":{"oneOf":[{"type":"string",)"
+      R"("pattern":"^[^\\x00-\\x1f\\x7f]+$"},{"type":"array","items":{"type":"string","pattern":"^[^\\x00-\\x1f\\x7f]+$"},"minItems":1}],)"
+      R"("description":"names"}},"additionalProperties":false,"required":["x"]})");
 }
 
 }  // namespace

@@ -15,10 +15,18 @@ using test::message_of;
 
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 
-std::string duration_error(std::string_view text) { return message_of<UnitError>([&] { parse_duration(text); }); }
-std::string bytes_error(std::string_view text) { return message_of<UnitError>([&] { parse_bytes(text); }); }
-std::string bandwidth_error(std::string_view text) { return message_of<UnitError>([&] { parse_bandwidth(text); }); }
-std::string fraction_error(std::string_view text) { return message_of<UnitError>([&] { parse_fraction(text); }); }
+std::string duration_error(std::string_view text) {
+  return message_of<UnitError>([&] { parse_duration(text); });
+}
+std::string bytes_error(std::string_view text) {
+  return message_of<UnitError>([&] { parse_bytes(text); });
+}
+std::string bandwidth_error(std::string_view text) {
+  return message_of<UnitError>([&] { parse_bandwidth(text); });
+}
+std::string fraction_error(std::string_view text) {
+  return message_of<UnitError>([&] { parse_fraction(text); });
+}
 
 TEST(Units, ReadsEveryUnit) {
   EXPECT_EQ(parse_duration("7ps"), picoseconds(7));
@@ -70,36 +78,54 @@ TEST(Units, RefusesWithAMessageThatHelps) {
   EXPECT_EQ(duration_error("5"), "'5' has no unit; a duration takes ps, ns, us, ms, s, min or h");
   EXPECT_EQ(duration_error(""), "'' is not a duration; write a number and its unit: ps, ns, us, ms, s, min or h");
   EXPECT_EQ(duration_error("-5us"), "'-5us' is negative; a duration is 0 or more");
-  EXPECT_EQ(duration_error("5 us "), "'5 us ' has the unknown unit 'us '; did you mean 'us'? A duration takes ps, ns, us, ms, s, min or h");
-  EXPECT_EQ(duration_error("5US"), "'5US' has the unknown unit 'US'; did you mean 'us'? A duration takes ps, ns, us, ms, s, min or h");
-  EXPECT_EQ(duration_error("5\xC2\xB5s"), "'5\xC2\xB5s' has the unknown unit '\xC2\xB5s'; did you mean 'us'? A duration takes ps, ns, us, ms, s, min or h");
-  EXPECT_EQ(duration_error("5m"), "'5m' has the unknown unit 'm'; did you mean 'ms' or 'min'? A duration takes ps, ns, us, ms, s, min or h");
-  EXPECT_EQ(duration_error("5parsec"), "'5parsec' has the unknown unit 'parsec'; a duration takes ps, ns, us, ms, s, min or h");
+  EXPECT_EQ(duration_error("5 us "),
+            "'5 us ' has the unknown unit 'us '; did you mean 'us'? A duration takes ps, ns, us, ms, s, min or h");
+  EXPECT_EQ(duration_error("5US"),
+            "'5US' has the unknown unit 'US'; did you mean 'us'? A duration takes ps, ns, us, ms, s, min or h");
+  EXPECT_EQ(
+      duration_error("5\xC2\xB5s"),
+      "'5\xC2\xB5s' has the unknown unit '\xC2\xB5s'; did you mean 'us'? A duration takes ps, ns, us, ms, s, min or h");
+  EXPECT_EQ(duration_error("5m"),
+            "'5m' has the unknown unit 'm'; did you mean 'ms' or 'min'? A duration takes ps, ns, us, ms, s, min or h");
+  EXPECT_EQ(duration_error("5parsec"),
+            "'5parsec' has the unknown unit 'parsec'; a duration takes ps, ns, us, ms, s, min or h");
   EXPECT_EQ(duration_error("010us"), "'010us' has a leading zero; write it without");
   EXPECT_EQ(duration_error("1e3us"), "'1e3us' has an exponent; write the number out, or take a larger unit");
   EXPECT_EQ(duration_error("0.5ps"), "'0.5ps' is not a whole number of picoseconds");
-  EXPECT_EQ(duration_error("9223372.036854775808s"), "'9223372.036854775808s' is too large; the largest duration is 9223372036854775807 picoseconds");
-  EXPECT_EQ(duration_error("99999999999999999999h"), "'99999999999999999999h' is too large; the largest duration is 9223372036854775807 picoseconds");
-  EXPECT_EQ(duration_error("0.1234567890123456789s"), "'0.1234567890123456789s' has more than 18 digits behind the point");
+  EXPECT_EQ(duration_error("9223372.036854775808s"),
+            "'9223372.036854775808s' is too large; the largest duration is 9223372036854775807 picoseconds");
+  EXPECT_EQ(duration_error("99999999999999999999h"),
+            "'99999999999999999999h' is too large; the largest duration is 9223372036854775807 picoseconds");
+  EXPECT_EQ(duration_error("0.1234567890123456789s"),
+            "'0.1234567890123456789s' has more than 18 digits behind the point");
   const std::string bytes = " size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers of 1024)";
   EXPECT_EQ(bytes_error("1024"), "'1024' has no unit; a" + bytes);
-  EXPECT_EQ(bytes_error("1KB"), "'1KB' has the unknown unit 'KB'; did you mean 'kB' (1000 bytes) or 'KiB' (1024 bytes)? A" + bytes);
-  EXPECT_EQ(bytes_error("1G"), "'1G' has the unknown unit 'G'; did you mean 'GiB' (2^30 bytes) or 'GB' (10^9 bytes)? A" + bytes);
+  EXPECT_EQ(bytes_error("1KB"),
+            "'1KB' has the unknown unit 'KB'; did you mean 'kB' (1000 bytes) or 'KiB' (1024 bytes)? A" + bytes);
+  EXPECT_EQ(bytes_error("1G"),
+            "'1G' has the unknown unit 'G'; did you mean 'GiB' (2^30 bytes) or 'GB' (10^9 bytes)? A" + bytes);
   EXPECT_EQ(bytes_error("1gib"), "'1gib' has the unknown unit 'gib'; did you mean 'GiB'? A" + bytes);
   EXPECT_EQ(bytes_error("1Gbps"), "'1Gbps' is a bandwidth, not a size; a" + bytes);
   EXPECT_EQ(bytes_error("1.5B"), "'1.5B' is not a whole number of bytes");
   EXPECT_EQ(bytes_error("0x10B"), "'0x10B' has the unknown unit 'x10B'; a" + bytes);
-  EXPECT_EQ(bytes_error(".5KiB"), "'.5KiB' is not a size; write a number and its unit: B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers of 1024)");
-  const std::string bandwidths = " bandwidth takes bps, kbps, Mbps, Gbps or Tbps (bits), B/s, kB/s, MB/s, GB/s, TB/s, KiB/s, MiB/s or GiB/s (bytes)";
+  EXPECT_EQ(bytes_error(".5KiB"),
+            "'.5KiB' is not a size; write a number and its unit: B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB "
+            "or TiB (powers of 1024)");
+  const std::string bandwidths =
+      " bandwidth takes bps, kbps, Mbps, Gbps or Tbps (bits), B/s, kB/s, MB/s, GB/s, TB/s, KiB/s, MiB/s or GiB/s "
+      "(bytes)";
   EXPECT_EQ(bandwidth_error("1000000000"), "'1000000000' has no unit; a" + bandwidths);
   EXPECT_EQ(bandwidth_error("1gbps"), "'1gbps' has the unknown unit 'gbps'; did you mean 'Gbps'? A" + bandwidths);
   EXPECT_EQ(bandwidth_error("50GB"), "'50GB' is a size, not a bandwidth; did you mean 'GB/s'? A" + bandwidths);
-  EXPECT_EQ(bandwidth_error("50GBps"), "'50GBps' has the unknown unit 'GBps'; did you mean 'GB/s' (bytes)? A" + bandwidths);
+  EXPECT_EQ(bandwidth_error("50GBps"),
+            "'50GBps' has the unknown unit 'GBps'; did you mean 'GB/s' (bytes)? A" + bandwidths);
   EXPECT_EQ(bandwidth_error("1Gbit/s"), "'1Gbit/s' has the unknown unit 'Gbit/s'; did you mean 'Gbps'? A" + bandwidths);
-  EXPECT_EQ(bandwidth_error("1G"), "'1G' has the unknown unit 'G'; did you mean 'Gbps' (bits) or 'GB/s' (bytes)? A" + bandwidths);
+  EXPECT_EQ(bandwidth_error("1G"),
+            "'1G' has the unknown unit 'G'; did you mean 'Gbps' (bits) or 'GB/s' (bytes)? A" + bandwidths);
   EXPECT_EQ(bandwidth_error("5us"), "'5us' is a duration, not a bandwidth; a" + bandwidths);
   EXPECT_EQ(bandwidth_error("-1Gbps"), "'-1Gbps' is negative; a bandwidth is 0 or more");
-  EXPECT_EQ(bandwidth_error("2000000000GB/s"), "'2000000000GB/s' is too large; the largest bandwidth is 9223372036854775807 bits per second");
+  EXPECT_EQ(bandwidth_error("2000000000GB/s"),
+            "'2000000000GB/s' is too large; the largest bandwidth is 9223372036854775807 bits per second");
   EXPECT_EQ(fraction_error("half"), "'half' is not a fraction; write 0.1% or 0.001");
   EXPECT_EQ(fraction_error("%"), "'%' is not a fraction; write 0.1% or 0.001");
   EXPECT_EQ(fraction_error("01%"), "'01%' has a leading zero; write it without");

@@ -34,7 +34,9 @@ TEST(WorkloadReader, ReadsTheSweepOfTheDesign) {
 std::string with_collective(const std::string& keys) { return "name: w\ncollectives:\n  - {" + keys + "}\n"; }
 
 TEST(WorkloadReader, ReadsEveryFormOfSizes) {
-  const auto sizes = [](const std::string& keys) { return read(with_collective("kind: all_reduce, " + keys)).collectives[0].sizes; };
+  const auto sizes = [](const std::string& keys) {
+    return read(with_collective("kind: all_reduce, " + keys)).collectives[0].sizes;
+  };
   EXPECT_EQ(sizes("size: 3B"), (std::vector<Bytes>{3_B}));
   EXPECT_EQ(sizes("sizes: 3B"), (std::vector<Bytes>{3_B}));
   EXPECT_EQ(sizes("sizes: [0B, 1MiB]"), (std::vector<Bytes>{0_B, 1_MiB}));
@@ -47,7 +49,8 @@ TEST(WorkloadReader, ReadsEveryFormOfSizes) {
 TEST(WorkloadReader, ReadsEveryKey) {
   const Workload workload = read(
       "name: w\nranks: 5\ncollectives:\n"
-      "  - {kind: reduce, algorithm: tree, size: 1KiB, type: bfloat16, reduction: avg, root: 4, channels: 2, chunk: 64KiB, in_place: false}\n"
+      "  - {kind: reduce, algorithm: tree, size: 1KiB, type: bfloat16, reduction: avg, root: 4, channels: 2, chunk: "
+      "64KiB, in_place: false}\n"
       "  - {kind: barrier}\n");
   EXPECT_EQ(workload.ranks, 5);
   EXPECT_EQ(workload.iterations, 5);
@@ -83,42 +86,59 @@ TEST(WorkloadReader, RefusesWithPositionAndRemedy) {
   EXPECT_EQ(error("name: w\ncollectives: []\n"), "w.yaml:2:14: needs at least 1 element");
   EXPECT_EQ(error("name: w\ncollectives: {kind: barrier}\n"), "w.yaml:2:14: expected a list, got a map");
   EXPECT_EQ(error("- 1\n"), "w.yaml:1:1: expected a map with the keys of a workload, got a list");
-  EXPECT_EQ(error("name: 7\ncollectives: [{kind: barrier}]\n"), "w.yaml:1:7: expected text, got the number '7'; put it in quotes");
+  EXPECT_EQ(error("name: 7\ncollectives: [{kind: barrier}]\n"),
+            "w.yaml:1:7: expected text, got the number '7'; put it in quotes");
   EXPECT_EQ(error("name: w\nwarm_up: 1\ncollectives: [{kind: barrier}]\n"),
-            "w.yaml:2:1: unknown workload key 'warm_up'; did you mean 'warmup'? known: name, collectives, iterations, warmup, ranks");
-  EXPECT_EQ(error("name: w\niterations: 0\ncollectives: [{kind: barrier}]\n"), "w.yaml:2:13: must be between 1 and 1000000, is 0");
+            "w.yaml:2:1: unknown workload key 'warm_up'; did you mean 'warmup'? known: name, collectives, iterations, "
+            "warmup, ranks");
+  EXPECT_EQ(error("name: w\niterations: 0\ncollectives: [{kind: barrier}]\n"),
+            "w.yaml:2:13: must be between 1 and 1000000, is 0");
   EXPECT_EQ(error("name: w\niterations: 010\ncollectives: [{kind: barrier}]\n"),
             "w.yaml:2:13: '010' is not a plain decimal number (no leading zeros, no sign +, no 0x, no _)");
-  EXPECT_EQ(error("name: w\niterations: 1.5\ncollectives: [{kind: barrier}]\n"), "w.yaml:2:13: expected a whole number, got '1.5'");
-  EXPECT_EQ(error("name: w\niterations: \"5\"\ncollectives: [{kind: barrier}]\n"), "w.yaml:2:13: expected a whole number, got '5' in quotes");
-  EXPECT_EQ(error("name: w\nranks:\ncollectives: [{kind: barrier}]\n"), "w.yaml:2:1: expected a whole number, got nothing");
+  EXPECT_EQ(error("name: w\niterations: 1.5\ncollectives: [{kind: barrier}]\n"),
+            "w.yaml:2:13: expected a whole number, got '1.5'");
+  EXPECT_EQ(error("name: w\niterations: \"5\"\ncollectives: [{kind: barrier}]\n"),
+            "w.yaml:2:13: expected a whole number, got '5' in quotes");
+  EXPECT_EQ(error("name: w\nranks:\ncollectives: [{kind: barrier}]\n"),
+            "w.yaml:2:1: expected a whole number, got nothing");
   EXPECT_EQ(error(with_collective("kind: allreduce, size: 1B")),
-            "w.yaml:3:12: unknown collective 'allreduce'; did you mean 'all_reduce'? known: all_reduce, all_gather, reduce_scatter, broadcast, "
+            "w.yaml:3:12: unknown collective 'allreduce'; did you mean 'all_reduce'? known: all_reduce, all_gather, "
+            "reduce_scatter, broadcast, "
             "reduce, all_to_all, barrier, send_recv");
   EXPECT_EQ(error(with_collective("kind: all_reduce")),
             "w.yaml:3:5: all_reduce needs 'sizes': one size, a list, or a sweep {from, to, factor}");
-  EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, sizes: 2B")), "w.yaml:3:34: give 'size' or 'sizes', not both");
+  EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, sizes: 2B")),
+            "w.yaml:3:34: give 'size' or 'sizes', not both");
   EXPECT_EQ(error(with_collective("kind: barrier, sizes: 1B")), "w.yaml:3:21: a barrier moves no data; remove 'sizes'");
-  EXPECT_EQ(error(with_collective("kind: broadcast, size: 1B, reduction: sum")), "w.yaml:3:33: broadcast does not combine data; remove 'reduction'");
+  EXPECT_EQ(error(with_collective("kind: broadcast, size: 1B, reduction: sum")),
+            "w.yaml:3:33: broadcast does not combine data; remove 'reduction'");
   EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, root: 1")),
             "w.yaml:3:34: all_reduce has no root; remove 'root' (broadcast and reduce have one)");
-  EXPECT_EQ(error(with_collective("kind: all_reduce, sizes: {from: 0B, to: 1B}")), "w.yaml:3:38: must be positive, is 0B");
+  EXPECT_EQ(error(with_collective("kind: all_reduce, sizes: {from: 0B, to: 1B}")),
+            "w.yaml:3:38: must be positive, is 0B");
   EXPECT_EQ(error(with_collective("kind: all_reduce, sizes: {from: 2B, to: 1B}")),
             "w.yaml:3:31: a sweep from 2B to 1B is empty; 'to' must not be below 'from'");
-  EXPECT_EQ(error(with_collective("kind: all_reduce, sizes: {from: 1B, to: 2B, factor: 1}")), "w.yaml:3:58: must be between 2 and 1000000000, is 1");
+  EXPECT_EQ(error(with_collective("kind: all_reduce, sizes: {from: 1B, to: 2B, factor: 1}")),
+            "w.yaml:3:58: must be between 2 and 1000000000, is 1");
   EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, type: fp32")),
             "w.yaml:3:40: unknown element type 'fp32'; known: float32, float64, int32, bfloat16");
-  EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, in_place: yes")), "w.yaml:3:44: expected true or false, got 'yes'");
-  EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, algorithm: []")), "w.yaml:3:45: needs at least 1 element");
-  EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, channels: 65")), "w.yaml:3:44: must be between 1 and 64, is 65");
+  EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, in_place: yes")),
+            "w.yaml:3:44: expected true or false, got 'yes'");
+  EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, algorithm: []")),
+            "w.yaml:3:45: needs at least 1 element");
+  EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, channels: 65")),
+            "w.yaml:3:44: must be between 1 and 64, is 65");
 }
 
 TEST(WorkloadReader, ReportsEveryErrorInOneGo) {
   EXPECT_EQ(error("name: w\niteration: 3\ncollectives:\n  - {kind: ring, size: 5}\n  - {size: 1B}\nwarmup: -1\n"),
-            "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, iterations, warmup, ranks\n"
-            "w.yaml:4:12: unknown collective 'ring'; known: all_reduce, all_gather, reduce_scatter, broadcast, reduce, all_to_all, barrier, "
+            "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, "
+            "iterations, warmup, ranks\n"
+            "w.yaml:4:12: unknown collective 'ring'; known: all_reduce, all_gather, reduce_scatter, broadcast, reduce, "
+            "all_to_all, barrier, "
             "send_recv\n"
-            "w.yaml:4:24: '5' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers of 1024)\n"
+            "w.yaml:4:24: '5' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB "
+            "(powers of 1024)\n"
             "w.yaml:5:5: the collective lacks the key 'kind'\n"
             "w.yaml:6:9: must be between 0 and 1000000, is -1");
 }

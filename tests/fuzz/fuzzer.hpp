@@ -20,7 +20,9 @@ int answer(const std::uint8_t* data, std::size_t size, Read&& read) {
   return 0;
 }
 
-inline std::string_view text_of(const std::uint8_t* data, std::size_t size) { return {reinterpret_cast<const char*>(data), size}; }
+inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
 
 /// Runs `read`: a refusal is an answer.
 template <class Read>

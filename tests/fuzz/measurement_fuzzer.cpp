@@ -6,7 +6,6 @@
 #include <string>
 
 #include "study/comparison.hpp"
-
 #include "tests/fuzz/fuzzer.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

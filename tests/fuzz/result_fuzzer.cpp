@@ -2,7 +2,6 @@
 #include <string>
 
 #include "core/timeline/result.hpp"
-
 #include "tests/fuzz/fuzzer.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const Result result = result_from_json(parse_json(text, "fuzz.json"), "fuzz.json");
     const Json json = to_json(result);
-    LOCKSTEP_CHECK(to_json(result_from_json(json, "again.json")) == json, "a result changed on its way through its file");
+    LOCKSTEP_CHECK(to_json(result_from_json(json, "again.json")) == json,
+                   "a result changed on its way through its file");
     (void)result_table(result);
   } catch (const InputError&) {
     // The expected answer to a broken file.

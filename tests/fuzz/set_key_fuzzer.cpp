@@ -1,6 +1,5 @@
 // --set: the first line is the key, the second the value, the rest the document.
 #include "core/config/document.hpp"
-
 #include "tests/fuzz/fuzzer.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -25,7 +25,8 @@ class HeldPort {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof address;
     const int yes = 1;
-    if (::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || (listening && ::listen(socket_, 8) != 0) ||
+    if (::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        (listening && ::listen(socket_, 8) != 0) ||
         ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
         ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0) {
       throw std::runtime_error("cannot hold a port");
@@ -67,7 +68,8 @@ std::string failure_of_claims(const std::vector<Claim>& claims, std::chrono::mil
   ranks.body = [&](const JobEnvironment& environment) {
     // By rank, size and port alone the agreement is not known: the first claim that looks so is this one.
     for (const auto& claim : claims)
-      if (claim.rank == environment.rank && claim.size == environment.size) connect_control(environment, claim.agreement, timeout)->barrier();
+      if (claim.rank == environment.rank && claim.size == environment.size)
+        connect_control(environment, claim.agreement, timeout)->barrier();
     return std::string();
   };
   std::string failure = failure_of([&] { run_local_ranks(ranks); });
@@ -82,10 +84,12 @@ TEST(Control, GathersStringsOfAnySizeByRank) {
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{5'000'000}}) {
       const auto all = control.all_gather(text(control.rank(), size));
       require(all.size() == 5, "{} strings", all.size());
-      for (int r = 0; r < 5; ++r) require(all[static_cast<std::size_t>(r)] == text(r, size), "all_gather of {} bytes, rank {}", size, r);
+      for (int r = 0; r < 5; ++r)
+        require(all[static_cast<std::size_t>(r)] == text(r, size), "all_gather of {} bytes, rank {}", size, r);
       const auto gathered = control.gather(text(control.rank(), size));
       require(gathered.size() == (control.rank() == 0 ? 5u : 0u), "{} strings gathered", gathered.size());
-      for (std::size_t r = 0; r < gathered.size(); ++r) require(gathered[r] == text(static_cast<int>(r), size), "gather of {} bytes, rank {}", size, r);
+      for (std::size_t r = 0; r < gathered.size(); ++r)
+        require(gathered[r] == text(static_cast<int>(r), size), "gather of {} bytes, rank {}", size, r);
       control.barrier();
     }
     return std::string();
@@ -107,7 +111,8 @@ TEST(Control, RanksStartAtTheSameInstant) {
   run_ranks(4, [](Control& control) {
     const auto offset = control.estimate_clock_offset();
     require(offset.uncertainty >= 0ns && offset.uncertainty < 50ms, "uncertainty {} ns", offset.uncertainty.count());
-    require(std::abs(offset.offset.count()) <= offset.uncertainty.count(), "ranks of one host share a clock: {} ns", offset.offset.count());
+    require(std::abs(offset.offset.count()) <= offset.uncertainty.count(), "ranks of one host share a clock: {} ns",
+            offset.offset.count());
     for (int i = 0; i < 5; ++i) {
       const auto start = control.start_together(5ms);
       const auto now = WallClock::now();
@@ -125,24 +130,28 @@ TEST(Control, DisagreementReachesAllWithOneMessage) {
 }
 
 TEST(Control, ADifferentNumberOfRanksIsNoticed) {
-  EXPECT_EQ(failure_of_claims({{0, 2}, {1, 3}}, 10s), "RunFailure: rank 1 was started as one of 3 ranks, rank 0 as one of 2: were they started by one command?");
+  EXPECT_EQ(failure_of_claims({{0, 2}, {1, 3}}, 10s),
+            "RunFailure: rank 1 was started as one of 3 ranks, rank 0 as one of 2: were they started by one command?");
 }
 
 TEST(Control, ARankNumberUsedTwiceIsNoticed) {
   EXPECT_EQ(failure_of_claims({{0, 3}, {1, 3}, {1, 3}}, 10s),
-            "RunFailure: rank number 1 is used twice, by processes at 127.0.0.1 and 127.0.0.1: does the launcher give every process its own rank?");
+            "RunFailure: rank number 1 is used twice, by processes at 127.0.0.1 and 127.0.0.1: does the launcher give "
+            "every process its own rank?");
 }
 
 TEST(Control, APeerThatNeverComesIsNamed) {
   EXPECT_EQ(failure_of_claims({{0, 4}, {2, 4}}, 300ms),
-            "RunFailure: ranks 1, 3 of 4 did not reach 127.0.0.1:PORT within 0.3 s: ranks that came: 0, 2; are they running, with the same "
+            "RunFailure: ranks 1, 3 of 4 did not reach 127.0.0.1:PORT within 0.3 s: ranks that came: 0, 2; are they "
+            "running, with the same "
             "MASTER_ADDR and MASTER_PORT, and does a firewall let them through?");
 }
 
 TEST(Control, AMasterThatNeverComesIsNamed) {
   const auto before = WallClock::now();
   EXPECT_EQ(failure_of_claims({{1, 2}}, 300ms),
-            "RunFailure: rank 0: rank 1 of 2 could not reach rank 0 at 127.0.0.1:PORT within 0.3 s (Connection refused): is rank 0 running, and are "
+            "RunFailure: rank 0: rank 1 of 2 could not reach rank 0 at 127.0.0.1:PORT within 0.3 s (Connection "
+            "refused): is rank 0 running, and are "
             "MASTER_ADDR and MASTER_PORT the same on all ranks?");
   EXPECT_LT(WallClock::now() - before, 2s);
 }
@@ -150,7 +159,8 @@ TEST(Control, AMasterThatNeverComesIsNamed) {
 TEST(Control, APortInUseIsNamed) {
   const HeldPort held(true);
   EXPECT_EQ(failure_of([&] { connect_control(environment_of(0, 2, held.port()), "abc", 1s); }),
-            fmt::format("RunFailure: port {} on 127.0.0.1 is in use; choose another with MASTER_PORT (or --port)", held.port()));
+            fmt::format("RunFailure: port {} on 127.0.0.1 is in use; choose another with MASTER_PORT (or --port)",
+                        held.port()));
 }
 
 TEST(Control, AnUnknownHostIsNamed) {
@@ -163,7 +173,9 @@ TEST(Control, AnUnknownHostIsNamed) {
 TEST(Control, AnotherProgramOnThePortIsNamed) {
   const HeldPort silent(true);
   EXPECT_EQ(failure_of([&] { connect_control(environment_of(1, 2, silent.port()), "abc", 100ms); }),
-            fmt::format("RunFailure: rank 1: rank 0 at 127.0.0.1:{} took the connection but said nothing for 2.1 s: is another program using that port?", silent.port()));
+            fmt::format("RunFailure: rank 1: rank 0 at 127.0.0.1:{} took the connection but said nothing for 2.1 s: is "
+                        "another program using that port?",
+                        silent.port()));
 }
 
 TEST(Control, StrangersAreNotTakenForRanks) {
@@ -177,8 +189,10 @@ TEST(Control, StrangersAreNotTakenForRanks) {
       address.sin_port = htons(environment.master_port);
       const std::string request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
       const int stranger = ::socket(AF_INET, SOCK_STREAM, 0);
-      for (int i = 0; i < 200 && ::connect(stranger, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0; ++i) std::this_thread::sleep_for(10ms);
-      require(::write(stranger, request.data(), request.size()) == static_cast<ssize_t>(request.size()), "the request was sent");
+      for (int i = 0; i < 200 && ::connect(stranger, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0; ++i)
+        std::this_thread::sleep_for(10ms);
+      require(::write(stranger, request.data(), request.size()) == static_cast<ssize_t>(request.size()),
+              "the request was sent");
       char answer = 0;
       require(::read(stranger, &answer, 1) <= 0, "rank 0 hangs up without an answer");
       ::close(stranger);
@@ -248,8 +262,10 @@ TEST(Control, ADeathIsNewsWithinASecond) {
 TEST(Control, RanksThatCallDifferentThingsAreTold) {
   EXPECT_THAT(failure_of([] {
                 run_ranks(2, [](Control& control) {
-                  if (control.rank() == 0) control.barrier();
-                  else control.all_gather("x");
+                  if (control.rank() == 0)
+                    control.barrier();
+                  else
+                    control.all_gather("x");
                   return std::string();
                 });
               }),

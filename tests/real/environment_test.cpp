@@ -11,7 +11,8 @@ extern char** environ;
 namespace lockstep::real {
 namespace {
 
-/// The environment holds these launcher variables and no others while this lives (the tests themselves may run under a launcher).
+/// The environment holds these launcher variables and no others while this lives (the tests themselves may run under a
+/// launcher).
 class Environment {
  public:
   explicit Environment(const std::map<std::string, std::string>& variables) {
@@ -41,7 +42,9 @@ std::string job(const std::map<std::string, std::string>& variables) {
   std::string text;
   const std::string failure = failure_of([&] {
     const auto found = job_from_environment();
-    text = found ? fmt::format("{} {}/{} {}:{}", found->launcher, found->rank, found->size, found->master_address, found->master_port) : "none";
+    text = found ? fmt::format("{} {}/{} {}:{}", found->launcher, found->rank, found->size, found->master_address,
+                               found->master_port)
+                 : "none";
   });
   return failure == "none" ? text : failure;
 }
@@ -49,7 +52,8 @@ std::string job(const std::map<std::string, std::string>& variables) {
 TEST(JobFromEnvironment, NobodyLaunched) { EXPECT_EQ(job({}), "none"); }
 
 TEST(JobFromEnvironment, Torchrun) {
-  EXPECT_EQ(job({{"RANK", "3"}, {"WORLD_SIZE", "4"}, {"MASTER_ADDR", "10.0.0.1"}, {"MASTER_PORT", "29500"}}), "torchrun 3/4 10.0.0.1:29500");
+  EXPECT_EQ(job({{"RANK", "3"}, {"WORLD_SIZE", "4"}, {"MASTER_ADDR", "10.0.0.1"}, {"MASTER_PORT", "29500"}}),
+            "torchrun 3/4 10.0.0.1:29500");
   EXPECT_EQ(job({{"RANK", "0"}, {"WORLD_SIZE", "1"}}), "torchrun 0/1 127.0.0.1:0");
 }
 
@@ -69,17 +73,22 @@ TEST(JobFromEnvironment, OpenMpi) {
   variables["MASTER_ADDR"] = "h1";
   variables["MASTER_PORT"] = "5000";
   EXPECT_EQ(job(variables), "OpenMPI 0/2 h1:5000");
-  EXPECT_EQ(job(base), "InputError: OpenMPI started 2 ranks but does not say where rank 0 is: set MASTER_ADDR to the address of its host, and MASTER_PORT to a free port");
+  EXPECT_EQ(job(base),
+            "InputError: OpenMPI started 2 ranks but does not say where rank 0 is: set MASTER_ADDR to the address of "
+            "its host, and MASTER_PORT to a free port");
 }
 
 TEST(JobFromEnvironment, Pmi) {
-  EXPECT_EQ(job({{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}, {"MASTER_ADDR", "h1"}, {"MASTER_PORT", "5000"}}), "PMI 1/2 h1:5000");
+  EXPECT_EQ(job({{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}, {"MASTER_ADDR", "h1"}, {"MASTER_PORT", "5000"}}),
+            "PMI 1/2 h1:5000");
   EXPECT_EQ(job({{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}, {"MASTER_ADDR", "h1"}}),
-            "InputError: PMI started 2 ranks but MASTER_PORT is not set: set it to a port that is free on the host of rank 0");
+            "InputError: PMI started 2 ranks but MASTER_PORT is not set: set it to a port that is free on the host of "
+            "rank 0");
 }
 
 TEST(JobFromEnvironment, Slurm) {
-  const std::map<std::string, std::string> base{{"SLURM_PROCID", "5"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "77"}, {"SLURM_STEP_ID", "0"}};
+  const std::map<std::string, std::string> base{
+      {"SLURM_PROCID", "5"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "77"}, {"SLURM_STEP_ID", "0"}};
   const auto with = [&](const std::string& name, const std::string& value) {
     auto variables = base;
     variables[name] = value;
@@ -91,8 +100,13 @@ TEST(JobFromEnvironment, Slurm) {
   EXPECT_EQ(with("SLURM_STEP_NODELIST", "alone"), "Slurm 5/8 alone");
   EXPECT_EQ(with("SLURM_LAUNCH_NODE_IPADDR", "10.0.0.9"), "Slurm 5/8 10.0.0.9");
   EXPECT_EQ(with("SLURM_STEP_NUM_NODES", "1"), "Slurm 5/8 127.0.0.1");
-  EXPECT_EQ(job({{"SLURM_JOB_ID", "77"}, {"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}}), "none") << "a batch script is no rank";
-  EXPECT_EQ(job({{"SLURM_JOB_ID", "77"}, {"SLURM_STEP_ID", "1"}, {"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_STEP_NUM_TASKS", "1"}}),
+  EXPECT_EQ(job({{"SLURM_JOB_ID", "77"}, {"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}}), "none")
+      << "a batch script is no rank";
+  EXPECT_EQ(job({{"SLURM_JOB_ID", "77"},
+                 {"SLURM_STEP_ID", "1"},
+                 {"SLURM_PROCID", "0"},
+                 {"SLURM_NTASKS", "8"},
+                 {"SLURM_STEP_NUM_TASKS", "1"}}),
             "Slurm 0/1 127.0.0.1:0")
       << "a step may be smaller than the job";
 }
@@ -101,8 +115,10 @@ TEST(JobFromEnvironment, ContradictionsAreRefused) {
   EXPECT_EQ(job({{"RANK", "4"}, {"WORLD_SIZE", "4"}}), "InputError: RANK=4 but WORLD_SIZE=4: ranks count from 0 to 3");
   EXPECT_EQ(job({{"RANK", "x"}, {"WORLD_SIZE", "4"}}), "InputError: RANK=x is not a whole number of at least 0");
   EXPECT_EQ(job({{"RANK", "0"}, {"WORLD_SIZE", "0"}}), "InputError: WORLD_SIZE=0 is not a whole number of at least 1");
-  EXPECT_EQ(job({{"RANK", "0"}}), "InputError: RANK=0 is set but WORLD_SIZE is not: set both, or neither to run without a launcher");
-  EXPECT_EQ(job({{"WORLD_SIZE", "2"}}), "InputError: WORLD_SIZE=2 is set but RANK is not: set both, or neither to run without a launcher");
+  EXPECT_EQ(job({{"RANK", "0"}}),
+            "InputError: RANK=0 is set but WORLD_SIZE is not: set both, or neither to run without a launcher");
+  EXPECT_EQ(job({{"WORLD_SIZE", "2"}}),
+            "InputError: WORLD_SIZE=2 is set but RANK is not: set both, or neither to run without a launcher");
   EXPECT_EQ(job({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "h"}, {"MASTER_PORT", "70000"}}),
             "InputError: MASTER_PORT=70000 is not a whole number from 1 to 65535");
 }

@@ -1,4 +1,5 @@
-// Question: does what runs inside stay inside, and does nothing of it survive: success, exception, signal, kill -9 of the caller?
+// Question: does what runs inside stay inside, and does nothing of it survive: success, exception, signal, kill -9 of
+// the caller?
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
@@ -22,7 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-#define SKIP_WHERE_REFUSED()                                                             \
+#define SKIP_WHERE_REFUSED() \
   if (const auto why = why_isolation_is_refused(); !why.empty()) GTEST_SKIP() << why
 
 // Runs `body` in a child as an ordinary user; the child's status.
@@ -48,8 +49,10 @@ TEST(LabIsolate, BringsBackResultsAndErrors) {
   SKIP_WHERE_REFUSED();
   const std::string large(300000, 'x');
   EXPECT_EQ(run_isolated({}, [&](const Isolation&) { return large; }), large);
-  EXPECT_THAT([] { run_isolated({}, [](const Isolation&) -> std::string { throw InputError("bad input"); }); }, testing::ThrowsMessage<InputError>("bad input"));
-  EXPECT_THAT([] { run_isolated({}, [](const Isolation&) -> std::string { throw RunFailure("lost"); }); }, testing::ThrowsMessage<RunFailure>("lost"));
+  EXPECT_THAT([] { run_isolated({}, [](const Isolation&) -> std::string { throw InputError("bad input"); }); },
+              testing::ThrowsMessage<InputError>("bad input"));
+  EXPECT_THAT([] { run_isolated({}, [](const Isolation&) -> std::string { throw RunFailure("lost"); }); },
+              testing::ThrowsMessage<RunFailure>("lost"));
   EXPECT_THAT(
       [] {
         run_isolated({}, [](const Isolation&) -> std::string {
@@ -137,15 +140,16 @@ TEST(LabIsolate, ASignalToTheCallerReachesTheBody) {
 TEST(LabIsolate, AnOrdinaryUserMayBuildNamespaces) {
   const int status = as_ordinary_user([] {
     if (!why_isolation_is_refused({.always_user_namespace = true}).empty()) return 77;
-    return run_isolated({}, [](const Isolation& isolation) {
-             const NetworkNamespace place("inside");
-             const InNamespace there(place);
-             const auto wanted = lab_tcp_settings(1_Gbps, Duration{0});
-             const auto tcp = apply_tcp_settings(wanted);
-             for (std::size_t i = 0; i < wanted.size(); ++i)
-               if (!tcp[i].set) return "not settable: " + tcp[i].name;
-             return std::string(isolation.user_namespace ? "user" : "root");
-           }) == "user"
+    return run_isolated({},
+                        [](const Isolation& isolation) {
+                          const NetworkNamespace place("inside");
+                          const InNamespace there(place);
+                          const auto wanted = lab_tcp_settings(1_Gbps, Duration{0});
+                          const auto tcp = apply_tcp_settings(wanted);
+                          for (std::size_t i = 0; i < wanted.size(); ++i)
+                            if (!tcp[i].set) return "not settable: " + tcp[i].name;
+                          return std::string(isolation.user_namespace ? "user" : "root");
+                        }) == "user"
                ? 0
                : 1;
   });
@@ -161,7 +165,9 @@ TEST(LabIsolate, ARefusalNamesTheRemedy) {
     return why_isolation_is_refused({.always_user_namespace = true});
   });
   if (message == "skip") GTEST_SKIP() << "/proc/sys/user is not writable inside";
-  EXPECT_THAT(message, testing::StartsWith("the lab needs user, network, mount and process namespaces, and this machine refuses them ("));
+  EXPECT_THAT(message,
+              testing::StartsWith(
+                  "the lab needs user, network, mount and process namespaces, and this machine refuses them ("));
   EXPECT_THAT(message, testing::HasSubstr("sysctl -w user.max_user_namespaces=15000"));
   EXPECT_THAT(message, testing::HasSubstr("run it as root"));
 }

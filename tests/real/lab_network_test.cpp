@@ -1,4 +1,5 @@
-// Question: is the network that was built the one of the topology: everyone reachable, the rate right, every byte on the routed links?
+// Question: is the network that was built the one of the topology: everyone reachable, the rate right, every byte on
+// the routed links?
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,7 +32,8 @@ sockaddr_in at(const std::string& address) {
   return where;
 }
 
-// Sends `bytes` over a new connection between the hosts of two ranks; seconds from the first byte written to the last one read.
+// Sends `bytes` over a new connection between the hosts of two ranks; seconds from the first byte written to the last
+// one read.
 double transfer(const LabNetwork& lab, int from, int to, std::int64_t bytes) {
   int ready[2];
   if (::pipe(ready) != 0) throw RunFailure("pipe");
@@ -48,7 +50,8 @@ double transfer(const LabNetwork& lab, int from, int to, std::int64_t bytes) {
     if (::send(fd, &start, sizeof start, MSG_NOSIGNAL) != sizeof start) ::_exit(3);
     const std::vector<char> block(65536);
     for (std::int64_t left = bytes - static_cast<std::int64_t>(sizeof start); left > 0;) {
-      const auto n = ::send(fd, block.data(), std::min<std::size_t>(block.size(), static_cast<std::size_t>(left)), MSG_NOSIGNAL);
+      const auto n =
+          ::send(fd, block.data(), std::min<std::size_t>(block.size(), static_cast<std::size_t>(left)), MSG_NOSIGNAL);
       if (n <= 0) ::_exit(4);
       left -= n;
     }
@@ -63,7 +66,8 @@ double transfer(const LabNetwork& lab, int from, int to, std::int64_t bytes) {
     const timeval limit{10, 0};
     ::setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     const auto where = at(lab.address(to));
-    if (::bind(listener, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 || ::listen(listener, 1) != 0) throw RunFailure("cannot listen");
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 || ::listen(listener, 1) != 0)
+      throw RunFailure("cannot listen");
     [[maybe_unused]] const auto told = ::write(ready[1], "r", 1);
     const int fd = ::accept(listener, nullptr, nullptr);
     if (fd < 0) throw RunFailure(fmt::format("rank {} was not reached by rank {}", to, from));
@@ -80,7 +84,8 @@ double transfer(const LabNetwork& lab, int from, int to, std::int64_t bytes) {
   ::waitpid(sender, &status, 0);
   ::close(ready[0]);
   ::close(ready[1]);
-  if (seconds < 0 || status != 0) throw RunFailure(fmt::format("transfer {} -> {} failed: status {}", from, to, status));
+  if (seconds < 0 || status != 0)
+    throw RunFailure(fmt::format("transfer {} -> {} failed: status {}", from, to, status));
   return seconds;
 }
 
@@ -99,9 +104,11 @@ std::string wrong_links(const Topology& topology, const Routing& routing, const 
         const bool data = std::find(forth.begin(), forth.end(), link) != forth.end();
         const bool acknowledgements = std::find(back.begin(), back.end(), link) != back.end();
         const auto sent = wire[link].count();
-        if ((data && (sent < bytes || sent > bytes * 11 / 10)) || (!data && acknowledgements && (sent < 200 || sent > bytes / 10)) ||
+        if ((data && (sent < bytes || sent > bytes * 11 / 10)) ||
+            (!data && acknowledgements && (sent < 200 || sent > bytes / 10)) ||
             (!data && !acknowledgements && sent > 0))
-          return fmt::format("h{} -> h{}: link {} -> {} carried {} B", a, b, topology.devices[topology.links[link].from].name,
+          return fmt::format("h{} -> h{}: link {} -> {} carried {} B", a, b,
+                             topology.devices[topology.links[link].from].name,
                              topology.devices[topology.links[link].to].name, sent);
       }
     }
@@ -109,7 +116,8 @@ std::string wrong_links(const Topology& topology, const Routing& routing, const 
   return {};
 }
 
-std::string in_lab(const Topology& topology, const std::function<std::string(const Routing&, const LabNetwork&)>& body, IsolateOptions options = {}) {
+std::string in_lab(const Topology& topology, const std::function<std::string(const Routing&, const LabNetwork&)>& body,
+                   IsolateOptions options = {}) {
   return run_isolated(options, [&](const Isolation& isolation) {
     const Routing routing(topology);
     const LabNetwork lab(topology, routing, isolation);
@@ -120,13 +128,17 @@ std::string in_lab(const Topology& topology, const std::function<std::string(con
 TEST(LabNetwork, EveryByteOfAStarIsOnItsRoute) {
   SKIP_WHERE_REFUSED();
   const Topology topology = star_of(4, 1_Gbps);
-  EXPECT_EQ(in_lab(topology, [&](const Routing& routing, const LabNetwork& lab) { return wrong_links(topology, routing, lab, 100000); }), "");
+  EXPECT_EQ(in_lab(topology, [&](const Routing& routing,
+                                 const LabNetwork& lab) { return wrong_links(topology, routing, lab, 100000); }),
+            "");
 }
 
 TEST(LabNetwork, EveryByteOfALeafSpineIsOnItsRoute) {
   SKIP_WHERE_REFUSED();
   const Topology topology = leaf_spine_of(8, 2, 2, 1_Gbps);
-  EXPECT_EQ(in_lab(topology, [&](const Routing& routing, const LabNetwork& lab) { return wrong_links(topology, routing, lab, 100000); }), "");
+  EXPECT_EQ(in_lab(topology, [&](const Routing& routing,
+                                 const LabNetwork& lab) { return wrong_links(topology, routing, lab, 100000); }),
+            "");
 }
 
 TEST(LabNetwork, TheRateIsThatOfTheLink) {
@@ -145,9 +157,9 @@ TEST(LabNetwork, TheRateIsThatOfTheLink) {
 TEST(LabNetwork, AsBuiltSaysWhatWasBuilt) {
   SKIP_WHERE_REFUSED();
   const Topology topology = star_of(2, 500_Mbps);
-  const auto built = nlohmann::ordered_json::parse(in_lab(topology, [](const Routing&, const LabNetwork& lab) {
-    return lab.as_built(std::vector<Bytes>(4, 7_B)).dump();
-  }, {.always_user_namespace = true}));
+  const auto built = nlohmann::ordered_json::parse(in_lab(
+      topology, [](const Routing&, const LabNetwork& lab) { return lab.as_built(std::vector<Bytes>(4, 7_B)).dump(); },
+      {.always_user_namespace = true}));
   EXPECT_EQ(built["how"], "user namespace");
   EXPECT_EQ(built["switches"]["switch"], "bridge");
   ASSERT_EQ(built["links"].size(), 4U);

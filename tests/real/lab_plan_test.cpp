@@ -1,4 +1,5 @@
-// Question: does the plan of a lab (roles, forwarding entries, shaping, wire check, CPU load) follow from the topology? No system calls.
+// Question: does the plan of a lab (roles, forwarding entries, shaping, wire check, CPU load) follow from the topology?
+// No system calls.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,7 +24,8 @@ std::vector<LinkId> walk(const Topology& topology, const Forwarding& plan, Devic
     const Hop hop = special != plan.by_pair[at].end() ? special->second : plan.by_destination[at].at(target);
     LinkId link = hop.out;
     links.push_back(link);
-    while (link != hop.entry && links.size() < 20) links.push_back(link = plan.bridge_entries[topology.links[link].to].at(hop.entry));
+    while (link != hop.entry && links.size() < 20)
+      links.push_back(link = plan.bridge_entries[topology.links[link].to].at(hop.entry));
     at = topology.links[link].to;
   }
   return links;
@@ -34,7 +36,8 @@ void expect_routes(const Topology& topology) {
   const Forwarding plan = plan_forwarding(topology, routing);
   for (int a = 0; a < topology.rank_capacity(); ++a)
     for (int b = 0; b < topology.rank_capacity(); ++b)
-      EXPECT_EQ(walk(topology, plan, topology.endpoint(a), topology.endpoint(b)), routing.route(topology.endpoint(a), topology.endpoint(b)));
+      EXPECT_EQ(walk(topology, plan, topology.endpoint(a), topology.endpoint(b)),
+                routing.route(topology.endpoint(a), topology.endpoint(b)));
 }
 
 TEST(LabForwarding, AStarIsOneBridge) {
@@ -47,7 +50,8 @@ TEST(LabForwarding, AStarIsOneBridge) {
 TEST(LabForwarding, SwitchesWithAChoiceAreRouters) {
   const Topology topology = leaf_spine_of(8, 2, 2, 1_Gbps);
   const Forwarding plan = plan_forwarding(topology, Routing(topology));
-  for (const char* name : {"leaf0", "leaf1", "spine0", "spine1"}) EXPECT_EQ(plan.role[topology.find_device(name)], DeviceRole::router) << name;
+  for (const char* name : {"leaf0", "leaf1", "spine0", "spine1"})
+    EXPECT_EQ(plan.role[topology.find_device(name)], DeviceRole::router) << name;
   expect_routes(topology);
   expect_routes(leaf_spine_of(12, 3, 3, 1_Gbps));
 }
@@ -81,7 +85,8 @@ TEST(LabForwarding, GpusAreRefusedByName) {
   topology.add_device(gpu);
   topology.finish();
   const Routing routing(topology);
-  EXPECT_THAT([&] { plan_forwarding(topology, routing); }, testing::ThrowsMessage<InputError>(testing::HasSubstr("'node0.gpu0' is neither")));
+  EXPECT_THAT([&] { plan_forwarding(topology, routing); },
+              testing::ThrowsMessage<InputError>(testing::HasSubstr("'node0.gpu0' is neither")));
 }
 
 TEST(LabShaping, BurstFollowsRateUnlessGiven) {
@@ -104,10 +109,12 @@ TEST(LabShaping, DelayAndLossOnlyWithNetem) {
   link.latency = microseconds(50);
   link.loss = 0.001;
   link.queue = 1_MiB;
-  EXPECT_THAT(shaping_commands(shape(link, false), "e0"),
-              testing::ElementsAre("qdisc add dev e0 root handle 1: tbf rate 1000000000bit burst 125000b limit 1048576b"));
+  EXPECT_THAT(
+      shaping_commands(shape(link, false), "e0"),
+      testing::ElementsAre("qdisc add dev e0 root handle 1: tbf rate 1000000000bit burst 125000b limit 1048576b"));
   EXPECT_THAT(shaping_commands(shape(link, true), "e0"),
-              testing::ElementsAre(testing::_, "qdisc add dev e0 parent 1:1 handle 10: netem limit 16384 delay 50us loss 0.100000%"));
+              testing::ElementsAre(
+                  testing::_, "qdisc add dev e0 parent 1:1 handle 10: netem limit 16384 delay 50us loss 0.100000%"));
 }
 
 TEST(LabWireCheck, SaysWhichLinkCarriedTooLittleOrTooMuch) {
@@ -115,9 +122,12 @@ TEST(LabWireCheck, SaysWhichLinkCarriedTooLittleOrTooMuch) {
   const std::vector<Bytes> payload{4_MiB, Bytes{0}, Bytes{0}, 4_MiB};
   const Bytes framed{4_MiB * 1514 / 1448};
   EXPECT_TRUE(check_wire(topology, payload, {framed, 100_KiB, 100_KiB, framed}).empty());
-  EXPECT_THAT(check_wire(topology, payload, {1_KiB, 100_KiB, 100_KiB, framed}),
-              testing::ElementsAre("link h0 -> switch carried 1KiB but the plan says 4MiB: the ranks found another way (shared memory?)"));
-  EXPECT_THAT(check_wire(topology, payload, {framed, 100_KiB, 2_MiB, framed}), testing::ElementsAre(testing::StartsWith("link h1 -> switch carried 2MiB but the plan says 0B: other")));
+  EXPECT_THAT(
+      check_wire(topology, payload, {1_KiB, 100_KiB, 100_KiB, framed}),
+      testing::ElementsAre(
+          "link h0 -> switch carried 1KiB but the plan says 4MiB: the ranks found another way (shared memory?)"));
+  EXPECT_THAT(check_wire(topology, payload, {framed, 100_KiB, 2_MiB, framed}),
+              testing::ElementsAre(testing::StartsWith("link h1 -> switch carried 2MiB but the plan says 0B: other")));
 }
 
 TEST(LabCpuLoad, CountsEverythingButIdleAndWaiting) {

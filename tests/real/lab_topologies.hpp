@@ -55,7 +55,8 @@ inline Topology leaf_spine_of(int hosts, int leaves, int spines, Bandwidth bandw
   for (int i = 0; i < spines; ++i) upper.push_back(add_switch(topology, fmt::format("spine{}", i)));
   for (int i = 0; i < leaves; ++i) {
     const DeviceId leaf = add_switch(topology, fmt::format("leaf{}", i));
-    for (int h = i * hosts / leaves; h < (i + 1) * hosts / leaves; ++h) add_cable(topology, ids[static_cast<std::size_t>(h)], leaf, bandwidth);
+    for (int h = i * hosts / leaves; h < (i + 1) * hosts / leaves; ++h)
+      add_cable(topology, ids[static_cast<std::size_t>(h)], leaf, bandwidth);
     for (const DeviceId spine : upper) add_cable(topology, leaf, spine, bandwidth);
   }
   topology.finish();

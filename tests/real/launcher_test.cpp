@@ -37,10 +37,11 @@ TEST(Launchers, OpenMpiStartsAJob) {
   const std::string version = output_of("mpirun --version", status);
   if (status != 0) GTEST_SKIP() << "no mpirun here: " << version;
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  const std::string output = output_of(fmt::format("env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 3 '{}' "
-                                                   "--gtest_also_run_disabled_tests --gtest_filter=UnderALauncher.DISABLED_RanksMeet",
-                                                   self),
-                                       status);
+  const std::string output = output_of(
+      fmt::format("env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 3 '{}' "
+                  "--gtest_also_run_disabled_tests --gtest_filter=UnderALauncher.DISABLED_RanksMeet",
+                  self),
+      status);
   EXPECT_EQ(status, 0) << output;
 }
 

@@ -67,17 +67,30 @@ TEST(LocalRanks, TheResultOfRankZeroComesBack) {
 }
 
 TEST(LocalRanks, ExceptionsKeepTheirKind) {
-  EXPECT_EQ(failure_of([] { run_local_ranks(local(3, [](int rank) -> std::string { return rank == 1 ? throw InputError("bad") : std::string(); })); }), "InputError: rank 1: bad");
-  EXPECT_EQ(failure_of([] { run_local_ranks(local(3, [](int rank) -> std::string { return rank == 2 ? throw RunFailure("bad") : std::string(); })); }), "RunFailure: rank 2: bad");
-  EXPECT_EQ(failure_of([] { run_local_ranks(local(1, [](int) -> std::string { throw BrokenInvariant("bad"); })); }), "BrokenInvariant: rank 0: bad");
-  EXPECT_EQ(failure_of([] { run_local_ranks(local(1, [](int) -> std::string { throw std::runtime_error("bad"); })); }), "RunFailure: rank 0: bad");
-  EXPECT_EQ(failure_of([] { run_local_ranks(local(1, [](int) -> std::string { throw std::bad_alloc(); })); }), "RunFailure: rank 0: out of memory");
-  EXPECT_EQ(failure_of([] { run_local_ranks(local(1, [](int) -> std::string { ::_exit(5); })); }), "RunFailure: rank 0 exited with status 5 and without a result");
+  EXPECT_EQ(failure_of([] {
+              run_local_ranks(local(
+                  3, [](int rank) -> std::string { return rank == 1 ? throw InputError("bad") : std::string(); }));
+            }),
+            "InputError: rank 1: bad");
+  EXPECT_EQ(failure_of([] {
+              run_local_ranks(local(
+                  3, [](int rank) -> std::string { return rank == 2 ? throw RunFailure("bad") : std::string(); }));
+            }),
+            "RunFailure: rank 2: bad");
+  EXPECT_EQ(failure_of([] { run_local_ranks(local(1, [](int) -> std::string { throw BrokenInvariant("bad"); })); }),
+            "BrokenInvariant: rank 0: bad");
+  EXPECT_EQ(failure_of([] { run_local_ranks(local(1, [](int) -> std::string { throw std::runtime_error("bad"); })); }),
+            "RunFailure: rank 0: bad");
+  EXPECT_EQ(failure_of([] { run_local_ranks(local(1, [](int) -> std::string { throw std::bad_alloc(); })); }),
+            "RunFailure: rank 0: out of memory");
+  EXPECT_EQ(failure_of([] { run_local_ranks(local(1, [](int) -> std::string { ::_exit(5); })); }),
+            "RunFailure: rank 0 exited with status 5 and without a result");
   EXPECT_FALSE(has_children());
 }
 
 TEST(LocalRanks, WhatAllSayAlikeIsSaidOnce) {
-  EXPECT_EQ(failure_of([] { run_local_ranks(local(3, [](int) -> std::string { throw InputError("no such file"); })); }), "InputError: no such file");
+  EXPECT_EQ(failure_of([] { run_local_ranks(local(3, [](int) -> std::string { throw InputError("no such file"); })); }),
+            "InputError: no such file");
 }
 
 TEST(LocalRanks, TheCauseComesBeforeItsConsequences) {
@@ -141,7 +154,8 @@ TEST(LocalRanks, InterruptsEndTheChildrenAndThenTheCall) {
 }
 
 TEST(LocalRanks, ACtrlCOfTheTerminalIsTheParents) {
-  // The terminal signals every process of the group; a rank that died of it would be reported in place of the interrupt.
+  // The terminal signals every process of the group; a rank that died of it would be reported in place of the
+  // interrupt.
   EXPECT_EQ(failure_of([] {
               run_local_ranks(local(2, [](int rank) -> std::string {
                 ::raise(SIGINT);

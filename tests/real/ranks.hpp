@@ -19,10 +19,12 @@ namespace lockstep::real {
 /// In a rank a failed expectation has to reach the parent, so it is an exception.
 template <class... Arguments>
 void require(bool condition, fmt::format_string<Arguments...> what, Arguments&&... arguments) {
-  if (!condition) throw std::runtime_error("expectation failed: " + fmt::format(what, std::forward<Arguments>(arguments)...));
+  if (!condition)
+    throw std::runtime_error("expectation failed: " + fmt::format(what, std::forward<Arguments>(arguments)...));
 }
 
-inline std::string run_ranks(int count, std::function<std::string(Control&)> body, std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
+inline std::string run_ranks(int count, std::function<std::string(Control&)> body,
+                             std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
   LocalRanks ranks;
   ranks.count = count;
   ranks.body = [body = std::move(body), timeout](const JobEnvironment& environment) {
@@ -44,7 +46,8 @@ inline void finish(Transport& transport, std::size_t count) {
   std::vector<Completion> done;
   while (count > 0) {
     done.clear();
-    require(transport.wait(done, WallClock::now() + std::chrono::seconds(20)), "nothing came for 20 s: {}", transport.outstanding());
+    require(transport.wait(done, WallClock::now() + std::chrono::seconds(20)), "nothing came for 20 s: {}",
+            transport.outstanding());
     for (const auto& one : done)
       if (one.kind != Completion::Kind::progress) --count;
   }

@@ -1,8 +1,7 @@
 // Do messages arrive whole, in the order of their tag, whatever the order in which they are sent and expected?
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -41,14 +40,17 @@ TEST(TcpTransport, MovesOneMessage) {
       transport.send(1, 7, data, 42);
       std::vector<Completion> done;
       while (done.empty()) transport.wait(done, {});
-      require(done.size() == 1 && done[0].kind == Completion::Kind::sent && done[0].token == 42, "one completion of the send");
+      require(done.size() == 1 && done[0].kind == Completion::Kind::sent && done[0].token == 42,
+              "one completion of the send");
       require(transport.statistics().bytes_sent == 100'000 && transport.statistics().messages_sent == 1, "statistics");
     } else {
       Bytes data(100'000);
       transport.receive(0, 7, data, 43);
       std::vector<Completion> done;
       while (done.empty()) transport.wait(done, {});
-      require(done.size() == 1 && done[0].kind == Completion::Kind::received && done[0].token == 43 && done[0].bytes == 100'000, "one completion of the receive");
+      require(done.size() == 1 && done[0].kind == Completion::Kind::received && done[0].token == 43 &&
+                  done[0].bytes == 100'000,
+              "one completion of the receive");
       require(data == filled(100'000, 1), "contents");
     }
     control.barrier();
@@ -75,7 +77,9 @@ void storm(int ranks, std::uint64_t seed, const TcpOptions& options, std::size_t
       message.to = (message.from + 1 + static_cast<int>(random() % static_cast<unsigned>(ranks - 1))) % ranks;
       message.tag = random() % 4;
       const auto scale = random() % 4;
-      message.size = scale == 0 ? random() % 3 : scale == 1 ? random() % 200 : random() % (scale == 2 ? largest / 16 + 1 : largest + 1);
+      message.size = scale == 0   ? random() % 3
+                     : scale == 1 ? random() % 200
+                                  : random() % (scale == 2 ? largest / 16 + 1 : largest + 1);
       message.seed = random();
       all.push_back(message);
     }
@@ -89,7 +93,8 @@ void storm(int ranks, std::uint64_t seed, const TcpOptions& options, std::size_t
     std::vector<StormMessage> shuffled;
     while (!incoming.empty()) {
       const auto& drawn = incoming[own() % incoming.size()];
-      const auto first = std::find_if(incoming.begin(), incoming.end(), [&](const auto& m) { return m.from == drawn.from && m.tag == drawn.tag; });
+      const auto first = std::find_if(incoming.begin(), incoming.end(),
+                                      [&](const auto& m) { return m.from == drawn.from && m.tag == drawn.tag; });
       shuffled.push_back(*first);
       incoming.erase(first);
     }
@@ -100,7 +105,8 @@ void storm(int ranks, std::uint64_t seed, const TcpOptions& options, std::size_t
     std::size_t open_receives = 0;
     std::vector<Completion> done;
     while (sent < outgoing.size() || received < shuffled.size() || open > 0) {
-      // Sends first, now and then, so that many messages come unexpected; a receive is always posted before everything waits.
+      // Sends first, now and then, so that many messages come unexpected; a receive is always posted before everything
+      // waits.
       const bool more_sends = sent < outgoing.size();
       if (more_sends && (own() % 3 != 0)) {
         sources[sent] = filled(outgoing[sent].size, outgoing[sent].seed);
@@ -109,7 +115,8 @@ void storm(int ranks, std::uint64_t seed, const TcpOptions& options, std::size_t
       }
       if (received < shuffled.size() && (own() % 3 == 0 || !more_sends)) {
         targets[received].resize(shuffled[received].size);
-        transport.receive(shuffled[received].from, shuffled[received].tag, targets[received], outgoing.size() + received, own() % 2 * 4096);
+        transport.receive(shuffled[received].from, shuffled[received].tag, targets[received],
+                          outgoing.size() + received, own() % 2 * 4096);
         ++received, ++open, ++open_receives;
       }
       const bool all_posted = sent == outgoing.size() && received == shuffled.size();
@@ -124,7 +131,8 @@ void storm(int ranks, std::uint64_t seed, const TcpOptions& options, std::size_t
         if (one.kind != Completion::Kind::received) continue;
         const auto& message = shuffled[one.token - outgoing.size()];
         require(one.bytes == message.size, "{} bytes instead of {}", one.bytes, message.size);
-        require(targets[one.token - outgoing.size()] == filled(message.size, message.seed), "contents of a message of {} bytes from rank {}", message.size, message.from);
+        require(targets[one.token - outgoing.size()] == filled(message.size, message.seed),
+                "contents of a message of {} bytes from rank {}", message.size, message.from);
       }
     }
     require(transport.outstanding() == "nothing is outstanding", "{}", transport.outstanding());
@@ -179,7 +187,8 @@ TEST(TcpTransport, AHundredMebibytesArriveWithProgress) {
       transport.wait(done, {});
       for (const auto& one : done) {
         if (one.kind == Completion::Kind::progress) {
-          require(one.token == 2 && one.bytes > last && one.bytes / (10u << 20) > last / (10u << 20), "progress {} after {}", one.bytes, last);
+          require(one.token == 2 && one.bytes > last && one.bytes / (10u << 20) > last / (10u << 20),
+                  "progress {} after {}", one.bytes, last);
           last = one.bytes;
           ++reports;
         } else {
@@ -253,9 +262,11 @@ TEST(TcpTransport, TheDeadlineIsKept) {
       const auto before = WallClock::now();
       std::vector<Completion> done;
       require(!transport.wait(done, before + pause), "nothing was sent");
-      require(WallClock::now() - before >= pause, "woke up {} us early", std::chrono::duration_cast<std::chrono::microseconds>(before + pause - WallClock::now()).count());
+      require(WallClock::now() - before >= pause, "woke up {} us early",
+              std::chrono::duration_cast<std::chrono::microseconds>(before + pause - WallClock::now()).count());
     }
-    require(transport.outstanding() == fmt::format("waiting for 1 bytes with tag 0x1 from rank {}", 1 - control.rank()), "{}", transport.outstanding());
+    require(transport.outstanding() == fmt::format("waiting for 1 bytes with tag 0x1 from rank {}", 1 - control.rank()),
+            "{}", transport.outstanding());
     control.barrier();
     return std::string();
   });
@@ -272,7 +283,8 @@ TEST(TcpTransport, WaitingCostsNoProcessorTime) {
     std::vector<Completion> done;
     require(!transport.wait(done, WallClock::now() + 400ms), "nothing was sent");
     ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-    const double used = static_cast<double>(after.tv_sec - before.tv_sec) + 1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
+    const double used =
+        static_cast<double>(after.tv_sec - before.tv_sec) + 1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
     require(used < 0.04, "{} s of processor time in 0.4 s of waiting", used);
     control.barrier();
     return std::string();
@@ -372,7 +384,9 @@ TEST(TcpTransport, APeerThatLeavesInPeaceIsMissedOnlyByWhoWaitsForIt) {
       finish(*transport, 1);
       require(false, "received from a peer that has left");
     } catch (const PeerFailure& error) {
-      require(std::string(error.what()) == "rank 1 lost rank 0: the connection was closed; waiting for 1000 bytes with tag 0x1 from rank 0", "{}", error.what());
+      require(std::string(error.what()) ==
+                  "rank 1 lost rank 0: the connection was closed; waiting for 1000 bytes with tag 0x1 from rank 0",
+              "{}", error.what());
     }
     control.barrier();
     return std::string();

@@ -16,7 +16,8 @@ Topology star(int hosts, Bandwidth bandwidth, Duration latency) {
   Topology topology;
   topology.name = "star";
   for (int h = 0; h < hosts; ++h) {
-    const DeviceId id = topology.add_device({"h" + std::to_string(h), DeviceKind::host, static_cast<NodeId>(h), Duration{0}});
+    const DeviceId id =
+        topology.add_device({"h" + std::to_string(h), DeviceKind::host, static_cast<NodeId>(h), Duration{0}});
     topology.nodes.push_back({"h" + std::to_string(h), {id}, {id}});
   }
   const DeviceId middle = topology.add_device({"s0", DeviceKind::network_switch, no_id, Duration{0}});
@@ -74,7 +75,8 @@ void expect_closed_form(int ranks, Bytes size, Bandwidth bandwidth, Duration lat
   const std::int64_t steps = 2 * (ranks - 1);
   const Duration expected = (2 * latency + transfer_time(chunk, bandwidth)) * steps;
   EXPECT_LE(std::abs((outcome.time - expected).count()), steps) << ranks << " ranks, " << size.count() << " bytes";
-  EXPECT_EQ(outcome.statistics.messages, static_cast<std::uint64_t>(steps) * static_cast<std::uint64_t>(std::min<std::int64_t>(elements, ranks)));
+  EXPECT_EQ(outcome.statistics.messages,
+            static_cast<std::uint64_t>(steps) * static_cast<std::uint64_t>(std::min<std::int64_t>(elements, ranks)));
 }
 
 TEST(SimulatedRing, EqualsItsClosedForm) {

@@ -1,4 +1,5 @@
-// Does calibration recover known constants from synthetic measurements with noise and outliers, and do its intervals tell the truth?
+// Does calibration recover known constants from synthetic measurements with noise and outliers, and do its intervals
+// tell the truth?
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -28,13 +29,14 @@ class Noise {
 struct Truth {
   double network_latency = 100e-6;
   double network_per_byte = 8e-9;
-  double small_a = 20e-6, small_b = 2e-9;    // up to 64 KiB
+  double small_a = 20e-6, small_b = 2e-9;     // up to 64 KiB
   double large_a = 120e-6, large_b = 0.5e-9;  // above
   [[nodiscard]] double network(double s) const { return network_latency + network_per_byte * s; }
   [[nodiscard]] double software(double s) const { return s <= 65536 ? small_a + small_b * s : large_a + large_b * s; }
 };
 
-std::vector<MessageMeasurement> measure(const Truth& truth, std::uint64_t seed, double noise, double outlier_share = 0) {
+std::vector<MessageMeasurement> measure(const Truth& truth, std::uint64_t seed, double noise,
+                                        double outlier_share = 0) {
   Noise random(seed * 1000003);
   std::vector<MessageMeasurement> measurements;
   for (std::int64_t size = 1; size <= (std::int64_t{1} << 26); size *= 2) {
@@ -66,7 +68,8 @@ TEST(MessageFit, OneLineIsOneInterval) {
   Truth truth;
   truth.large_a = truth.small_a;
   truth.large_b = truth.small_b;
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) EXPECT_EQ(fit_messages(measure(truth, seed, 0.02)).intervals.size(), 1U) << seed;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed)
+    EXPECT_EQ(fit_messages(measure(truth, seed, 0.02)).intervals.size(), 1U) << seed;
 }
 
 TEST(MessageFit, NoiseAndOutliersLeaveThePredictionWithinTwoPercent) {
@@ -80,7 +83,8 @@ TEST(MessageFit, NoiseAndOutliersLeaveThePredictionWithinTwoPercent) {
     for (const auto& m : measurements) {
       const double s = static_cast<double>(m.size.count());
       const double expected = truth.network(s) + truth.software(s);
-      EXPECT_NEAR((m.network_s + fit.software_s(m.size)) / expected, 1, s > 16384 && s < 262144 ? 0.06 : 0.025) << "seed " << seed << " size " << s;
+      EXPECT_NEAR((m.network_s + fit.software_s(m.size)) / expected, 1, s > 16384 && s < 262144 ? 0.06 : 0.025)
+          << "seed " << seed << " size " << s;
     }
   }
 }
@@ -147,7 +151,8 @@ TEST(StudentQuantile, AgreesWithTables) {
   EXPECT_NEAR(student_975(1000), 1.962, 0.001);
 }
 
-std::vector<PairsMeasurement> measure_pairs(const ProcessorCost& truth, std::uint64_t seed, double noise, std::vector<int> pairs = {1, 2, 4}) {
+std::vector<PairsMeasurement> measure_pairs(const ProcessorCost& truth, std::uint64_t seed, double noise,
+                                            std::vector<int> pairs = {1, 2, 4}) {
   Noise random(seed * 7919);
   std::vector<PairsMeasurement> all;
   for (const std::int64_t size : {1, 1024, 16384, 131072}) {

@@ -26,8 +26,9 @@ Result result_of(std::vector<CollectiveRow> rows) {
 }
 
 TEST(Comparison, MatchesOnKindAlgorithmRanksAndSize) {
-  const Comparison c = compare(result_of({row("ring", 1024, 1.0), row("tree", 1024, 2.0), row("ring", 4096, 3.0), row("ring", 1024, 9.0, 8)}),
-                               result_of({row("tree", 1024, 1.0), row("ring", 1024, 2.0), row("ring", 8192, 1.0)}));
+  const Comparison c = compare(
+      result_of({row("ring", 1024, 1.0), row("tree", 1024, 2.0), row("ring", 4096, 3.0), row("ring", 1024, 9.0, 8)}),
+      result_of({row("tree", 1024, 1.0), row("ring", 1024, 2.0), row("ring", 8192, 1.0)}));
   ASSERT_EQ(c.rows.size(), 2U);
   EXPECT_EQ(c.rows[0].name, "all_reduce tree 4 ranks 1KiB");
   EXPECT_EQ(c.rows[0].error, 1.0);
@@ -42,14 +43,16 @@ TEST(Comparison, MatchesOnKindAlgorithmRanksAndSize) {
 }
 
 TEST(Comparison, DuplicatesMatchInOrder) {
-  const Comparison c = compare(result_of({row("ring", 8, 1.0), row("ring", 8, 2.0)}), result_of({row("ring", 8, 1.0), row("ring", 8, 1.0)}));
+  const Comparison c = compare(result_of({row("ring", 8, 1.0), row("ring", 8, 2.0)}),
+                               result_of({row("ring", 8, 1.0), row("ring", 8, 1.0)}));
   ASSERT_EQ(c.rows.size(), 2U);
   EXPECT_EQ(c.rows[0].error, 0);
   EXPECT_EQ(c.rows[1].error, 1);
 }
 
 TEST(Comparison, UnknownAlgorithmMatchesASingleCandidate) {
-  const Comparison one = compare(result_of({row("ring", 8, 1.0), row("ring", 16, 1.0)}), result_of({row("", 8, 2.0), row("native", 16, 4.0)}));
+  const Comparison one = compare(result_of({row("ring", 8, 1.0), row("ring", 16, 1.0)}),
+                                 result_of({row("", 8, 2.0), row("native", 16, 4.0)}));
   ASSERT_EQ(one.rows.size(), 2U);
   EXPECT_EQ(one.rows[0].algorithm, "ring");
   EXPECT_TRUE(one.unmatched.empty());
@@ -57,12 +60,14 @@ TEST(Comparison, UnknownAlgorithmMatchesASingleCandidate) {
   EXPECT_TRUE(two.rows.empty());
   ASSERT_EQ(two.unmatched.size(), 3U);
   EXPECT_EQ(two.unmatched[0],
-            "measured: all_reduce 4 ranks 8B: the measurement does not say which of 2 predicted rows it is (all_reduce ring 4 ranks 8B, "
+            "measured: all_reduce 4 ranks 8B: the measurement does not say which of 2 predicted rows it is (all_reduce "
+            "ring 4 ranks 8B, "
             "all_reduce tree 4 ranks 8B); predict one of them alone");
 }
 
 TEST(Comparison, ExactMatchesGoBeforeLooseOnes) {
-  const Comparison c = compare(result_of({row("ring", 8, 1.0), row("tree", 8, 3.0)}), result_of({row("", 8, 3.0), row("ring", 8, 1.0)}));
+  const Comparison c =
+      compare(result_of({row("ring", 8, 1.0), row("tree", 8, 3.0)}), result_of({row("", 8, 3.0), row("ring", 8, 1.0)}));
   ASSERT_EQ(c.rows.size(), 2U);
   EXPECT_EQ(c.rows[0].algorithm, "tree");
   EXPECT_EQ(c.max_error, 0);
@@ -78,7 +83,9 @@ TEST(Comparison, WithinNoise) {
   CollectiveRow measured = row("ring", 8, 1.0);
   measured.min_s = 0.9;
   measured.p95_s = 1.2;
-  const auto within = [&](double predicted) { return compare(result_of({row("ring", 8, predicted)}), result_of({measured})).rows[0].within_noise; };
+  const auto within = [&](double predicted) {
+    return compare(result_of({row("ring", 8, predicted)}), result_of({measured})).rows[0].within_noise;
+  };
   EXPECT_EQ(within(0.9), true);
   EXPECT_EQ(within(1.2), true);
   EXPECT_EQ(within(1.3), false);
@@ -89,14 +96,17 @@ TEST(Comparison, WithinNoise) {
 TEST(Comparison, AMeasuredTimeOfZeroHasNoError) {
   const Comparison c = compare(result_of({row("ring", 8, 1.0)}), result_of({row("ring", 8, 0.0)}));
   EXPECT_TRUE(c.rows.empty());
-  EXPECT_EQ(c.unmatched, (std::vector<std::string>{"measured: all_reduce ring 4 ranks 8B: its time is 0, so there is no relative error"}));
+  EXPECT_EQ(
+      c.unmatched,
+      (std::vector<std::string>{"measured: all_reduce ring 4 ranks 8B: its time is 0, so there is no relative error"}));
 }
 
 TEST(Comparison, TrainingStepsMatchByName) {
   Result predicted;
   predicted.ranks = 2;
   predicted.summary.step_time_s = 1.1;
-  predicted.operations.push_back({.role = "all", .stream = "compute", .name = "matmul", .kind = "compute", .count = 1, .mean_s = 2});
+  predicted.operations.push_back(
+      {.role = "all", .stream = "compute", .name = "matmul", .kind = "compute", .count = 1, .mean_s = 2});
   Result measured = predicted;
   measured.summary.step_time_s = 1.0;
   measured.operations[0].mean_s = 4;
@@ -120,7 +130,8 @@ Comparison with_errors(const std::vector<double>& errors) {
 
 TEST(Comparison, Judgement) {
   EXPECT_EQ(judge(with_errors({0.01, 0.02, 0.5}), {}).code, ExitCode::done);
-  EXPECT_EQ(judge(with_errors({0.01, 0.02, 0.5}), {}).sentence, "the median error, 2.0%, is within the tolerance of 10.0%");
+  EXPECT_EQ(judge(with_errors({0.01, 0.02, 0.5}), {}).sentence,
+            "the median error, 2.0%, is within the tolerance of 10.0%");
   EXPECT_EQ(judge(with_errors({0.1}), {}).code, ExitCode::done) << "the limit itself is allowed";
   const Verdict over = judge(with_errors({0.2, 0.3, 0.01}), {});
   EXPECT_EQ(over.code, ExitCode::fell_short);
@@ -132,7 +143,8 @@ TEST(Comparison, Judgement) {
   const Verdict nothing = judge(compare(result_of({row("ring", 8, 1)}), result_of({row("ring", 16, 1)})), {});
   EXPECT_EQ(nothing.code, ExitCode::bad_input);
   EXPECT_EQ(nothing.sentence,
-            "nothing to compare: no predicted row matches a measured one; the first without a partner is measured: all_reduce ring 4 ranks "
+            "nothing to compare: no predicted row matches a measured one; the first without a partner is measured: "
+            "all_reduce ring 4 ranks "
             "16B: no predicted row");
   EXPECT_EQ(judge(compare({}, {}), {}).code, ExitCode::bad_input);
   CollectiveRow wrong = row("ring", 8, 1);
@@ -145,7 +157,8 @@ TEST(Comparison, Judgement) {
 TEST(Comparison, JsonHasTheContractsKeys) {
   const Json json = to_json(with_errors({0.25}));
   EXPECT_EQ(json["schema"], "lockstep.comparison/1");
-  for (const char* key : {"name", "kind", "algorithm", "ranks", "size_bytes", "predicted_s", "measured_s", "error", "signed_error", "within_noise"})
+  for (const char* key : {"name", "kind", "algorithm", "ranks", "size_bytes", "predicted_s", "measured_s", "error",
+                          "signed_error", "within_noise"})
     EXPECT_TRUE(json["rows"][0].contains(key)) << key;
   EXPECT_EQ(json["median_error"], 0.25);
   EXPECT_TRUE(to_json(Comparison{})["median_error"].is_null());
@@ -160,7 +173,8 @@ TEST(Comparison, TableAndPage) {
   c.unmatched.emplace_back("measured: <b>odd</b> & \"quoted\"");
   const std::string table = comparison_table(c);
   for (const char* part : {"predicted (us)", "measured (us)", "[900000.00 ... 1500000.00]", "+25.0%", "-10.0%", "yes",
-                           "# 2 rows compared: error median 17.5%, p95 24.2%, max 25.0%\n", "# 1 of 1 predictions within the measurement's noise\n"})
+                           "# 2 rows compared: error median 17.5%, p95 24.2%, max 25.0%\n",
+                           "# 1 of 1 predictions within the measurement's noise\n"})
     EXPECT_NE(table.find(part), std::string::npos) << part << "\n" << table;
   const std::string page = comparison_html(c, "a < b");
   EXPECT_NE(page.find("<title>a &lt; b</title>"), std::string::npos);

@@ -61,16 +61,21 @@ TEST(NcclTests, TheFileNameTellsGatherFromAllToAll) {
   EXPECT_EQ(result.collectives[0].kind, CollectiveKind::all_gather);
   EXPECT_TRUE(has_note(result, "taken from the file's name"));
   const std::string text = read_text_file(path_of("all_gather_old_columns.log"));
-  EXPECT_EQ(logs::read_measurement(text, "x.log", {.kind = CollectiveKind::all_to_all, .ranks = {}}).collectives[0].kind, CollectiveKind::all_to_all);
+  EXPECT_EQ(
+      logs::read_measurement(text, "x.log", {.kind = CollectiveKind::all_to_all, .ranks = {}}).collectives[0].kind,
+      CollectiveKind::all_to_all);
   EXPECT_EQ(message_of(text),
-            "x.log: the log does not say which collective it measured; name it in the file's name (all_gather.log), or keep the command "
+            "x.log: the log does not say which collective it measured; name it in the file's name (all_gather.log), or "
+            "keep the command "
             "line ('all_gather_perf ...') in the log");
 }
 
 constexpr const char* head =
-    "# Collective test starting: reduce_scatter_perf\n# nThread 1 nGpus 2 minBytes 8 maxBytes 8 step: 2(factor) warmup iters: 5 iters: 7 agg iters: 1\n"
+    "# Collective test starting: reduce_scatter_perf\n# nThread 1 nGpus 2 minBytes 8 maxBytes 8 step: 2(factor) warmup "
+    "iters: 5 iters: 7 agg iters: 1\n"
     "#  Rank  0 Group  0 Pid 1 on h device 0 [0x1] X\n#  Rank  1 Group  0 Pid 1 on h device 1 [0x2] X\n"
-    "#       size         count      type   redop    root     time   algbw   busbw #wrong     time   algbw   busbw #wrong\n";
+    "#       size         count      type   redop    root     time   algbw   busbw #wrong     time   algbw   busbw "
+    "#wrong\n";
 
 Result read(const std::string& rows) { return logs::read_measurement(head + rows, "x.log", {}); }
 
@@ -106,11 +111,14 @@ TEST(NcclTests, BrokenLogs) {
             "x.log:6: expected 13 columns (size ... #wrong), found 7; is the log cut off?");
   EXPECT_EQ(message_of(head + std::string("  8  2  float  sum  -1  fast  0.00  0.00  0  6.0  0.00  0.00  0\n")),
             "x.log:6: column 'time': expected a number, found 'fast'");
-  EXPECT_EQ(message_of(head + std::string("  99999999999999999999  2  float  sum  -1  1  0.00  0.00  0  6.0  0.00  0.00  0\n")),
+  EXPECT_EQ(message_of(head + std::string(
+                                  "  99999999999999999999  2  float  sum  -1  1  0.00  0.00  0  6.0  0.00  0.00  0\n")),
             "x.log:6: column 'size': expected a number of bytes, found '99999999999999999999'");
   EXPECT_EQ(message_of(head), "x.log: the table of nccl-tests has no rows; did the run end before its first size?");
-  EXPECT_EQ(message_of("# Collective test starting: gather_perf\n#  size  count  type  time  algbw  busbw\n  8 2 float 5.0 0.00 0.00\n"),
-            "x.log: 'gather_perf' measures a collective that Lockstep does not have; expected one of all_reduce_perf, all_gather_perf, "
+  EXPECT_EQ(message_of("# Collective test starting: gather_perf\n#  size  count  type  time  algbw  busbw\n  8 2 float "
+                       "5.0 0.00 0.00\n"),
+            "x.log: 'gather_perf' measures a collective that Lockstep does not have; expected one of all_reduce_perf, "
+            "all_gather_perf, "
             "reduce_scatter_perf, broadcast_perf, reduce_perf, alltoall_perf, sendrecv_perf");
   EXPECT_EQ(message_of("#  size  count  type  cputime  algbw  busbw\n"),
             "x.log:1: this table has CPU times (option -C); run nccl-tests without it");
@@ -158,26 +166,35 @@ TEST(Osu, RanksThatTheLogDoesNotState) {
   EXPECT_EQ(logs::read_measurement(text, "x.log", {}).collectives[0].ranks, 0);
   EXPECT_EQ(logs::read_measurement(text, "x.log", {.kind = {}, .ranks = 6}).collectives[0].ranks, 6);
   EXPECT_EQ(message_of("# OSU MPI Allgather Latency Test v5.8\n# Size       Avg Latency(us)\n1024   10.0\n"),
-            "x.log:1: osu_allgather prints the bytes per pair of ranks, and the log does not state how many ranks there were; keep the command "
+            "x.log:1: osu_allgather prints the bytes per pair of ranks, and the log does not state how many ranks "
+            "there were; keep the command "
             "line ('mpirun -np N ... osu_allgather') in the log");
 }
 
 TEST(Osu, BrokenLogs) {
-  const std::string top = "# OSU MPI Allreduce Latency Test v5.8\n# Size       Avg Latency(us)   Min Latency(us)   Max Latency(us)  Iterations\n";
+  const std::string top =
+      "# OSU MPI Allreduce Latency Test v5.8\n# Size       Avg Latency(us)   Min Latency(us)   Max Latency(us)  "
+      "Iterations\n";
   EXPECT_EQ(message_of(top + "1024   10.0   9.0\n"),
-            "x.log:3: expected 5 columns (size, avg latency(us), min latency(us), max latency(us), iterations), found 3; is the log cut off?");
-  EXPECT_EQ(message_of(top + "1024   ten   9.0  11.0  100\n"), "x.log:3: column 'avg latency(us)': expected a number, found 'ten'");
+            "x.log:3: expected 5 columns (size, avg latency(us), min latency(us), max latency(us), iterations), found "
+            "3; is the log cut off?");
+  EXPECT_EQ(message_of(top + "1024   ten   9.0  11.0  100\n"),
+            "x.log:3: column 'avg latency(us)': expected a number, found 'ten'");
   EXPECT_EQ(message_of(top), "x.log: the table of the OSU test has no rows; did the run end before its first size?");
   EXPECT_EQ(message_of("# OSU MPI_Put Latency Test v5.8\n# Size   Latency (us)\n1  2.0\n"),
-            "x.log: 'OSU MPI_Put Latency Test' is no test that Lockstep can compare with; expected one of osu_latency, osu_bw, osu_allreduce, "
+            "x.log: 'OSU MPI_Put Latency Test' is no test that Lockstep can compare with; expected one of osu_latency, "
+            "osu_bw, osu_allreduce, "
             "osu_allgather, osu_reduce_scatter, osu_bcast, osu_reduce, osu_alltoall, osu_barrier");
 }
 
 TEST(Measurement, FormatsAreRecognisedByContent) {
   EXPECT_EQ(message_of("hello\n"),
-            "x.log: not a measurement; expected a result of Lockstep (JSON), or a text log of nccl-tests or of the OSU micro-benchmarks");
+            "x.log: not a measurement; expected a result of Lockstep (JSON), or a text log of nccl-tests or of the OSU "
+            "micro-benchmarks");
   EXPECT_EQ(message_of(" \n"), "x.log: is empty");
-  EXPECT_EQ(message_of("{"), "x.log:1:2: not valid JSON: syntax error while parsing object key - unexpected end of input; expected string literal");
+  EXPECT_EQ(message_of("{"),
+            "x.log:1:2: not valid JSON: syntax error while parsing object key - unexpected end of input; expected "
+            "string literal");
   Result result;
   result.notes = {"kept"};
   EXPECT_EQ(logs::read_measurement(to_json(result).dump(), "x.json", {}).notes, result.notes);

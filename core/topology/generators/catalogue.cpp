@@ -1,6 +1,7 @@
+#include "core/base/catalogue.hpp"
+
 #include <array>
 
-#include "core/base/catalogue.hpp"
 #include "core/topology/generators/generator.hpp"
 
 namespace lockstep {
@@ -9,7 +10,8 @@ std::span<const Generator> generator_catalogue() {
   static const std::array<Generator, 4> catalogue{{
       {"star", "every host on one switch", star_type},
       {"ring", "switches in a ring, each with its hosts", ring_type},
-      {"leaf_spine", "hosts on leaf switches (or one leaf per rail of GPU nodes), every leaf on every spine", leaf_spine_type},
+      {"leaf_spine", "hosts on leaf switches (or one leaf per rail of GPU nodes), every leaf on every spine",
+       leaf_spine_type},
       {"fat_tree", "k-ary fat tree of two or three tiers of k-port switches", fat_tree_type},
   }};
   return catalogue;
@@ -26,7 +28,9 @@ config::Type<Generate> generate_type() {
   return config::Type<Generate>(
       [types](const config::Node& node, config::Diagnostics& diagnostics) -> std::optional<Generate> {
         const auto names = names_of(generator_catalogue());
-        if (!config::detail::expect_kind(node, config::Node::Kind::map, "a map with the name of a generator", diagnostics)) return std::nullopt;
+        if (!config::detail::expect_kind(node, config::Node::Kind::map, "a map with the name of a generator",
+                                         diagnostics))
+          return std::nullopt;
         if (node.entries.size() != 1) {
           config::detail::error(node, "needs exactly one generator: " + join(names, ", "), diagnostics);
           return std::nullopt;
@@ -37,7 +41,11 @@ config::Type<Generate> generate_type() {
         diagnostics.error(entry.key_position, unknown_name("generator", entry.key, names));
         return std::nullopt;
       },
-      config::Json{{"type", "object"}, {"properties", properties}, {"additionalProperties", false}, {"minProperties", 1}, {"maxProperties", 1}});
+      config::Json{{"type", "object"},
+                   {"properties", properties},
+                   {"additionalProperties", false},
+                   {"minProperties", 1},
+                   {"maxProperties", 1}});
 }
 
 }  // namespace lockstep

@@ -3,9 +3,10 @@
 #include "core/topology/generators/generator.hpp"
 #include "core/topology/generators/oversubscription.hpp"
 
-// Two shapes. Of hosts: `leaves` leaf switches with hosts / leaves machines each, all ports of a machine on its leaf. Of GPU nodes: a leaf for
-// every rail, NIC i of every node on leaf i modulo rails (the rail-optimised network of GPU clusters). In both, every leaf has one link to every spine, of
-// rate ports x rate / (spines x oversubscription), rounded down to a bit per second.
+// Two shapes. Of hosts: `leaves` leaf switches with hosts / leaves machines each, all ports of a machine on its leaf.
+// Of GPU nodes: a leaf for every rail, NIC i of every node on leaf i modulo rails (the rail-optimised network of GPU
+// clusters). In both, every leaf has one link to every spine, of rate ports x rate / (spines x oversubscription),
+// rounded down to a bit per second.
 namespace lockstep {
 namespace {
 
@@ -30,11 +31,13 @@ void build(const LeafSpine& network, TopologyBuilder& builder) {
     return builder.error(network.position, fmt::format("the node template '{}' has no NIC to cable", node.name));
   }
   if (by_rail && node.ports % leaf_count != 0) {
-    return builder.error(network.position, fmt::format("{} rails do not divide the {} NIC{} of a node of template '{}'", leaf_count, node.ports,
-                                                       node.ports == 1 ? "" : "s", node.name));
+    return builder.error(network.position, fmt::format("{} rails do not divide the {} NIC{} of a node of template '{}'",
+                                                       leaf_count, node.ports, node.ports == 1 ? "" : "s", node.name));
   }
   if (!by_rail && machines % leaf_count != 0) {
-    return builder.error(network.position, fmt::format("{} hosts do not divide evenly among {} leaves; take a multiple of {}", machines, leaf_count, leaf_count));
+    return builder.error(network.position,
+                         fmt::format("{} hosts do not divide evenly among {} leaves; take a multiple of {}", machines,
+                                     leaf_count, leaf_count));
   }
   if (!builder.reserve(machines, leaf_count + network.spines, leaf_count * network.spines, network.position)) return;
   const std::int64_t ports_per_leaf = machines * node.ports / leaf_count;
@@ -62,14 +65,16 @@ void check_shape(const LeafSpine& network, const config::Node& node, config::Dia
   const bool of_hosts = network.hosts && network.leaves && !network.nodes && !network.rails;
   const bool of_rails = !network.hosts && !network.leaves && network.nodes && network.rails;
   if (!of_hosts && !of_rails) {
-    diagnostics.error(node.position, "a leaf_spine has either 'hosts' and 'leaves', or (GPU nodes) 'nodes' and 'rails'");
+    diagnostics.error(node.position,
+                      "a leaf_spine has either 'hosts' and 'leaves', or (GPU nodes) 'nodes' and 'rails'");
   }
 }
 
 }  // namespace
 
 config::Type<Generate> leaf_spine_type() {
-  auto declaration = config::record<LeafSpine>("leaf_spine", "Leaves and spines: hosts and leaves, or GPU nodes and rails (one leaf per rail).");
+  auto declaration = config::record<LeafSpine>(
+      "leaf_spine", "Leaves and spines: hosts and leaves, or GPU nodes and rails (one leaf per rail).");
   declaration.keep_position(&LeafSpine::position)
       .optional("hosts", &LeafSpine::hosts, count(), "machines, divided evenly among the leaves, in order")
       .optional("leaves", &LeafSpine::leaves, count(), "leaf switches, with hosts")

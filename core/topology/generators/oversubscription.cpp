@@ -24,7 +24,8 @@ Bandwidth uplink_rate(Bandwidth rate, std::int64_t ports, std::int64_t uplinks, 
   const auto per_million = static_cast<__int128>(std::llround(ratio * millionths));
   const __int128 most = __int128{1} << 62;
   // total < 2^93 (ports < 2^30): times a million still fits.
-  return Bandwidth::bits_per_second(static_cast<std::int64_t>(std::min(most, total * millionths / (per_million * uplinks))));
+  return Bandwidth::bits_per_second(
+      static_cast<std::int64_t>(std::min(most, total * millionths / (per_million * uplinks))));
 }
 
 }  // namespace lockstep

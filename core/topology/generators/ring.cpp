@@ -19,13 +19,16 @@ void build(const Ring& ring, TopologyBuilder& builder) {
   const auto around = builder.add_switches("s", switches, ring.switch_latency);
   for (std::int64_t i = 0; i < switches * ring.hosts_per_switch; ++i)
     builder.connect(builder.add_node(i), around[static_cast<std::size_t>(i / ring.hosts_per_switch)], ring.link);
-  for (std::size_t s = 0; s < around.size(); ++s) builder.connect(around[s], around[(s + 1) % around.size()], ring.link);
+  for (std::size_t s = 0; s < around.size(); ++s)
+    builder.connect(around[s], around[(s + 1) % around.size()], ring.link);
 }
 
 }  // namespace
 
 config::Type<Generate> ring_type() {
-  auto declaration = config::record<Ring>("ring", "Switches in a ring, each with its hosts: hosts alone (one on each switch), or switches and hosts_per_switch.");
+  auto declaration = config::record<Ring>(
+      "ring",
+      "Switches in a ring, each with its hosts: hosts alone (one on each switch), or switches and hosts_per_switch.");
   declaration.keep_position(&Ring::position)
       .optional("hosts", &Ring::hosts, count(3), "machines, each on a switch of its own")
       .optional("switches", &Ring::switches, count(3), "switches around the ring, in place of hosts")
@@ -34,9 +37,11 @@ config::Type<Generate> ring_type() {
       .optional("switch_latency", &Ring::switch_latency, config::duration(), "of each switch (default 0s)")
       .rule([](const Ring& ring, const config::Node& node, config::Diagnostics& diagnostics) {
         if (ring.hosts.has_value() == ring.switches.has_value()) {
-          diagnostics.error(node.position, "a ring has either 'hosts' (one on each switch) or 'switches' with 'hosts_per_switch'");
+          diagnostics.error(node.position,
+                            "a ring has either 'hosts' (one on each switch) or 'switches' with 'hosts_per_switch'");
         } else if (ring.hosts && node.find("hosts_per_switch") != nullptr) {
-          diagnostics.error(node.find("hosts_per_switch")->position, "'hosts_per_switch' goes with 'switches', not with 'hosts'");
+          diagnostics.error(node.find("hosts_per_switch")->position,
+                            "'hosts_per_switch' goes with 'switches', not with 'hosts'");
         }
       });
   return generator_type(declaration, build);

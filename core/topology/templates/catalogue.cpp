@@ -1,6 +1,7 @@
+#include "core/base/catalogue.hpp"
+
 #include <array>
 
-#include "core/base/catalogue.hpp"
 #include "core/topology/node_template.hpp"
 #include "core/topology/templates/gpu_node.hpp"
 
@@ -9,14 +10,14 @@ namespace {
 
 // Where the numbers come from.
 //
-// NVLink, per GPU and direction: half of the total that NVIDIA's data sheets state: A100 600, H100 and H200 900, B200 1,800 GB/s.
-// NVLink latency: ASTRA-sim's validated HGX H100 model has 936 ns from GPU to GPU; half on each side of the NVSwitch, and the same for
-// the other generations, for which we know of no published figure.
-// PCIe: the payload rate of x16 by UCX's formula (rate x width x encoding x 256*4 / ((256+26)*4+16), maximum payload 256 B): Gen4 28.2,
-// Gen5 56.4 GB/s; an H200 measured 55.4.
-// PCIe latency: our share of the 0.8 to 1.2 us that a small message takes between two NICs back to back: about 100 ns a link.
-// NICs: one per GPU. Their rate is that of the link they are cabled with, which the topology file states: 200 Gbps (HDR) for DGX A100, 400 Gbps
-// (NDR) for the others. A DGX A100 has two GPUs and two NICs on a PCIe switch; a switch for each pair carries the same traffic.
+// NVLink, per GPU and direction: half of the total that NVIDIA's data sheets state: A100 600, H100 and H200 900, B200
+// 1,800 GB/s. NVLink latency: ASTRA-sim's validated HGX H100 model has 936 ns from GPU to GPU; half on each side of the
+// NVSwitch, and the same for the other generations, for which we know of no published figure. PCIe: the payload rate of
+// x16 by UCX's formula (rate x width x encoding x 256*4 / ((256+26)*4+16), maximum payload 256 B): Gen4 28.2, Gen5 56.4
+// GB/s; an H200 measured 55.4. PCIe latency: our share of the 0.8 to 1.2 us that a small message takes between two NICs
+// back to back: about 100 ns a link. NICs: one per GPU. Their rate is that of the link they are cabled with, which the
+// topology file states: 200 Gbps (HDR) for DGX A100, 400 Gbps (NDR) for the others. A DGX A100 has two GPUs and two
+// NICs on a PCIe switch; a switch for each pair carries the same traffic.
 GpuNodeShape eight_gpus(Bandwidth nvlink, Bandwidth pcie) {
   GpuNodeShape shape;
   shape.gpus = 8;
@@ -35,10 +36,14 @@ constexpr Bandwidth pcie_gen5_x16 = Bandwidth::bytes_per_second(56'400'000'000);
 std::span<const NodeTemplate> node_template_catalogue() {
   static const std::array catalogue{
       plain_host(),
-      gpu_node("dgx_a100", "8 A100, NVLink 3 (300 GB/s per GPU and direction), 8 NICs on PCIe Gen4 x16", eight_gpus(GB_per_s(300), pcie_gen4_x16)),
-      gpu_node("hgx_h100", "8 H100, NVLink 4 (450 GB/s per GPU and direction), 8 NICs on PCIe Gen5 x16", eight_gpus(GB_per_s(450), pcie_gen5_x16)),
-      gpu_node("hgx_h200", "8 H200, NVLink 4 (450 GB/s per GPU and direction), 8 NICs on PCIe Gen5 x16", eight_gpus(GB_per_s(450), pcie_gen5_x16)),
-      gpu_node("hgx_b200", "8 B200, NVLink 5 (900 GB/s per GPU and direction), 8 NICs on PCIe Gen5 x16", eight_gpus(GB_per_s(900), pcie_gen5_x16)),
+      gpu_node("dgx_a100", "8 A100, NVLink 3 (300 GB/s per GPU and direction), 8 NICs on PCIe Gen4 x16",
+               eight_gpus(GB_per_s(300), pcie_gen4_x16)),
+      gpu_node("hgx_h100", "8 H100, NVLink 4 (450 GB/s per GPU and direction), 8 NICs on PCIe Gen5 x16",
+               eight_gpus(GB_per_s(450), pcie_gen5_x16)),
+      gpu_node("hgx_h200", "8 H200, NVLink 4 (450 GB/s per GPU and direction), 8 NICs on PCIe Gen5 x16",
+               eight_gpus(GB_per_s(450), pcie_gen5_x16)),
+      gpu_node("hgx_b200", "8 B200, NVLink 5 (900 GB/s per GPU and direction), 8 NICs on PCIe Gen5 x16",
+               eight_gpus(GB_per_s(900), pcie_gen5_x16)),
   };
   return catalogue;
 }

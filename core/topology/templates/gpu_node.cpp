@@ -32,7 +32,9 @@ std::vector<DeviceId> build_gpu_node(const GpuNodeShape& shape, Topology& topolo
     node.devices.push_back(topology.add_device({std::move(part), kind, id, Duration{0}}));
     return node.devices.back();
   };
-  const auto add = [&](const char* part, std::int64_t index, DeviceKind kind) { return add_named(fmt::format("{}.{}{}", name, part, index), kind); };
+  const auto add = [&](const char* part, std::int64_t index, DeviceKind kind) {
+    return add_named(fmt::format("{}.{}{}", name, part, index), kind);
+  };
   for (std::int64_t i = 0; i < shape.gpus; ++i) node.endpoints.push_back(add("gpu", i, DeviceKind::gpu));
   if (shape.nvlink) {
     const DeviceId nvswitch = add_named(name + ".nvswitch", DeviceKind::nvswitch);
@@ -70,26 +72,36 @@ NodeTemplate gpu_node(std::string name, std::string description, const GpuNodeSh
   node.ranks = shape.gpus;
   node.ports = shape.nics;
   node.devices = shape.gpus + shape.nics + pcie_switches(shape) + (shape.nvlink ? 1 : 0) + (has_root(shape) ? 1 : 0);
-  node.build = [shape](Topology& topology, const std::string& node_name) { return build_gpu_node(shape, topology, node_name); };
+  node.build = [shape](Topology& topology, const std::string& node_name) {
+    return build_gpu_node(shape, topology, node_name);
+  };
   return node;
 }
 
 config::Type<GpuNodeShape> gpu_node_shape() {
   return config::record<GpuNodeShape>("node", "A node with GPUs; every pair of GPU and NIC has a PCIe switch.")
       .required("gpus", &GpuNodeShape::gpus, config::integer(1, 1024), "GPUs, one rank each")
-      .optional("nvlink", &GpuNodeShape::nvlink, config::bandwidth().positive(), "of one GPU to the NVSwitch, one direction (default: no NVLink)")
-      .optional("nvlink_latency", &GpuNodeShape::nvlink_latency, config::duration(), "of one link, GPU to NVSwitch (default 468ns)")
-      .optional("nics", &GpuNodeShape::nics, config::integer(0, 1024), "network ports (default 0); a multiple or a divisor of gpus")
-      .optional("pcie", &GpuNodeShape::pcie, config::bandwidth().positive(), "payload rate of one PCIe link, one direction; needed with nics, or with several gpus and no nvlink")
+      .optional("nvlink", &GpuNodeShape::nvlink, config::bandwidth().positive(),
+                "of one GPU to the NVSwitch, one direction (default: no NVLink)")
+      .optional("nvlink_latency", &GpuNodeShape::nvlink_latency, config::duration(),
+                "of one link, GPU to NVSwitch (default 468ns)")
+      .optional("nics", &GpuNodeShape::nics, config::integer(0, 1024),
+                "network ports (default 0); a multiple or a divisor of gpus")
+      .optional("pcie", &GpuNodeShape::pcie, config::bandwidth().positive(),
+                "payload rate of one PCIe link, one direction; needed with nics, or with several gpus and no nvlink")
       .optional("pcie_latency", &GpuNodeShape::pcie_latency, config::duration(), "of one PCIe link (default 100ns)")
       .rule([](const GpuNodeShape& shape, const config::Node& node, config::Diagnostics& diagnostics) {
         if (shape.nics > 0 && shape.gpus % shape.nics != 0 && shape.nics % shape.gpus != 0) {
-          diagnostics.error(node.find("nics")->position,
-                            fmt::format("{} NICs do not divide evenly among {} GPUs; one must be a multiple of the other", shape.nics, shape.gpus));
+          diagnostics.error(
+              node.find("nics")->position,
+              fmt::format("{} NICs do not divide evenly among {} GPUs; one must be a multiple of the other", shape.nics,
+                          shape.gpus));
         }
         if (pcie_switches(shape) > 0 && shape.pcie == Bandwidth{}) {
-          diagnostics.error(node.position, shape.nics > 0 ? "a node with NICs needs 'pcie', the rate of its PCIe links"
-                                                          : "GPUs without nvlink need 'pcie', the rate of the PCIe links between them");
+          diagnostics.error(node.position,
+                            shape.nics > 0
+                                ? "a node with NICs needs 'pcie', the rate of its PCIe links"
+                                : "GPUs without nvlink need 'pcie', the rate of the PCIe links between them");
         }
       })
       .type();

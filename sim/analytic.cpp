@@ -1,4 +1,4 @@
-#include "sim/network/analytic.hpp"
+#include "sim/analytic.hpp"
 
 #include <algorithm>
 
@@ -24,7 +24,8 @@ Paths paths_of(const Topology& topology, const Routing& routing, int ranks) {
       paths.latency = std::max(paths.latency, route_latency(topology, route));
       const Bandwidth bandwidth = route_bandwidth(topology, route);
       if (paths.bandwidth.bits_per_second() == 0 || bandwidth < paths.bandwidth) paths.bandwidth = bandwidth;
-      for (const LinkId link : route) paths.mtu = paths.mtu.count() == 0 ? topology.links[link].mtu : std::min(paths.mtu, topology.links[link].mtu);
+      for (const LinkId link : route)
+        paths.mtu = paths.mtu.count() == 0 ? topology.links[link].mtu : std::min(paths.mtu, topology.links[link].mtu);
     }
   }
   return paths;
@@ -32,10 +33,12 @@ Paths paths_of(const Topology& topology, const Routing& routing, int ranks) {
 
 }  // namespace
 
-Prediction predict_analytic(const Topology& topology, const Routing& routing, const Profile& profile, const PlannedWorkload& planned, Timeline&) {
+Prediction predict_analytic(const Topology& topology, const Routing& routing, const Profile& profile,
+                            const PlannedWorkload& planned, Timeline&) {
   const int ranks = planned.plan.ranks;
   if (ranks > topology.rank_capacity())
-    throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", ranks, topology.name, topology.rank_capacity()));
+    throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", ranks, topology.name,
+                                 topology.rank_capacity()));
   const Paths paths = paths_of(topology, routing, ranks);
   const MessageCosts costs(profile.tcp);
   Prediction prediction;
@@ -57,15 +60,19 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
     request.channels = entry.spec.channels;
     request.chunk = entry.spec.chunk;
     if (row.algorithm == "native")
-      throw InputError(fmt::format("algorithm 'native' of {} belongs to a library: name the algorithm to predict ({})", to_string(row.kind), default_algorithm(row.kind)));
+      throw InputError(fmt::format("algorithm 'native' of {} belongs to a library: name the algorithm to predict ({})",
+                                   to_string(row.kind), default_algorithm(row.kind)));
     Duration total{0};
     for (const Phase& phase : find_algorithm(row.kind, row.algorithm).cost(request).phases) {
       const Bytes payload{phase.bytes};
-      Duration round = paths.latency + Duration{costs.send_time(phase.bytes) + costs.receive_time(phase.bytes) + costs.latency(phase.bytes)};
+      Duration round = paths.latency + Duration{costs.send_time(phase.bytes) + costs.receive_time(phase.bytes) +
+                                                costs.latency(phase.bytes)};
       if (paths.bandwidth.bits_per_second() > 0)
-        round += transfer_time(payload + profile.tcp.message_header, scale(paths.bandwidth, costs.payload_share(paths.mtu)));
+        round +=
+            transfer_time(payload + profile.tcp.message_header, scale(paths.bandwidth, costs.payload_share(paths.mtu)));
       if (reduces(row.kind) && profile.reduction.bandwidth) {
-        const Bytes last = profile.reduction.granularity.count() > 0 ? std::min(payload, profile.reduction.granularity) : payload;
+        const Bytes last =
+            profile.reduction.granularity.count() > 0 ? std::min(payload, profile.reduction.granularity) : payload;
         round += transfer_time(last, *profile.reduction.bandwidth);
       }
       total += round * phase.rounds;
@@ -80,9 +87,12 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
   std::vector<std::pair<std::string, double>> by_kind;
   for (const auto& row : prediction.collectives) {
     const std::string kind(to_string(row.kind));
-    const auto known = std::find_if(by_kind.begin(), by_kind.end(), [&](const auto& entry) { return entry.first == kind; });
-    if (known == by_kind.end()) by_kind.emplace_back(kind, row.time_s);
-    else known->second += row.time_s;
+    const auto known =
+        std::find_if(by_kind.begin(), by_kind.end(), [&](const auto& entry) { return entry.first == kind; });
+    if (known == by_kind.end())
+      by_kind.emplace_back(kind, row.time_s);
+    else
+      known->second += row.time_s;
   }
   std::sort(by_kind.begin(), by_kind.end());
   summary.exposed_communication_by_kind_s = std::move(by_kind);
