@@ -21,7 +21,15 @@
 namespace lockstep::sim {
 namespace {
 
-enum class EventKind : std::uint8_t { flow_end, request, clear_to_send, arrival, processor_done, action_done };
+enum class EventKind : std::uint8_t {
+  flow_end,
+  departure,
+  request,
+  clear_to_send,
+  arrival,
+  processor_done,
+  action_done
+};
 
 class Simulation;
 using SimulatedWalker = Walker<Simulation>;
@@ -39,7 +47,8 @@ struct Lane {
   Rank from = 0;
   Rank to = 0;
   std::uint32_t pair = 0;
-  Fifo<std::uint32_t> arrived;  // messages, or requests to send
+  // The k-th message of a lane is for its k-th receive, whichever arrives first; one of these is always empty.
+  Fifo<std::uint32_t> unmatched;
   Fifo<PendingReceive> receives;
 };
 
@@ -49,19 +58,21 @@ struct Pair {
   std::int64_t latency = 0;
   double payload_share = 1.0;  // payload bytes per byte on the wire
   bool busy = false;
+  std::int64_t last_arrival = 0;  // where the transport orders messages
   Fifo<std::uint32_t> queue;
 };
 
 struct Message {
   std::uint32_t lane = 0;
+  std::uint32_t sequence = 0;  // of the sender
   std::uint32_t send_token = 0;
   std::int64_t bytes = 0;
   std::int64_t injected = 0;
   std::int64_t flow_time = 0;
   PendingReceive receive;
-  std::int64_t posted = 0;
   bool rendezvous = false;
-  bool bound = false;  // its receive is known
+  bool bound = false;    // its receive is known
+  bool arrived = false;  // and waits for its receive; or its request to send does
 };
 
 class Simulation {
@@ -87,6 +98,7 @@ class Simulation {
     starts_.resize(walkers_.size());
     for (std::size_t r = 0; r < walkers_.size(); ++r) starts_[r].resize(walkers_[r].stream_count());
     counters_.resize(walkers_.size());
+    sent_.resize(walkers_.size());
     keep_parts_ = recorder.wants_parts();
   }
 
@@ -123,9 +135,15 @@ class Simulation {
     Message& message = messages_[id];
     message = {};
     message.lane = lane_of(walker.rank(), out.peer, out.tag);
+    message.sequence = ++sent_[static_cast<std::size_t>(walker.rank())];
     message.send_token = token.packed();
     message.bytes = out.bytes;
     message.rendezvous = profile_.tcp.eager_threshold && out.bytes > profile_.tcp.eager_threshold->count();
+    Lane& lane = lanes_[message.lane];
+    if (lane.receives.empty())
+      lane.unmatched.push(id);
+    else
+      bind(id, lane.receives.pop());
     const std::int64_t work = costs_.send_time(out.bytes);
     if (work > 0)
       submit(walker.rank(), work, job_tag(Job::inject, id));
@@ -138,17 +156,20 @@ class Simulation {
     const std::uint32_t lane_id = lane_of(in.peer, walker.rank(), in.tag);
     Lane& lane = lanes_[lane_id];
     const PendingReceive receive{token.packed(), in.bytes, in.combine};
-    if (lane.arrived.empty()) {
+    if (lane.unmatched.empty()) {
       lane.receives.push(receive);
       return false;
     }
-    const std::uint32_t id = lane.arrived.pop();
+    const std::uint32_t id = lane.unmatched.pop();
     bind(id, receive);
-    if (messages_[id].rendezvous)
-      push(now_ + pairs_[lane.pair].latency, EventKind::clear_to_send, id, 0);
-    else
-      take_in(id);
-    return false;
+    if (!messages_[id].arrived) return false;
+    if (messages_[id].rendezvous) {
+      push_message(now_ + pairs_[lane.pair].latency, EventKind::clear_to_send, id);
+      return false;
+    }
+    if (!take_in(id)) return false;
+    end_receive(id);
+    return true;
   }
   bool start_copy(SimulatedWalker& walker, Token token, const Move& move) {
     return after(walker.rank(), token,
@@ -176,7 +197,7 @@ class Simulation {
       for (const auto& [rank, packed] : meeting_)
         push(now_, EventKind::action_done, static_cast<std::uint32_t>(rank), packed);
       meeting_.clear();
-      network_.rest(now_);
+      if (network_.active() == 0) network_.rest(now_);  // other streams may be at work
     }
     return false;
   }
@@ -216,13 +237,17 @@ class Simulation {
       burst[link.resource] = link.burst ? static_cast<double>(link.burst->count()) * 8 : 0;
     }
     for (std::size_t r = 0; r < capacity.size(); ++r) network_.add_resource(capacity[r], burst[r]);
+    Bytes mtu{0};
+    for (const Link& link : topology_.links) mtu = std::max(mtu, link.mtu);
     out_base_ = in_base_ = none;
     const auto add_rates = [&](const std::optional<Bandwidth>& rate, std::uint32_t& base) {
       if (!rate) return;
       base = static_cast<std::uint32_t>(network_.resource_count());
-      // In bytes of payload like the profile; flows are counted in wire bits, which differ by the framing: the largest
-      // MTU's share serves.
-      for (Rank r = 0; r < plan_.ranks; ++r) network_.add_resource(static_cast<double>(rate->bits_per_second()), 0);
+      // The profile counts payload, flows are counted in wire bits, which differ by the framing: the largest MTU's
+      // share serves.
+      const double wire_rate =
+          static_cast<double>(rate->bits_per_second()) / (mtu.count() > 0 ? costs_.payload_share(mtu) : 1.0);
+      for (Rank r = 0; r < plan_.ranks; ++r) network_.add_resource(wire_rate, 0);
     };
     add_rates(costs_.send_rate(), out_base_);
     add_rates(costs_.receive_rate(), in_base_);
@@ -234,7 +259,21 @@ class Simulation {
     event.kind = static_cast<std::uint8_t>(kind);
     event.entity = entity;
     event.data = data;
-    if (kind == EventKind::processor_done || kind == EventKind::action_done) event.counter = ++counters_[entity];
+    event.counter = ++counters_[entity];
+    queue_.push(event);
+  }
+
+  // Events of messages are told apart by sender and its count of messages, which do not hang on the order in which
+  // other ranks act; numbers of messages and flows do.
+  void push_message(std::int64_t time, EventKind kind, std::uint32_t id) { push_message(time, kind, id, id); }
+  void push_message(std::int64_t time, EventKind kind, std::uint32_t id, std::uint64_t data) {
+    const Message& message = messages_[id];
+    Event event;
+    event.time = time;
+    event.kind = static_cast<std::uint8_t>(kind);
+    event.entity = static_cast<std::uint32_t>(lanes_[message.lane].from);
+    event.counter = message.sequence;
+    event.data = data;
     queue_.push(event);
   }
 
@@ -245,10 +284,10 @@ class Simulation {
   }
 
   void submit(Rank rank, std::int64_t duration, std::uint64_t tag) {
-    processors_.submit(static_cast<std::uint32_t>(rank), duration, tag, started_);
-    begin_jobs();
+    processors_.submit(static_cast<std::uint32_t>(rank), duration, tag);
   }
   void begin_jobs() {
+    processors_.dispatch(started_);
     for (const auto& job : started_) push(now_ + job.duration, EventKind::processor_done, job.rank, 0);
     started_.clear();
   }
@@ -256,22 +295,23 @@ class Simulation {
   void handle(const Event& event) {
     switch (static_cast<EventKind>(event.kind)) {
       case EventKind::flow_end: {
-        const FlowId flow = event.entity;
-        if (!network_.current(flow, event.counter)) return;
+        const auto flow = static_cast<FlowId>(event.data >> 32);
+        if (!network_.current(flow, static_cast<std::uint32_t>(event.data))) return;
         const std::uint32_t id = message_of_flow_[flow];
         network_.finish(flow);
         left(id);
         return;
       }
+      case EventKind::departure:
+        return left(static_cast<std::uint32_t>(event.data));
       case EventKind::request:
-        return request_arrives(event.entity);
+        return request_arrives(static_cast<std::uint32_t>(event.data));
       case EventKind::clear_to_send:
-        return enqueue(event.entity);
+        return enqueue(static_cast<std::uint32_t>(event.data));
       case EventKind::arrival:
-        return arrives(event.entity);
+        return arrives(static_cast<std::uint32_t>(event.data));
       case EventKind::processor_done: {
-        const std::uint64_t tag = processors_.finish(event.entity, started_);
-        begin_jobs();
+        const std::uint64_t tag = processors_.finish(event.entity);
         const auto id = static_cast<std::uint32_t>(tag);
         if (static_cast<Job>(tag >> 32) == Job::inject)
           launch(id);
@@ -289,7 +329,7 @@ class Simulation {
   void launch(std::uint32_t id) {
     const Message& message = messages_[id];
     if (message.rendezvous)
-      push(now_ + pairs_[lanes_[message.lane].pair].latency, EventKind::request, id, 0);
+      push_message(now_ + pairs_[lanes_[message.lane].pair].latency, EventKind::request, id);
     else
       enqueue(id);
   }
@@ -312,7 +352,7 @@ class Simulation {
     message.injected = now_;
     const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
     if (wire == 0 || pair.route.empty()) {
-      left(id);
+      push_message(now_, EventKind::departure, id);
       return;
     }
     const FlowId flow = network_.start(pair.route, static_cast<double>(wire) * 8 / pair.payload_share);
@@ -326,7 +366,9 @@ class Simulation {
     const Lane& lane = lanes_[message.lane];
     Pair& pair = pairs_[lane.pair];
     message.flow_time = now_ - message.injected;
-    push(now_ + pair.latency + costs_.latency(message.bytes), EventKind::arrival, id, 0);
+    std::int64_t arrival = now_ + pair.latency + costs_.latency(message.bytes);
+    if (profile_.tcp.ordered) arrival = pair.last_arrival = std::max(arrival, pair.last_arrival);
+    push_message(arrival, EventKind::arrival, id);
     if (profile_.tcp.ordered) {
       pair.busy = false;
       if (!pair.queue.empty()) {
@@ -351,29 +393,22 @@ class Simulation {
   }
 
   void request_arrives(std::uint32_t id) {
-    Lane& lane = lanes_[messages_[id].lane];
-    if (lane.receives.empty()) {
-      lane.arrived.push(id);
-      return;
-    }
-    bind(id, lane.receives.pop());
-    push(now_ + pairs_[lane.pair].latency, EventKind::clear_to_send, id, 0);
+    Message& message = messages_[id];
+    if (message.bound)
+      push_message(now_ + pairs_[lanes_[message.lane].pair].latency, EventKind::clear_to_send, id);
+    else
+      message.arrived = true;
   }
 
   void arrives(std::uint32_t id) {
-    if (!messages_[id].bound) {
-      Lane& lane = lanes_[messages_[id].lane];
-      if (lane.receives.empty()) {
-        lane.arrived.push(id);
-        return;
-      }
-      bind(id, lane.receives.pop());
-    }
-    take_in(id);
+    if (!messages_[id].bound)
+      messages_[id].arrived = true;
+    else if (take_in(id))
+      received(id);
   }
 
-  // Message and receive have met.
-  void take_in(std::uint32_t id) {
+  // Message and receive have met. True if that costs the receiver no time.
+  bool take_in(std::uint32_t id) {
     const Message& message = messages_[id];
     std::int64_t work = costs_.receive_time(message.bytes);
     if (message.receive.combine && profile_.reduction.bandwidth) {
@@ -384,33 +419,30 @@ class Simulation {
       const std::int64_t last = transfer_time(Bytes{piece}, *profile_.reduction.bandwidth).count();
       work += std::max(last, whole - message.flow_time);
     }
-    if (work > 0)
-      submit(lanes_[message.lane].to, work, job_tag(Job::receive, id));
-    else
-      received(id);
+    if (work > 0) submit(lanes_[message.lane].to, work, job_tag(Job::receive, id));
+    return work <= 0;
   }
 
   void received(std::uint32_t id) {
-    const Message message = messages_[id];
-    const Lane& lane = lanes_[message.lane];
-    const Rank to = lane.to;
-    const Rank from = lane.from;
-    free_messages_.push_back(id);
-    const Token token = Token::unpack(message.receive.token);
-    if (keep_parts_) part_end(to, token, false, from, message.bytes);
+    const Token token = Token::unpack(messages_[id].receive.token);
+    const Rank to = lanes_[messages_[id].lane].to;
+    end_receive(id);
     walkers_[static_cast<std::size_t>(to)].complete(token);
   }
 
+  void end_receive(std::uint32_t id) {
+    const Message& message = messages_[id];
+    const Lane& lane = lanes_[message.lane];
+    if (keep_parts_) part_end(lane.to, Token::unpack(message.receive.token), false, lane.from, message.bytes);
+    free_messages_.push_back(id);
+  }
+
   void settle() {
+    begin_jobs();
     if (!network_.needs_settling()) return;
-    for (const auto& end : network_.settle(now_)) {
-      Event event;
-      event.time = end.time;
-      event.kind = static_cast<std::uint8_t>(EventKind::flow_end);
-      event.entity = end.flow;
-      event.counter = end.version;
-      queue_.push(event);
-    }
+    for (const auto& end : network_.settle(now_))
+      push_message(end.time, EventKind::flow_end, message_of_flow_[end.flow],
+                   static_cast<std::uint64_t>(end.flow) << 32 | end.version);
   }
 
   std::uint32_t new_message() {
@@ -459,7 +491,7 @@ class Simulation {
           pair.route.push_back(resource);
         mtu = mtu.count() == 0 ? topology_.links[link].mtu : std::min(mtu, topology_.links[link].mtu);
       }
-      pair.payload_share = costs_.payload_share(mtu);
+      if (!links.empty()) pair.payload_share = costs_.payload_share(mtu);
       if (out_base_ != none) pair.route.push_back(out_base_ + static_cast<std::uint32_t>(from));
       if (in_base_ != none) pair.route.push_back(in_base_ + static_cast<std::uint32_t>(to));
       pairs_.push_back(std::move(pair));
@@ -509,6 +541,7 @@ class Simulation {
   std::vector<SimulatedWalker> walkers_;
   std::vector<std::vector<std::int64_t>> starts_;
   std::vector<std::uint32_t> counters_;
+  std::vector<std::uint32_t> sent_;
   std::vector<Lane> lanes_;
   std::vector<Pair> pairs_;
   std::vector<Message> messages_;

@@ -191,15 +191,15 @@ class Machine {
     if (recorder_.wants_parts()) part_starts_[{walker.rank(), token.packed()}] = tick();
   }
   void end_part(Rank rank, std::uint32_t packed, bool send, Rank peer, std::uint64_t tag, std::int64_t bytes) {
-    if (!recorder_.wants_parts()) return;
     const Token token = Token::unpack(packed);
+    if (!recorder_.wants_parts() || token.part == whole_operation) return;
     const auto& walker = *walkers_[static_cast<std::size_t>(rank)];
     PartRecord record;
     record.rank = rank;
     record.stream = token.stream;
     record.ordinal = walker.cursor(token.stream).completed();
-    record.thread = token.part == whole_operation ? -1 : token.thread;
-    record.step = token.part == whole_operation ? 0 : walker.step_index(token);
+    record.thread = token.thread;
+    record.step = walker.step_index(token);
     record.send = send;
     record.peer = peer;
     record.lane = static_cast<std::uint16_t>(tag & 0xFFFF);

@@ -51,14 +51,15 @@ void emit(const std::vector<Item>& items, std::uint8_t depth, CompiledStream& st
   for (const auto& item : items) {
     if (const auto* repeat = std::get_if<Repeat>(&item)) {
       const auto begin = static_cast<std::uint32_t>(stream.instructions.size());
-      stream.instructions.push_back({Instruction::Kind::loop_begin, 0, depth, repeat->count, repeat});
+      const std::int64_t operations = operations_in(repeat->body);
+      stream.instructions.push_back({Instruction::Kind::loop_begin, 0, depth, repeat->count, operations, repeat});
       emit(repeat->body, static_cast<std::uint8_t>(depth + 1), stream);
       const auto end = static_cast<std::uint32_t>(stream.instructions.size());
-      stream.instructions.push_back({Instruction::Kind::loop_end, begin, depth, repeat->count, repeat});
+      stream.instructions.push_back({Instruction::Kind::loop_end, begin, depth, repeat->count, operations, repeat});
       stream.instructions[begin].target = end;
     } else {
       stream.instructions.push_back(
-          {Instruction::Kind::operation, static_cast<std::uint32_t>(stream.operations.size()), depth, 0, nullptr});
+          {Instruction::Kind::operation, static_cast<std::uint32_t>(stream.operations.size()), depth, 0, 0, nullptr});
       CompiledOperation operation;
       operation.operation = &std::get<Operation>(item);
       stream.operations.push_back(std::move(operation));
@@ -117,8 +118,12 @@ Program compile(const Role& role) {
           ++d;
         }
         compiled.common_depth = d;
-        for (; d < at->second.loops.size(); ++d)  // deeper loops: their last iteration
+        bool never = false;
+        for (; d < at->second.loops.size(); ++d) {  // deeper loops: their last iteration
           compiled.base += (at->second.loops[d].repeat->count - 1) * at->second.loops[d].stride;
+          never = never || at->second.loops[d].repeat->count <= 0;
+        }
+        if (never) continue;  // what is never run need not be waited for
         operation.waits.push_back(compiled);
       }
     }
@@ -145,8 +150,10 @@ void Cursor::settle() {
         pc_ = instruction.target + 1;
         continue;
       }
-      // Where one iteration stands for all, it is the first that counts.
-      indices_[instruction.depth] = once_ && instruction.repeat->independent ? instruction.count - 1 : 0;
+      // Where one iteration stands for all, it is the last, and those before it count as done.
+      const std::int64_t left_out = once_ && instruction.repeat->independent ? instruction.count - 1 : 0;
+      indices_[instruction.depth] = left_out;
+      completed_ += left_out * instruction.operations;
       ++pc_;
       continue;
     }

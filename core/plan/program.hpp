@@ -32,6 +32,7 @@ struct Instruction {
   std::uint32_t target = 0;  ///< operation: index into operations; loop_begin: its loop_end; loop_end: its loop_begin
   std::uint8_t depth = 0;    ///< of the loop
   std::int64_t count = 0;    ///< of the loop
+  std::int64_t operations = 0;  ///< of one iteration of the loop, inner loops unrolled
   const Repeat* repeat = nullptr;
 };
 
@@ -62,7 +63,8 @@ class Cursor {
     return stream_->operations[stream_->instructions[pc_].target];
   }
   [[nodiscard]] const LoopIndices& indices() const { return indices_; }
-  /// Operations of this stream completed so far: what waits compare with.
+  /// Operations of this stream completed so far, those of iterations left out (`once`) among them: what waits compare
+  /// with.
   [[nodiscard]] std::int64_t completed() const { return completed_; }
   /// The operation is done: on to the next.
   void advance();

@@ -12,6 +12,8 @@
 namespace lockstep {
 namespace {
 
+constexpr std::size_t max_streams = 256;  // a Token has eight bits for them
+
 class Validator {
  public:
   explicit Validator(const Plan& plan) : plan_(plan) {}
@@ -19,7 +21,8 @@ class Validator {
   std::vector<Finding> run() {
     check_ranks();
     for (const auto& role : plan_.roles) check_role(role);
-    // What follows executes the plan; it needs names and bounds to be right.
+    // What follows looks at ranks and executes the plan; it needs names and bounds to be right.
+    if (findings_.empty()) check_peers();
     if (findings_.empty()) check_execution();
     return std::move(findings_);
   }
@@ -40,6 +43,13 @@ class Validator {
     }
     if (next != plan_.ranks) report("plan", fmt::format("ranks {}..{} play no role", next, plan_.ranks - 1));
     for (const auto& group : plan_.groups) {
+      if (group.members.empty() &&
+          (group.size < 1 || group.stride < 1 || group.groups < 1 || group.groups % group.stride != 0)) {
+        report(fmt::format("group '{}'", group.name),
+               fmt::format("{} groups of {} ranks with stride {}: all are at least 1, the first a multiple of the last",
+                           group.groups, group.size, group.stride));
+        continue;
+      }
       std::set<Rank> seen;
       for (int g = 0; g < group.instances(); ++g) {
         for (int i = 0; i < group.size_of(g); ++i) {
@@ -55,6 +65,9 @@ class Validator {
   }
 
   void check_role(const Role& role) {
+    if (role.streams.size() > max_streams)
+      report(fmt::format("role '{}'", role.name),
+             fmt::format("{} streams; {} is the most", role.streams.size(), max_streams));
     std::set<std::string> streams;
     std::map<GroupId, std::string> used_by;
     names_.clear();
@@ -183,6 +196,51 @@ class Validator {
       check_span(role, y->target, counts, at, "target");
       if (y->source.bytes != y->target.bytes) report(at, "source and target differ in size");
     }
+  }
+
+  // Messages have another rank at their other end.
+  void check_peers() {
+    for (const auto& range : plan_.role_ranges) {
+      const Role& role = plan_.roles[range.role];
+      for (const auto& stream : role.streams)
+        for (const auto* operation : operations_of(stream.items)) {
+          const Peer* peer = nullptr;
+          if (const auto* s = std::get_if<Send>(&operation->action)) peer = &s->to;
+          if (const auto* r = std::get_if<Receive>(&operation->action)) peer = &r->from;
+          if (peer == nullptr) continue;
+          const std::string at =
+              fmt::format("role '{}', stream '{}', operation '{}'", role.name, stream.name, operation->name);
+          for (Rank rank = range.first; rank <= range.last; ++rank)
+            if (!check_peer(*peer, rank, at)) break;
+        }
+    }
+  }
+
+  bool check_peer(const Peer& peer, Rank rank, const std::string& at) {
+    const GroupFamily& group = plan_.groups[peer.group];
+    const auto place = group.place_of(rank);
+    if (place.instance < 0)
+      report(at, fmt::format("rank {} is in no group '{}'", rank, group.name));
+    else if (!peer.relative && (peer.value < 0 || peer.value >= place.size))
+      report(at, fmt::format("group '{}' of {} ranks has no member {}", group.name, place.size, peer.value));
+    else if (peer.relative ? peer.value % place.size == 0 : peer.value == place.index)
+      report(at, fmt::format("rank {} is its own peer", rank));
+    else
+      return true;
+    return false;
+  }
+
+  static std::vector<const Operation*> operations_of(const std::vector<Item>& items) {
+    std::vector<const Operation*> operations;
+    for (const auto& item : items) {
+      if (const auto* repeat = std::get_if<Repeat>(&item)) {
+        const auto inner = operations_of(repeat->body);
+        operations.insert(operations.end(), inner.begin(), inner.end());
+      } else {
+        operations.push_back(&std::get<Operation>(item));
+      }
+    }
+    return operations;
   }
 
   void check_execution() {

@@ -182,9 +182,10 @@ class Walker {
     const Token token{static_cast<std::uint8_t>(s), whole_operation, 0};
     if (const auto* a = std::get_if<Collective>(&operation.action)) return begin_collective(s, *a);
     if (const auto* a = std::get_if<Mark>(&operation.action)) return backend_->start_mark(*this, token, *a);
-    if (const auto* a = std::get_if<Fill>(&operation.action)) return backend_->start_fill(*this, token, a->collective);
+    if (const auto* a = std::get_if<Fill>(&operation.action))
+      return !takes_part(a->collective) || backend_->start_fill(*this, token, a->collective);
     if (const auto* a = std::get_if<Verify>(&operation.action))
-      return backend_->start_verify(*this, token, a->collective);
+      return !takes_part(a->collective) || backend_->start_verify(*this, token, a->collective);
     if (const auto* a = std::get_if<Compute>(&operation.action)) return backend_->start_compute(*this, token, *a);
     if (const auto* a = std::get_if<Combine>(&operation.action))
       return backend_->start_combine(*this, token, *a, indices);
@@ -207,6 +208,10 @@ class Walker {
     }
     LOCKSTEP_CHECK(false, "operation '{}' is of a kind that no walker knows", operation.name);
     return true;
+  }
+
+  [[nodiscard]] bool takes_part(const Collective& collective) const {
+    return plan_->groups[collective.group].place_of(rank_).instance >= 0;
   }
 
   [[nodiscard]] Rank peer_rank(const Peer& peer) const {

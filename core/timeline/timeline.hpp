@@ -19,8 +19,8 @@ struct OperationRecord {
   std::uint32_t role = 0;
   std::uint32_t stream = 0;
   std::uint32_t operation = 0;  ///< CompiledOperation::id
-  std::int64_t ordinal = 0;     ///< operations of this stream completed before it
-  std::int64_t iteration = 0;   ///< index of the innermost loop
+  std::int64_t ordinal = 0;     ///< operations of this stream completed before it, see Cursor::completed
+  std::int64_t iteration = 0;   ///< index of the outermost loop
   bool warmup = false;
   Duration start{0};
   Duration end{0};

@@ -49,7 +49,8 @@ class Rankwise {
     walker_.start();
     std::vector<Completion> completions;
     while (!walker_.done()) {
-      if (meeting_) {
+      // Nothing moves while a rank waits in the meeting: what other streams have begun is finished first.
+      if (meeting_ && !others_active()) {
         meet();
         continue;
       }
@@ -128,13 +129,10 @@ class Rankwise {
   }
   void operation_started(RealWalker& walker, std::size_t stream) {
     const bool is_collective = std::holds_alternative<Collective>(walker.cursor(stream).operation().operation->action);
-    // What follows a common start began at that instant, however late this rank woke up.
-    if (common_start_ && is_collective) {
-      starts_[stream] = *common_start_;
-      common_start_.reset();
-    } else {
-      starts_[stream] = WallClock::now();
-    }
+    // A collective that follows a common start began at that instant, however late this rank woke up.
+    const bool follows = common_start_ && common_start_stream_ == stream;
+    starts_[stream] = follows && is_collective ? *common_start_ : WallClock::now();
+    if (follows) common_start_.reset();
     if (is_collective) cpu_starts_[stream] = process_cpu_seconds();
   }
   void operation_done(RealWalker& walker, std::size_t stream) {
@@ -184,11 +182,18 @@ class Rankwise {
     return buffers_.span(span.buffer, span.offset.at(walker.cursor(token.stream).indices()), span.bytes.count());
   }
 
+  [[nodiscard]] bool others_active() const {
+    for (std::size_t s = 0; s < walker_.stream_count(); ++s)
+      if (s != meeting_->stream && walker_.active(s)) return true;
+    return false;
+  }
+
   void meet() {
     const Token token = *meeting_;
     meeting_.reset();
     const auto start = control_.start_together(options_.quiet);
     common_start_ = start;
+    common_start_stream_ = token.stream;
     mark_end_ = start;
     walker_.complete(token);
   }
@@ -324,6 +329,7 @@ class Rankwise {
   std::map<std::uint32_t, WallClock::time_point> part_starts_;
   std::optional<Token> meeting_;
   std::optional<WallClock::time_point> common_start_;
+  std::size_t common_start_stream_ = 0;
   std::optional<WallClock::time_point> mark_end_;
   bool keep_parts_;
 };

@@ -2,10 +2,12 @@
 // them run at once.
 //
 // Quantities: a job is (rank, duration). First come first served among the ranks that have work: the fluid limit of a
-// fair scheduler whose time slice is one job. When it is wrong: jobs longer than the kernel's slice, busy polling,
+// fair scheduler whose time slice is one job. Of those that get work in one moment, the lowest rank is first: the order
+// of calls within a moment changes nothing. When it is wrong: jobs longer than the kernel's slice, busy polling,
 // unequal priorities.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -24,23 +26,30 @@ class Processors {
     std::uint32_t rank = 0;
     std::int64_t duration = 0;
   };
-  /// Queues a job; `tag` comes back when it is done. Jobs that begin now are appended to `started`.
-  void submit(std::uint32_t rank, std::int64_t duration, std::uint64_t tag, std::vector<Started>& started) {
+  /// Queues a job; `tag` comes back when it is done. It begins with dispatch().
+  void submit(std::uint32_t rank, std::int64_t duration, std::uint64_t tag) {
     Rank& r = ranks_[rank];
     r.jobs.push({duration, tag});
-    if (r.jobs.size() == 1) {
-      waiting_.push(rank);
-      dispatch(started);
-    }
+    if (r.jobs.size() == 1) fresh_.push_back(rank);
   }
-  /// The running job of `rank` is done: returns its tag. Jobs that begin now are appended to `started`.
-  std::uint64_t finish(std::uint32_t rank, std::vector<Started>& started) {
+  /// The running job of `rank` is done: returns its tag.
+  std::uint64_t finish(std::uint32_t rank) {
     Rank& r = ranks_[rank];
     const std::uint64_t tag = r.jobs.pop().tag;
     ++free_;
-    if (!r.jobs.empty()) waiting_.push(rank);
-    dispatch(started);
+    if (!r.jobs.empty()) fresh_.push_back(rank);
     return tag;
+  }
+  /// Once everything of a moment is known: appends the jobs that begin now to `started`.
+  void dispatch(std::vector<Started>& started) {
+    std::sort(fresh_.begin(), fresh_.end());
+    for (const std::uint32_t rank : fresh_) waiting_.push(rank);
+    fresh_.clear();
+    while (free_ > 0 && !waiting_.empty()) {
+      const std::uint32_t rank = waiting_.pop();
+      --free_;
+      started.push_back({rank, ranks_[rank].jobs.front().duration});
+    }
   }
 
  private:
@@ -51,14 +60,8 @@ class Processors {
   struct Rank {
     Fifo<Job> jobs;  // the front one is running or waiting for a core
   };
-  void dispatch(std::vector<Started>& started) {
-    while (free_ > 0 && !waiting_.empty()) {
-      const std::uint32_t rank = waiting_.pop();
-      --free_;
-      started.push_back({rank, ranks_[rank].jobs.front().duration});
-    }
-  }
   std::vector<Rank> ranks_;
+  std::vector<std::uint32_t> fresh_;  // have got work in this moment
   Fifo<std::uint32_t> waiting_;
   int free_;
 };

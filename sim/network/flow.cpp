@@ -99,8 +99,12 @@ void FlowNetwork::finish(FlowId id) {
 }
 
 double FlowNetwork::load(ResourceId resource) const {
+  rates_.clear();
+  for (const Member& member : resources_[resource].flows) rates_.push_back(flows_[member.flow].rate);
+  // In ascending order, so that the sum does not hang on the order in which the flows came.
+  std::sort(rates_.begin(), rates_.end());
   double sum = 0;
-  for (const Member& member : resources_[resource].flows) sum += flows_[member.flow].rate;
+  for (const double rate : rates_) sum += rate;
   return sum;
 }
 
@@ -124,7 +128,6 @@ void FlowNetwork::grant_bursts(std::int64_t now) {
   bucketed_.clear();
   for (const FlowId id : started_)
     for (const ResourceId r : flows_[id].route) ++resources_[r].starting;
-  // Ascending ids are the order of starting; the shares do not depend on it.
   for (const FlowId id : started_) {
     Flow& flow = flows_[id];
     if (!flow.alive) continue;
@@ -136,6 +139,8 @@ void FlowNetwork::grant_bursts(std::int64_t now) {
     flow.remaining -= grant;
     flow.rate = -grant;  // remembered until every flow has its share
   }
+  // In the order of the grants, so that what is left does not hang on the order of starting.
+  std::sort(started_.begin(), started_.end(), [this](FlowId a, FlowId b) { return flows_[a].rate < flows_[b].rate; });
   for (const FlowId id : started_) {
     Flow& flow = flows_[id];
     if (!flow.alive) continue;

@@ -106,6 +106,7 @@ class FlowNetwork {
   std::vector<FlowId> component_flows_;
   std::vector<std::pair<double, ResourceId>> heap_;
   std::vector<ResourceId> bucketed_;
+  mutable std::vector<double> rates_;  // scratch of load()
   std::uint64_t mark_ = 0;
   std::size_t active_ = 0;
   std::uint64_t solved_flows_ = 0;
