@@ -1,0 +1,319 @@
+// Question: are the rates max-min fair, the ends exact, and the work local?
+#include "sim/network/flow.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <random>
+
+namespace lockstep::sim {
+namespace {
+
+constexpr double second = 1e12;
+
+struct Transfer {
+  std::vector<ResourceId> route;
+  double bits = 0;
+  std::int64_t start = 0;
+};
+
+// Progressive filling as the textbook has it: raise all rates together, freeze those on a full resource, again.
+std::vector<double> fair_rates(const std::vector<double>& capacity, const std::vector<const Transfer*>& flows) {
+  std::vector<double> rate(flows.size(), 0);
+  std::vector<bool> frozen(flows.size(), false);
+  for (;;) {
+    double step = -1;
+    ResourceId tightest = 0;
+    for (ResourceId r = 0; r < capacity.size(); ++r) {
+      double used = 0;
+      int growing = 0;
+      for (std::size_t f = 0; f < flows.size(); ++f)
+        if (std::count(flows[f]->route.begin(), flows[f]->route.end(), r) > 0) {
+          used += rate[f];
+          growing += frozen[f] ? 0 : 1;
+        }
+      if (growing == 0) continue;
+      const double room = std::max(0.0, (capacity[r] - used) / growing);
+      if (step < 0 || room < step) {
+        step = room;
+        tightest = r;
+      }
+    }
+    if (step < 0) return rate;
+    for (std::size_t f = 0; f < flows.size(); ++f)
+      if (!frozen[f]) rate[f] += step;
+    for (std::size_t f = 0; f < flows.size(); ++f)
+      if (std::count(flows[f]->route.begin(), flows[f]->route.end(), tightest) > 0) frozen[f] = true;
+  }
+}
+
+// Ends in picoseconds of a network without buckets, event by event; every event is at a whole picosecond.
+std::vector<double> reference_ends(const std::vector<double>& capacity, const std::vector<Transfer>& transfers) {
+  std::vector<double> left;
+  for (const auto& t : transfers) left.push_back(t.bits);
+  std::vector<double> end(transfers.size(), -1);
+  double now = 0;
+  for (;;) {
+    std::vector<std::size_t> active;
+    std::vector<const Transfer*> flows;
+    double next = -1;
+    for (std::size_t i = 0; i < transfers.size(); ++i) {
+      const auto start = static_cast<double>(transfers[i].start);
+      if (end[i] >= 0) continue;
+      if (start > now) {
+        next = next < 0 ? start : std::min(next, start);
+      } else {
+        active.push_back(i);
+        flows.push_back(&transfers[i]);
+      }
+    }
+    if (active.empty() && next < 0) return end;
+    const auto rate = fair_rates(capacity, flows);
+    std::size_t first = transfers.size();
+    for (std::size_t k = 0; k < active.size(); ++k) {
+      const double at = std::round(now + left[active[k]] / rate[k] * second);
+      if (next < 0 || at <= next) {
+        next = at;
+        first = active[k];
+      }
+    }
+    for (std::size_t k = 0; k < active.size(); ++k) left[active[k]] -= rate[k] * (next - now) / second;
+    now = next;
+    if (first < transfers.size()) end[first] = now;
+    for (const std::size_t i : active)
+      if (end[i] < 0 && left[i] < 1e-6) end[i] = now;
+  }
+}
+
+struct Played {
+  std::vector<std::int64_t> ends;
+  double worst_rate = 0;  // largest relative difference from the reference, over all moments
+};
+
+// The network with its ends obeyed; `order` is the order in which simultaneous transfers are started.
+Played play(const std::vector<double>& capacity, const std::vector<double>& burst,
+            const std::vector<Transfer>& transfers, const std::vector<std::size_t>& order, bool check_rates = false) {
+  FlowNetwork network;
+  for (std::size_t r = 0; r < capacity.size(); ++r) network.add_resource(capacity[r], burst.empty() ? 0 : burst[r]);
+  Played played;
+  played.ends.assign(transfers.size(), -1);
+  std::map<FlowId, std::size_t> owner;
+  std::multimap<std::int64_t, FlowNetwork::End> ends;
+  std::vector<std::size_t> waiting = order;
+  while (!waiting.empty() || !owner.empty()) {
+    while (!ends.empty() && !network.current(ends.begin()->second.flow, ends.begin()->second.version))
+      ends.erase(ends.begin());
+    std::int64_t now = ends.empty() ? std::numeric_limits<std::int64_t>::max() : ends.begin()->first;
+    for (const std::size_t i : waiting) now = std::min(now, transfers[i].start);
+    while (!ends.empty() && ends.begin()->first == now) {
+      const auto end = ends.begin()->second;
+      ends.erase(ends.begin());
+      if (!network.current(end.flow, end.version)) continue;
+      played.ends[owner.at(end.flow)] = now;
+      owner.erase(end.flow);
+      network.finish(end.flow);
+    }
+    std::vector<std::size_t> later;
+    for (const std::size_t i : waiting) {
+      if (transfers[i].start == now)
+        owner[network.start(transfers[i].route, transfers[i].bits)] = i;
+      else
+        later.push_back(i);
+    }
+    waiting = later;
+    for (const auto& end : network.settle(now)) ends.emplace(end.time, end);
+    EXPECT_EQ(network.active(), owner.size());
+    if (!check_rates) continue;
+    std::vector<const Transfer*> flows;
+    for (const auto& [flow, i] : owner) flows.push_back(&transfers[i]);
+    const auto expected = fair_rates(capacity, flows);
+    std::size_t k = 0;
+    for (const auto& [flow, i] : owner) {
+      played.worst_rate = std::max(played.worst_rate, std::abs(network.rate(flow) / expected[k] - 1));
+      ++k;
+    }
+  }
+  return played;
+}
+
+std::vector<std::size_t> in_order(std::size_t count) {
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  return order;
+}
+
+struct Case {
+  std::vector<double> capacity;
+  std::vector<double> burst;
+  std::vector<Transfer> transfers;
+};
+
+Case random_case(std::uint64_t seed, bool buckets) {
+  std::mt19937_64 random(seed);
+  const auto draw = [&](std::uint64_t most) { return random() % (most + 1); };
+  Case c;
+  const std::size_t links = 1 + draw(11);
+  for (std::size_t r = 0; r < links; ++r) {
+    c.capacity.push_back(1e6 * static_cast<double>(1 + draw(40)));
+    c.burst.push_back(buckets && draw(5) > 0 ? 1e3 * static_cast<double>(1 + draw(60)) : 0);
+  }
+  const std::size_t count = 1 + draw(59);
+  for (std::size_t f = 0; f < count; ++f) {
+    Transfer t;
+    std::vector<ResourceId> all(links);
+    std::iota(all.begin(), all.end(), ResourceId{0});
+    std::shuffle(all.begin(), all.end(), random);
+    t.route.assign(all.begin(),
+                   all.begin() + 1 + static_cast<std::ptrdiff_t>(draw(std::min<std::uint64_t>(3, links - 1))));
+    t.bits = static_cast<double>(1 + draw(100'000));
+    t.start = static_cast<std::int64_t>(draw(3) == 0 ? draw(10) * 1'000'000'000 : 0);
+    c.transfers.push_back(t);
+  }
+  return c;
+}
+
+TEST(Flow, RatesAndEndsAreThoseOfProgressiveFilling) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    const Case c = random_case(seed, false);
+    const auto expected = reference_ends(c.capacity, c.transfers);
+    const Played played = play(c.capacity, {}, c.transfers, in_order(c.transfers.size()), true);
+    ASSERT_LT(played.worst_rate, 1e-9) << "seed " << seed;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      ASSERT_NEAR(static_cast<double>(played.ends[i]), expected[i], 1.0) << "seed " << seed << ", flow " << i;
+  }
+}
+
+TEST(Flow, TheOrderOfInsertionDoesNotMatter) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const Case c = random_case(seed, seed % 2 == 0);
+    auto order = in_order(c.transfers.size());
+    const auto plain = play(c.capacity, c.burst, c.transfers, order).ends;
+    std::mt19937_64 random(seed);
+    for (int turn = 0; turn < 3; ++turn) {
+      std::shuffle(order.begin(), order.end(), random);
+      ASSERT_EQ(play(c.capacity, c.burst, c.transfers, order).ends, plain) << "seed " << seed;
+    }
+  }
+}
+
+TEST(Flow, TwoOnOneLinkGetHalfEach) {
+  FlowNetwork network;
+  const std::vector<ResourceId> route{network.add_resource(1e9)};
+  const FlowId a = network.start(route, 1e6);
+  const FlowId b = network.start(route, 2e6);
+  const auto ends = network.settle(0);
+  ASSERT_EQ(ends.size(), 2U);
+  EXPECT_DOUBLE_EQ(network.rate(a), 5e8);
+  EXPECT_DOUBLE_EQ(network.rate(b), 5e8);
+  EXPECT_EQ(ends[0].time, 2'000'000'000);
+  network.finish(a);
+  const auto after = network.settle(2'000'000'000);
+  ASSERT_EQ(after.size(), 1U);
+  EXPECT_EQ(after[0].time, 3'000'000'000);
+  EXPECT_FALSE(network.current(b, ends[1].version));
+  EXPECT_TRUE(network.current(b, after[0].version));
+}
+
+TEST(Flow, AParkingLotSharesItsBottleneck) {
+  // One flow over three links and one on each of them; the second link is the narrowest.
+  FlowNetwork network;
+  const std::vector<ResourceId> links{network.add_resource(10e6), network.add_resource(4e6), network.add_resource(8e6)};
+  const FlowId along = network.start(links, 1e6);
+  std::vector<std::vector<ResourceId>> routes;
+  for (const ResourceId link : links) routes.push_back({link});
+  std::vector<FlowId> across;
+  for (const auto& route : routes) across.push_back(network.start(route, 1e6));
+  network.settle(0);
+  EXPECT_DOUBLE_EQ(network.rate(along), 2e6);
+  EXPECT_DOUBLE_EQ(network.rate(across[0]), 8e6);
+  EXPECT_DOUBLE_EQ(network.rate(across[1]), 2e6);
+  EXPECT_DOUBLE_EQ(network.rate(across[2]), 6e6);
+  EXPECT_DOUBLE_EQ(network.load(links[1]), 4e6);
+  network.set_capacity(links[1], 20e6);
+  network.settle(1);
+  EXPECT_DOUBLE_EQ(network.rate(along), 4e6);
+  EXPECT_DOUBLE_EQ(network.rate(across[0]), 6e6);
+  EXPECT_DOUBLE_EQ(network.rate(across[1]), 16e6);
+  EXPECT_DOUBLE_EQ(network.rate(across[2]), 4e6);
+}
+
+// 1 Mbit/s and a bucket of 1000 bits: a microsecond per bit.
+std::vector<std::int64_t> through_a_bucket(const std::vector<std::pair<double, std::int64_t>>& transfers,
+                                           const std::vector<double>& bursts = {1000}) {
+  Case c;
+  std::vector<ResourceId> route;
+  for (std::size_t r = 0; r < bursts.size(); ++r) {
+    c.capacity.push_back(1e6);
+    c.burst.push_back(bursts[r]);
+    route.push_back(static_cast<ResourceId>(r));
+  }
+  for (const auto& [bits, start] : transfers) c.transfers.push_back({route, bits, start * 1'000'000});
+  auto ends = play(c.capacity, c.burst, c.transfers, in_order(transfers.size())).ends;
+  for (auto& end : ends) end /= 1'000'000;
+  return ends;
+}
+using Ends = std::vector<std::int64_t>;
+
+TEST(TokenBucket, ATransferSkipsWhatTheBucketHolds) {
+  EXPECT_EQ(through_a_bucket({{5000, 0}}), Ends{4000});
+  EXPECT_EQ(through_a_bucket({{1000, 0}}), Ends{0});
+  EXPECT_EQ(through_a_bucket({{300, 7}}), Ends{7});
+}
+
+TEST(TokenBucket, RefillsWhileIdle) {
+  // The first empties it at 0 and ends at 1000; from there it fills.
+  EXPECT_EQ(through_a_bucket({{2000, 0}, {2000, 1400}}), (Ends{1000, 1400 + 1600}));
+  EXPECT_EQ(through_a_bucket({{2000, 0}, {2000, 9000}}), (Ends{1000, 9000 + 1000}));
+  // Less than it holds: the rest stays, and more comes.
+  EXPECT_EQ(through_a_bucket({{300, 0}, {2000, 100}}), (Ends{0, 100 + 2000 - 800}));
+}
+
+TEST(TokenBucket, TwoThatStartTogetherShareIt) {
+  // 500 each; then half the rate each.
+  EXPECT_EQ(through_a_bucket({{1500, 0}, {1500, 0}}), (Ends{2000, 2000}));
+  EXPECT_EQ(through_a_bucket({{400, 0}, {1500, 0}}), (Ends{0, 1000}));
+  // Whoever comes while another is sending finds nothing saved.
+  EXPECT_EQ(through_a_bucket({{3000, 0}, {500, 1000}}), (Ends{2500, 2000}));
+}
+
+TEST(TokenBucket, EveryResourceOfTheRouteHasToGrant) {
+  EXPECT_EQ(through_a_bucket({{5000, 0}}, {1000, 300}), Ends{4700});
+  EXPECT_EQ(through_a_bucket({{5000, 0}}, {1000, 0}), Ends{5000});
+  EXPECT_EQ(through_a_bucket({{5000, 0}}, {0, 1000}), Ends{5000});
+}
+
+TEST(TokenBucket, RestFillsIt) {
+  FlowNetwork network;
+  const std::vector<ResourceId> route{network.add_resource(1e6, 1000)};
+  const FlowId first = network.start(route, 2000);
+  EXPECT_EQ(network.settle(0).at(0).time, 1'000'000'000);
+  network.finish(first);
+  network.settle(1'000'000'000);
+  network.rest(1'000'000'000);
+  network.start(route, 2000);
+  EXPECT_EQ(network.settle(1'000'000'000).at(0).time, 2'000'000'000);
+}
+
+TEST(Flow, UnrelatedFlowsAreNotSolvedAgain) {
+  for (const int others : {0, 10, 1000}) {
+    FlowNetwork network;
+    std::vector<std::vector<ResourceId>> routes;
+    for (int i = 0; i <= others; ++i) {
+      routes.push_back({network.add_resource(1e9)});
+    }
+    for (const auto& route : routes)
+      for (int k = 0; k < 2; ++k) network.start(route, 1e6);
+    network.settle(0);
+    const auto before = network.solved_flows();
+    network.start(routes[0], 1e6);
+    EXPECT_EQ(network.settle(5).size(), 3U);
+    EXPECT_EQ(network.solved_flows() - before, 3U);
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::sim
