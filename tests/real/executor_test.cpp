@@ -166,7 +166,8 @@ TEST(Messages, PingPongAndAPipelineOverTcp) {
 }
 
 TEST(Streams, ACollectiveLongAfterACommonStartBeginsWhenItBegins) {
-  // The stream of the common start sends a message; the other one's collective waits for that.
+  // Behind the common start its own stream fills; the other one's collective waits for the start and follows it in no
+  // other way: it begins when it begins.
   Plan plan = test::two_streams(2, 5, true);
   Stream& second = plan.roles[0].streams[1];
   auto& body = std::get<Repeat>(second.items[0]).body;
@@ -188,7 +189,7 @@ TEST(Streams, APlanForOtherRanksIsRefused) {
                 return std::string{};
               });
             }),
-            "InputError: rank 0: the plan is for 3 ranks, the job has 2");
+            "InputError: the plan is for 3 ranks, the job has 2");
 }
 
 }  // namespace
