@@ -176,7 +176,7 @@ class Simulation {
       for (const auto& [rank, packed] : meeting_)
         push(now_, EventKind::action_done, static_cast<std::uint32_t>(rank), packed);
       meeting_.clear();
-      network_.rest(now_);
+      if (mark.common_start) network_.rest(now_);
     }
     return false;
   }

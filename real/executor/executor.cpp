@@ -124,6 +124,7 @@ class Rankwise {
   bool start_mark(RealWalker&, Token token, const Mark& mark) {
     if (!mark.together) return true;
     meeting_ = token;
+    meeting_starts_ = mark.common_start;
     return false;
   }
   void operation_started(RealWalker& walker, std::size_t stream) {
@@ -187,9 +188,11 @@ class Rankwise {
   void meet() {
     const Token token = *meeting_;
     meeting_.reset();
-    const auto start = control_.start_together(options_.quiet);
-    common_start_ = start;
-    mark_end_ = start;
+    if (meeting_starts_) {
+      common_start_ = mark_end_ = control_.start_together(options_.quiet);
+    } else {
+      control_.barrier();
+    }
     walker_.complete(token);
   }
 
@@ -323,6 +326,7 @@ class Rankwise {
   std::vector<std::vector<Thread>> threads_;
   std::map<std::uint32_t, WallClock::time_point> part_starts_;
   std::optional<Token> meeting_;
+  bool meeting_starts_ = false;
   std::optional<WallClock::time_point> common_start_;
   std::optional<WallClock::time_point> mark_end_;
   bool keep_parts_;

@@ -118,7 +118,7 @@ Measurement parse_measurement(const PlannedWorkload& planned, const std::string&
   for (std::size_t i = 0; i < result.collectives.size(); ++i) {
     const std::uint32_t operation = planned.rows[i].operation;
     CollectiveRow& row = result.collectives[i];
-    row.wrong = wrong[operation + 1];  // the Verify behind it
+    row.wrong = wrong[planned.rows[i].verify];
     if (all.at("same_machine").get<bool>() && elapsed[operation] > 0) {
       row.cpu_load = std::min(1.0, busy[operation] / (elapsed[operation] * cores));
       row.cpu_limited = *row.cpu_load >= all.at("cpu_limit").get<double>();
