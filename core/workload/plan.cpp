@@ -109,6 +109,7 @@ PlannedWorkload plan_workload(const Workload& workload, int ranks) {
     entry.spec.algorithms = {row.algorithm};
     entry.spec.sizes = {row.size};
     entry.operation = id + 2;
+    entry.start = id + 1;
     entry.verify = id + 4;
     id += 5;
     planned.rows.push_back(std::move(entry));
