@@ -70,7 +70,7 @@ inline Plan plan_of(const std::vector<Collective>& collectives, int ranks) {
     const Collective& collective = collectives[i];
     largest = std::max(largest, collective.size());
     stream.items.emplace_back(Operation{fmt::format("fill{}", i), Fill{collective}, {}});
-    stream.items.emplace_back(Operation{fmt::format("start{}", i), Mark{"start", true}, {}});
+    stream.items.emplace_back(Operation{fmt::format("start{}", i), Mark{"start", true, true}, {}});
     stream.items.emplace_back(Operation{fmt::format("collective{}", i), collective, {}});
     stream.items.emplace_back(verify(fmt::format("verify{}", i), collective));
   }
@@ -103,7 +103,7 @@ inline Plan two_streams(int ranks, std::int64_t count, bool together) {
   loop.count = 3;
   loop.warmup = 1;
   loop.body.push_back(Operation{"fill", Fill{left}, {}});
-  if (together) loop.body.push_back(Operation{"start", Mark{"start", true}, {}});
+  if (together) loop.body.push_back(Operation{"start", Mark{"start", true, true}, {}});
   loop.body.push_back(Operation{"ring", left, {}});
   loop.body.push_back(verify("verify", left));
   loop.body.push_back(Operation{"keep", Copy{left.target, Span{2, {}, left.size()}}, {}});

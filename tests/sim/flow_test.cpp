@@ -286,6 +286,22 @@ TEST(TokenBucket, EveryResourceOfTheRouteHasToGrant) {
   EXPECT_EQ(through_a_bucket({{5000, 0}}, {0, 1000}), Ends{5000});
 }
 
+TEST(TokenBucket, RatesOfProcessorsLetBurstsPass) {
+  FlowNetwork network;
+  const ResourceId link = network.add_resource(1e6, 1000);
+  const ResourceId rate = network.add_rate(5e5);
+  const std::vector<ResourceId> both{link, rate};
+  network.start(both, 2000);
+  EXPECT_EQ(network.settle(0).at(0).time, 2'000'000'000);
+  // Without a link there is no bucket to draw on.
+  FlowNetwork other;
+  const std::vector<ResourceId> through{other.add_resource(1e6, 1000)};
+  const std::vector<ResourceId> inside{other.add_rate(5e5)};
+  other.start(through, 1000);
+  other.start(inside, 1000);
+  EXPECT_EQ(other.settle(0).at(1).time, 2'000'000'000);
+}
+
 TEST(TokenBucket, RestFillsIt) {
   FlowNetwork network;
   const std::vector<ResourceId> route{network.add_resource(1e6, 1000)};
