@@ -180,16 +180,18 @@ TEST(Streams, ACollectiveLongAfterACommonStartBeginsWhenItBegins) {
 }
 
 TEST(Streams, APlanForOtherRanksIsRefused) {
-  EXPECT_EQ(failure_of([] {
-              const Plan plan = test::pipeline();
-              run_ranks(2, [&](Control& control) {
-                TcpTransport transport(control, everyone_but(control));
-                Timeline timeline;
-                TransportExecutor(control, transport).execute(plan, timeline);
-                return std::string{};
-              });
-            }),
-            "InputError: the plan is for 3 ranks, the job has 2");
+  const std::string failure = failure_of([] {
+    const Plan plan = test::pipeline();
+    run_ranks(2, [&](Control& control) {
+      TcpTransport transport(control, everyone_but(control));
+      Timeline timeline;
+      TransportExecutor(control, transport).execute(plan, timeline);
+      return std::string{};
+    });
+  });
+  // Both ranks refuse; whether one is named depends on who is heard first.
+  EXPECT_EQ(failure.find("InputError: "), 0U) << failure;
+  EXPECT_NE(failure.find("the plan is for 3 ranks, the job has 2"), std::string::npos) << failure;
 }
 
 }  // namespace
