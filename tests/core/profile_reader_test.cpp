@@ -104,7 +104,7 @@ TEST(ProfileReader, RefusesWithPositionAndRemedy) {
   EXPECT_EQ(error("name: p\ntcp: {overheads: 3us}\n"),
             "p.yaml:2:7: unknown tcp key 'overheads'; did you mean 'overhead'? known: overhead, receive_overhead, "
             "latency, send_bandwidth, "
-            "receive_bandwidth, messages, framing, message_header, eager_threshold");
+            "receive_bandwidth, messages, framing, message_header, eager_threshold, ordered");
   EXPECT_EQ(error("name: p\ntcp: {messages: []}\n"), "p.yaml:2:17: needs at least 1 element");
   EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 1B}]}\n"),
             "p.yaml:2:18: the last interval has no 'up_to': it holds for all larger messages");
