@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
 #include "cli/inputs.hpp"
 #include "cli/output.hpp"
 #include "core/base/catalogue.hpp"
+#include "core/base/error.hpp"
 #include "core/base/hash.hpp"
 #include "core/base/statistics.hpp"
 #include "core/base/text.hpp"
@@ -25,7 +27,10 @@ namespace lockstep::cli {
 namespace {
 
 constexpr Bytes combine_piece{64 * 1024};  // real/executor's ExecutorOptions::combine_piece
-constexpr Bytes message_header{16};        // real/transport/tcp.hpp
+constexpr int fit_rounds = 8;
+constexpr std::int64_t few_messages = 6;
+constexpr std::int64_t many_messages = 24;
+constexpr Bytes message_header{16};  // real/transport/tcp.hpp
 
 // IPv4 and TCP with time stamps inside the MTU, Ethernet's 14 bytes outside: what tc-tbf counts (docs/lab.md).
 constexpr Bytes packet_header{52};
@@ -53,13 +58,13 @@ Topology loopback(int ranks) {
   return topology;
 }
 
-// Sizes from 1 B up by 4, then by 2 from 1 KiB, as far as the budget goes.
+// Sizes from 4 B up by 4, then by 2 from 1 KiB, as far as the budget goes.
 std::vector<PingPongRow> rows_within(const CalibrationRequest& request, const Topology& topology,
                                      const Routing& routing) {
   const auto route = routing.route(topology.endpoint(0), topology.endpoint(1));
   const Bandwidth bandwidth = route_bandwidth(topology, route);
   std::vector<Bytes> sizes;
-  for (std::int64_t size = 1; size <= request.largest.count(); size *= size < 1024 ? 4 : 2)
+  for (std::int64_t size = 4; size <= request.largest.count(); size *= size < 1024 ? 4 : 2)
     sizes.push_back(Bytes{size});
   std::vector<PingPongRow> rows;
   double left = request.budget_s;
@@ -68,13 +73,20 @@ std::vector<PingPongRow> rows_within(const CalibrationRequest& request, const To
         60e-6 + 1.1 * to_seconds(transfer_time(size, bandwidth)) + to_seconds(route_latency(topology, route));
     PingPongRow row;
     row.size = size;
-    row.repetitions = std::clamp<std::int64_t>(static_cast<std::int64_t>(0.02 / one_way), 3, 40);
-    row.rounds = one_way > 0.2 ? 1 : 3;
-    const double cost = static_cast<double>((row.rounds + 1) * row.repetitions) * 2 * one_way + 0.01;
+    // Few messages per round, many rounds: a collective, too, begins on cold caches and with full token buckets.
+    row.repetitions = one_way > 0.005 ? 3 : few_messages;
+    row.rounds = std::clamp<std::int64_t>(static_cast<std::int64_t>(0.1 / one_way), 1, 20);
+    const double cost =
+        static_cast<double>((row.rounds + 1) * row.repetitions) * one_way + static_cast<double>(row.rounds) * 0.005;
     if (cost > left) break;
     left -= cost;
+    row.pairs = request.ranks / 2;
+    row.exchange = true;
     rows.push_back(row);
   }
+  rows.push_back({64_B, request.ranks / 2, true, many_messages, 10});
+  // A lone ping-pong beside it: what a message takes on idle cores.
+  for (const Bytes size : {1_B, 1_KiB, 8_KiB}) rows.push_back({size, 1, false, 6, 20});
   return rows;
 }
 
@@ -84,7 +96,7 @@ std::vector<double> predicted_one_way(const PlannedPingPong& planned, const Topo
   sim::SimulatedExecutor(topology, routing, profile).execute(planned.plan, timeline);
   std::vector<double> times;
   for (std::size_t row = 0; row < planned.rows.size(); ++row)
-    times.push_back(median(one_way_times(planned, row, timeline)));
+    times.push_back(median(message_times(planned, row, timeline)));
   return times;
 }
 
@@ -92,7 +104,7 @@ Duration rounded(double s) { return nanoseconds(static_cast<std::int64_t>(std::m
 
 // The intervals of a fit as the profile has them: the processors' part of the intercept split evenly between sender and
 // receiver, the rest as latency; the slope likewise as the rate of either end.
-std::vector<MessageCost> message_costs_of(const MessageFit& fit, double processor_s) {
+std::vector<MessageCost> message_costs_of(const MessageFit& fit, double processor_s, Bytes largest_fitted) {
   std::vector<MessageCost> costs;
   for (const auto& interval : fit.intervals) {
     MessageCost cost;
@@ -105,7 +117,27 @@ std::vector<MessageCost> message_costs_of(const MessageFit& fit, double processo
           Bandwidth::bytes_per_second(static_cast<std::int64_t>(2 / interval.slope_s_per_byte.value));
     costs.push_back(cost);
   }
+  if (largest_fitted.count() > 0) {
+    // Beyond, the network is slower than the software: what a message costs whatever its size goes on to hold.
+    MessageCost beyond = costs.back();
+    costs.back().up_to = largest_fitted;
+    const Bytes piece = std::min(largest_fitted, combine_piece);
+    if (beyond.send_bandwidth) {
+      beyond.overhead += transfer_time(piece, *beyond.send_bandwidth);
+      beyond.receive_overhead += transfer_time(piece, *beyond.receive_bandwidth);
+    }
+    beyond.send_bandwidth = beyond.receive_bandwidth = std::nullopt;
+    costs.push_back(beyond);
+  }
   return costs;
+}
+
+// The messages of a round fit into the token buckets of every link that they cross.
+bool passes_at_once(const PingPongRow& row, const Topology& built) {
+  for (const Link& link : built.links)
+    if (link.burst && row.repetitions * (row.size + message_header).count() * 106 / 100 > link.burst->count())
+      return false;
+  return true;
 }
 
 Bytes smallest_gso(const Json& as_built) {
@@ -170,36 +202,54 @@ Calibration calibrate(const CalibrationRequest& request) {
     profile.tcp.framing = {packet_header, frame_header, packet_header + frame_header, Bytes{0}};
   }
 
-  // CPU time per message of sender and receiver together, and how late ranks run after a common start.
-  std::vector<double> busy;
+  // How late ranks run after a common start; the CPU time of a message, sender and receiver together: what more
+  // messages cost, so that the waking up is left out.
   std::vector<double> late;
-  for (const auto& row : planned.rows) {
-    const auto section = measured->sections.find(row.start);
-    if (section == measured->sections.end()) continue;
-    if (row.row.size <= 1_KiB)
-      busy.push_back(section->second.cpu_s / static_cast<double>(2 * row.row.repetitions * row.row.rounds));
+  std::vector<double> few;
+  std::vector<double> many;
+  Json idle = Json::array();
+  std::vector<std::size_t> fitted;
+  for (std::size_t i = 0; i < planned.rows.size(); ++i) {
+    const PingPongRow& row = planned.rows[i].row;
+    const auto section = measured->sections.find(planned.rows[i].start);
+    LOCKSTEP_CHECK(section != measured->sections.end(), "row {} was not measured", i);
     late.insert(late.end(), section->second.lateness_s.begin(), section->second.lateness_s.end());
+    const double cpu = section->second.cpu_s / static_cast<double>(row.rounds * row.pairs * 2);
+    if (!row.exchange)
+      idle.push_back(
+          {{"size_bytes", row.size.count()}, {"time_s", median(message_times(planned, i, measured->timeline))}});
+    else if (row.repetitions == many_messages)
+      many.push_back(cpu);
+    else if (row.size <= 1_KiB)
+      few.push_back(cpu);
+    // Where the token buckets run dry, the network sets the time and says nothing of the software.
+    if (row.exchange && row.repetitions != many_messages && passes_at_once(row, built)) fitted.push_back(i);
   }
-  const double processor_s = busy.empty() ? 0 : median(busy);
-  if (!late.empty()) profile.start_latency = rounded(median(late));
+  const double processor_s =
+      std::max(0.0, (median(many) - median(few)) / static_cast<double>(many_messages - few_messages));
+  profile.start_latency = rounded(median(late));
 
-  // What the network takes of each time depends, through the token buckets, on how long the software lets them fill:
-  // two rounds settle it.
-  std::vector<MessageMeasurement> messages;
-  for (std::size_t row = 0; row < planned.rows.size(); ++row)
-    messages.push_back({planned.rows[row].row.size, one_way_times(planned, row, measured->timeline), 0});
+  // What the queues for the cores take of each time depends on the software's own costs: the simulator is run with the
+  // last fit until it says so.
+  profile.tcp.framing.acknowledged = smallest_gso(measured->as_built);
   MessageFit fit;
+  std::vector<MessageMeasurement> messages;
+  for (const std::size_t i : fitted)
+    messages.push_back({planned.rows[i].row.size, message_times(planned, i, measured->timeline), 0});
   const Routing built_routing(built, {request.seed});
-  for (int round = 0; round < 3; ++round) {
+  std::vector<double> network(messages.size(), 0);
+  for (int round = 0; round < fit_rounds; ++round) {
     const auto predicted = predicted_one_way(planned, built, built_routing, profile);
-    for (std::size_t row = 0; row < messages.size(); ++row) {
-      const double software = round == 0 ? 0 : fit.software_s(messages[row].size);
-      messages[row].network_s = std::max(0.0, predicted[row] - software);
+    for (std::size_t k = 0; k < messages.size(); ++k) {
+      const double software = round == 0 ? 0 : fit.software_s(messages[k].size);
+      const double others = std::max(0.0, predicted[fitted[k]] - software);
+      network[k] = round < 2 ? others : (network[k] + others) / 2;  // damped: queues answer to the costs
+      messages[k].network_s = std::min(network[k], median(messages[k].samples_s));
     }
     fit = fit_messages(messages);
-    profile.tcp.messages = message_costs_of(fit, processor_s);
+    profile.tcp.messages =
+        message_costs_of(fit, processor_s, request.topology != nullptr ? messages.back().size : Bytes{0});
   }
-  profile.tcp.framing.acknowledged = smallest_gso(measured->as_built);
 
   const Json run = run_info(elapsed_s());
   profile.measured = Json{{"host", run.at("host")},
@@ -208,12 +258,19 @@ Calibration calibrate(const CalibrationRequest& request) {
                           {"ranks", request.ranks},
                           {"load_average", measured->load_average},
                           {"processor_s_per_message", processor_s},
+                          {"idle_ping_pong", idle},
                           {"messages", to_json(fit)}};
   if (request.topology != nullptr)
     profile.measured["topology"] = {{"name", topology.name}, {"sha256", topology.sha256}};
   profile.sha256 = sha256(to_yaml(profile));
   Calibration calibration;
   calibration.text = table_of(fit);
+  const auto predicted = predicted_one_way(planned, built, built_routing, profile);
+  double worst = 0;
+  for (std::size_t i = 0; i < messages.size(); ++i)
+    worst = std::max(worst, std::abs(predicted[i] / median(messages[i].samples_s) - 1));
+  calibration.text +=
+      fmt::format("# simulated with this profile, the same messages are off by {:.1f}% at most\n", worst * 100);
   calibration.text += fmt::format(
       "# CPU per message (sender and receiver) {:.2f} us, start latency {}, reduction {:.2f} GB/s, copy {:.2f} GB/s, "
       "load {:.2f}\n",

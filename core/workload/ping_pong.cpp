@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "core/base/error.hpp"
@@ -16,7 +17,7 @@ enum class Part { ping, pong };
 Role role_of(const std::string& name, const std::vector<PingPongRow>& rows, Part part, int least_pairs, Bytes largest) {
   Role role;
   role.name = name;
-  role.buffers.push_back({"message", largest});
+  role.buffers = {{"message", largest}, {"other", largest}};
   Stream stream;
   stream.name = "main";
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -31,6 +32,19 @@ Role role_of(const std::string& name, const std::vector<PingPongRow>& rows, Part
     if (!active) {
       trips.body = {Operation{fmt::format("first{}", i), Mark{"idle"}, {}},
                     Operation{fmt::format("second{}", i), Mark{"idle"}, {}}};
+    } else if (row.exchange) {
+      // A send and a receive of one step: neither rank waits with its receive until its send is done.
+      Collective exchange;
+      exchange.kind = CollectiveKind::send_recv;
+      exchange.algorithm = "direct";
+      exchange.type = ElementType::int32;
+      LOCKSTEP_CHECK(row.size.count() % 4 == 0, "exchanges move whole elements of 4 bytes, not {} bytes",
+                     row.size.count());
+      exchange.count = row.size.count() / 4;
+      exchange.source = span;
+      exchange.target = {1, {}, row.size};
+      trips.body = {Operation{fmt::format("first{}", i), Mark{"exchange"}, {}},
+                    Operation{fmt::format("second{}", i), exchange, {}}};
     } else if (part == Part::ping) {
       trips.body = {Operation{fmt::format("first{}", i), send, {}}, Operation{fmt::format("second{}", i), receive, {}}};
     } else {
@@ -81,24 +95,24 @@ PlannedPingPong plan_ping_pong(int ranks, const std::vector<PingPongRow>& rows) 
   return planned;
 }
 
-std::vector<double> one_way_times(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline) {
+std::vector<double> message_times(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline) {
   const auto& entry = planned.rows[row];
-  // By rank and round: round trips in order.
-  std::map<std::pair<Rank, std::int64_t>,
-           std::pair<std::vector<const OperationRecord*>, std::vector<const OperationRecord*>>>
-      trips;
-  for (const auto& record : timeline.operations) {
-    if (record.warmup || record.rank % 2 != 0 || record.rank / 2 >= entry.row.pairs) continue;
-    if (record.operation == entry.first) trips[{record.rank, record.iteration}].first.push_back(&record);
-    if (record.operation == entry.second) trips[{record.rank, record.iteration}].second.push_back(&record);
-  }
+  std::map<std::int64_t, std::map<Rank, std::vector<Duration>>> ends;  // by round and rank, in order
+  for (const auto& record : timeline.operations)
+    if (!record.warmup && record.operation == entry.second && record.rank / 2 < entry.row.pairs &&
+        (entry.row.exchange || record.rank % 2 == 0))
+      ends[record.iteration][record.rank].push_back(record.end);
   std::vector<double> times;
-  for (auto& [key, trip] : trips) {
-    const auto by_ordinal = [](const auto* a, const auto* b) { return a->ordinal < b->ordinal; };
-    std::sort(trip.first.begin(), trip.first.end(), by_ordinal);
-    std::sort(trip.second.begin(), trip.second.end(), by_ordinal);
-    for (std::size_t i = 1; i < std::min(trip.first.size(), trip.second.size()); ++i)
-      times.push_back(to_seconds(trip.second[i]->end - trip.first[i]->start) / 2);
+  for (auto& [round, ranks] : ends) {
+    Duration first{std::numeric_limits<std::int64_t>::max()};
+    Duration last{0};
+    for (auto& [rank, own] : ranks) {
+      std::sort(own.begin(), own.end());
+      first = std::min(first, own.front());
+      last = std::max(last, own.back());
+    }
+    const std::int64_t messages = (entry.row.repetitions - 1) * (entry.row.exchange ? 1 : 2);
+    if (messages > 0) times.push_back(to_seconds(last - first) / static_cast<double>(messages));
   }
   return times;
 }
