@@ -1,13 +1,12 @@
 #include "cli/options.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/base/version.hpp"
 #include "core/units/parse.hpp"
@@ -25,12 +24,6 @@ void check_one(const std::string& path, const char* option) {
     throw InputError(fmt::format("{} {}: cannot be written: {}", option, path, std::strerror(errno)));
   std::fclose(file);
   if (!existed) ::unlink(path.c_str());
-}
-
-double monotonic_s() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
 const double started_s = monotonic_s();
@@ -66,12 +59,11 @@ void remember_command_line(int argc, char** argv) {
 Json run_info(double wall_clock_s) {
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
-  const std::time_t now = std::time(nullptr);
   return Json{{"command", command_line},
               {"version", version},
               {"wall_clock_s", wall_clock_s},
               {"host", host},
-              {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))}};
+              {"date", utc_date()}};
 }
 
 double elapsed_s() { return monotonic_s() - started_s; }
