@@ -20,7 +20,9 @@ int rank_count(const std::optional<int>& option, const Workload& workload, const
   }
   if (topology != nullptr && ranks > capacity)
     throw InputError(
-        fmt::format("{} ranks do not fit: topology '{}' has places for {}", ranks, topology->name, capacity));
+        fmt::format("{} ranks do not fit: topology '{}' has places for {}; {}", ranks, topology->name, capacity,
+                    option ? fmt::format("--ranks {} at most, or a larger topology", capacity)
+                           : std::string("the workload's 'ranks:' asks for them (--ranks N overrides it)")));
   return ranks;
 }
 
@@ -52,7 +54,6 @@ void publish(const OutputOptions& output, const Result& result, const PlannedWor
              const Timeline& timeline) {
   if (!output.json_to_stdout()) fmt::print("{}", result_table(result));
   if (!output.trace.empty()) {
-    if (output.trace == "-") throw InputError("--trace -: a trace needs a file of its own");
     std::ofstream file(output.trace, std::ios::binary);
     write_chrome_trace(file, planned.plan, timeline);
     if (!file.flush()) throw InputError(fmt::format("--trace {}: could not be written", output.trace));

@@ -50,6 +50,7 @@ std::string as_text(const Topology& topology, const nlohmann::ordered_json& buil
 }
 
 int show(const LabCommandOptions& options) {
+  check_writable(options.json, "--json");
   const Topology topology = load_topology_with(options.file, options.settings);
   const auto built = nlohmann::ordered_json::parse(real::run_isolated({}, [&](const real::Isolation& isolation) {
     const Routing routing(topology);

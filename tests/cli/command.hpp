@@ -1,8 +1,8 @@
 // Runs the real program, as a user does: its output, its errors, its exit code, and whether anything of it is left.
 #pragma once
 
-#include <cstdint>
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,14 +28,14 @@ class Folder {
 
 struct Outcome {
   std::string output, errors;
-  int code = 0;            ///< exit code; 128 + signal if a signal ended it
-  bool timed_out = false;  ///< it hung, and was killed
+  int code = 0;              ///< exit code; 128 + signal if a signal ended it
+  bool timed_out = false;    ///< it hung, and was killed
   bool left_behind = false;  ///< a process that it started lives on
   std::chrono::milliseconds time{0};
 };
 
 struct Surroundings {
-  std::string folder;  ///< where it runs; empty: here
+  std::string folder;                              ///< where it runs; empty: here
   std::map<std::string, std::string> environment;  ///< set beside the test's own; launchers' variables are removed
 };
 
@@ -71,14 +71,28 @@ Outcome lockstep_line(const std::string& line, const Surroundings& surroundings 
                       std::chrono::milliseconds limit = std::chrono::seconds(60));
 std::vector<std::string> words(const std::string& line);
 
-/// True as soon as the condition holds; false if it does not within the limit.
-template <class Condition>
-bool eventually(Condition condition, std::chrono::milliseconds limit = std::chrono::seconds(20));
+/// A port of 127.0.0.1 that is in use.
+class Listener {
+ public:
+  Listener();
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  [[nodiscard]] int port() const { return port_; }
+
+ private:
+  int socket_;
+  int port_ = 0;
+};
+
+/// A port of 127.0.0.1 that nobody listens on.
+int free_port();
 
 void pause_a_little();
 
+/// True as soon as the condition holds; false if it does not within the limit.
 template <class Condition>
-bool eventually(Condition condition, std::chrono::milliseconds limit) {
+bool eventually(Condition condition, std::chrono::milliseconds limit = std::chrono::seconds(20)) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
