@@ -47,7 +47,7 @@ std::string complaint(const CLI::App& command, const std::string& path, const CL
   if (said.starts_with(conversion)) {
     std::string text = said.substr(conversion.size());
     if (const auto equals = text.find(" = "); equals != std::string::npos) text.replace(equals, 3, " ");
-    return text + ": expected a number, and not so large a one that nothing can hold it";
+    return text + ": no number, or too large a one";
   }
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !commands_of(command).empty()) {
     std::vector<std::string> names;

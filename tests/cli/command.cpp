@@ -118,13 +118,15 @@ double Process::cpu_s(int id) {
   return (std::stod(fields[11]) + std::stod(fields[12])) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-std::vector<int> Process::children() const {
+std::vector<int> Process::children() const { return children_of(id_); }
+
+std::vector<int> children_of(int id) {
   std::vector<int> ids;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     const auto fields = stat_of(std::stoi(name));
-    if (fields.size() > 1 && std::stoi(fields[1]) == id_) ids.push_back(std::stoi(name));
+    if (fields.size() > 1 && std::stoi(fields[1]) == id) ids.push_back(std::stoi(name));
   }
   std::sort(ids.begin(), ids.end());
   return ids;
@@ -152,10 +154,15 @@ Outcome Process::wait(std::chrono::milliseconds limit) {
   return outcome;
 }
 
-Outcome lockstep(std::vector<std::string> arguments, const Surroundings& surroundings,
+std::vector<std::string> command(const std::vector<std::string>& arguments) {
+  std::vector<std::string> whole{LOCKSTEP_BINARY};
+  whole.insert(whole.end(), arguments.begin(), arguments.end());
+  return whole;
+}
+
+Outcome lockstep(const std::vector<std::string>& arguments, const Surroundings& surroundings,
                  std::chrono::milliseconds limit) {
-  arguments.insert(arguments.begin(), LOCKSTEP_BINARY);
-  return Process(arguments, surroundings).wait(limit);
+  return Process(command(arguments), surroundings).wait(limit);
 }
 
 std::vector<std::string> words(const std::string& line) {

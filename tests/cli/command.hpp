@@ -63,8 +63,13 @@ class Process {
   std::chrono::steady_clock::time_point started_;
 };
 
+/// Process numbers, ascending.
+std::vector<int> children_of(int id);
+
+/// The program under test, and these arguments.
+std::vector<std::string> command(const std::vector<std::string>& arguments);
 /// The program under test with these arguments, to its end.
-Outcome lockstep(std::vector<std::string> arguments, const Surroundings& surroundings = {},
+Outcome lockstep(const std::vector<std::string>& arguments, const Surroundings& surroundings = {},
                  std::chrono::milliseconds limit = std::chrono::seconds(60));
 /// The same from a line of words, split at blanks; 'a b' is one word.
 Outcome lockstep_line(const std::string& line, const Surroundings& surroundings = {},

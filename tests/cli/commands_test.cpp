@@ -105,6 +105,14 @@ TEST_F(Commands, ExamplesWorkAsWritten) {
   if (!refused.empty()) GTEST_SKIP() << refused;
 }
 
+TEST_F(Commands, WhatIsUnknownHasANearestName) {
+  const Outcome outcome = run("simulat -t t.yaml");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.output, "");
+  EXPECT_THAT(outcome.errors,
+              StartsWith("error: unknown command 'simulat'; did you mean 'simulate'? known: simulate, run, "));
+}
+
 TEST_F(Commands, TheProgramSaysWhatItIs) {
   const Outcome version = run("--version");
   EXPECT_EQ(version.code, 0);
@@ -220,9 +228,9 @@ TEST_F(Commands, TwoRanksStartedByALauncherMeasureTogether) {
   Surroundings zero = rank(0);
   Surroundings one = rank(1);
   one.environment["MASTER_PORT"] = zero.environment["MASTER_PORT"];
-  const std::vector<std::string> command{LOCKSTEP_BINARY, "run", "-w", "one.yaml", "--json", "r.json"};
-  Process second(command, one);
-  Process first(command, zero);
+  const auto measure = command(words("run -w one.yaml --json r.json"));
+  Process second(measure, one);
+  Process first(measure, zero);
   const Outcome told = first.wait();
   const Outcome silent = second.wait();
   EXPECT_EQ(told.code, 0) << told.errors;
