@@ -5,8 +5,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -134,7 +134,7 @@ std::vector<int> children_of(int id) {
 
 Outcome Process::wait(std::chrono::milliseconds limit) {
   Outcome outcome;
-  pollfd ended{::pidfd_open(id_, 0), POLLIN, 0};
+  pollfd ended{static_cast<int>(::syscall(SYS_pidfd_open, id_, 0)), POLLIN, 0};
   if (::poll(&ended, 1, static_cast<int>(limit.count())) == 0) {
     outcome.timed_out = true;
     send(SIGKILL);
