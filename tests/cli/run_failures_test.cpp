@@ -254,15 +254,18 @@ class LabFailures : public RunFailures {
   [[nodiscard]] std::unique_ptr<Process> start_lab() const {
     return start("run -w endless.yaml -t t.yaml --backend lab");
   }
-  /// caller, guard, init, the lab's launcher, its ranks: they are there, and one of them works.
+  /// The processes of the four ranks: caller, guard, init, perhaps more, and below the last of these its children.
+  static std::vector<int> ranks_of(const Process& job) {
+    for (int id = job.id();;) {
+      const auto children = children_of(id);
+      if (children.size() == 4 || children.empty()) return children;
+      id = children.back();
+    }
+  }
   static bool lab_works(const Process& job) {
     return eventually([&] {
-      for (int id = job.id();;) {
-        const auto children = children_of(id);
-        if (children.size() >= 4) return Process::cpu_s(children.front()) > 0.3;
-        if (children.empty()) return false;
-        id = children.back();
-      }
+      const auto ranks = ranks_of(job);
+      return ranks.size() == 4 && Process::cpu_s(ranks.front()) > 0.3;
     });
   }
 
@@ -283,6 +286,15 @@ TEST_F(LabFailures, KilledMidRun) {
   const Outcome outcome = job->wait();
   EXPECT_EQ(outcome.code, 128 + SIGKILL);
   EXPECT_FALSE(outcome.left_behind);
+}
+
+TEST_F(LabFailures, ARankKilledMidRun) {
+  const auto job = start_lab();
+  ASSERT_TRUE(lab_works(*job));
+  const auto ranks = ranks_of(*job);
+  ASSERT_EQ(ranks.size(), 4U);
+  ::kill(ranks[2], SIGKILL);
+  expect_failed(job->wait(soon), "rank 2 was killed by signal 9 (Killed)");
 }
 
 TEST_F(LabFailures, ExecEndsAsItsCommandDoes) {

@@ -209,8 +209,8 @@ TEST_P(EveryAlgorithm, CostsWhatItsFormulaSays) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Catalogue, EveryAlgorithm, testing::ValuesIn(pairs()), [](const auto& info) {
-  return std::get<0>(info.param) + "_" + std::string(to_string(std::get<1>(info.param)));
+INSTANTIATE_TEST_SUITE_P(Catalogue, EveryAlgorithm, testing::ValuesIn(pairs()), [](const auto& test) {
+  return std::get<0>(test.param) + "_" + std::string(to_string(std::get<1>(test.param)));
 });
 
 TEST(DoubleBinaryTree, IsATreeAndNoPositionIsInnerTwice) {
