@@ -228,6 +228,8 @@ Calibration calibrate(const CalibrationRequest& request) {
   const double processor_s =
       std::max(0.0, (median(many) - median(few)) / static_cast<double>(many_messages - few_messages));
   profile.start_latency = rounded(median(late));
+  // What a round costs its rank beyond its messages: waking up.
+  profile.start_overhead = rounded(median(few) - processor_s * static_cast<double>(few_messages));
 
   // What the queues for the cores take of each time depends on the software's own costs: the simulator is run with the
   // last fit until it says so.

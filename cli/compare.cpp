@@ -32,7 +32,7 @@ std::function<int()> declare_compare(CLI::App& app) {
       ->required()
       ->type_name("MEASURED");
   options->tolerance.declare(app);
-  options->output.declare(app, true);
+  options->output.declare(app, true, false);
   return [options] { return compare_files(*options); };
 }
 

@@ -17,6 +17,7 @@ std::function<int()> declare_doctor(CLI::App& app) {
   const auto json_file = std::make_shared<std::string>();
   app.add_option("--json", *json_file, "Write the findings as JSON; - for standard output")->type_name("FILE");
   return [json_file] {
+    check_writable(*json_file, "--json");
     const auto findings = real::probe_machine();
     std::vector<std::vector<std::string>> rows{{"what", "ok", "found", "remedy"}};
     auto json = nlohmann::ordered_json::array();

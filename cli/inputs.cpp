@@ -20,7 +20,9 @@ int rank_count(const std::optional<int>& option, const Workload& workload, const
   }
   if (topology != nullptr && ranks > capacity)
     throw InputError(
-        fmt::format("{} ranks do not fit: topology '{}' has places for {}", ranks, topology->name, capacity));
+        fmt::format("{} ranks do not fit: topology '{}' has places for {}; {}", ranks, topology->name, capacity,
+                    option ? fmt::format("--ranks {} at most, or a larger topology", capacity)
+                           : std::string("the workload's 'ranks:' asks for them (--ranks N overrides it)")));
   return ranks;
 }
 

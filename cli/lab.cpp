@@ -1,11 +1,7 @@
 // lockstep lab show -t FILE: builds the lab and says what was built. lockstep lab exec -t FILE --host h0 -- COMMAND:
 // runs a command in it.
 #include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,8 +10,10 @@
 #include "cli/output.hpp"
 #include "cli/settings.hpp"
 #include "core/base/error.hpp"
+#include "core/base/number.hpp"
 #include "core/base/text.hpp"
 #include "real/lab/network.hpp"
+#include "real/lab/run_in_device.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -52,6 +50,7 @@ std::string as_text(const Topology& topology, const nlohmann::ordered_json& buil
 }
 
 int show(const LabCommandOptions& options) {
+  check_writable(options.json, "--json");
   const Topology topology = load_topology_with(options.file, options.settings);
   const auto built = nlohmann::ordered_json::parse(real::run_isolated({}, [&](const real::Isolation& isolation) {
     const Routing routing(topology);
@@ -73,26 +72,9 @@ int execute(const LabCommandOptions& options) {
   const auto status = real::run_isolated({}, [&](const real::Isolation& isolation) {
     const Routing routing(topology);
     const real::LabNetwork lab(topology, routing, isolation, {.tcp_defaults = options.tcp_defaults});
-    const pid_t child = ::fork();
-    if (child < 0) throw RunFailure(fmt::format("cannot start {}: {}", options.command.front(), std::strerror(errno)));
-    if (child == 0) {
-      lab.enter_device(device);
-      std::vector<char*> arguments;
-      for (const auto& argument : options.command) arguments.push_back(const_cast<char*>(argument.c_str()));
-      arguments.push_back(nullptr);
-      ::execvp(arguments.front(), arguments.data());
-      fmt::print(stderr, "error: {}: {}\n", options.command.front(), std::strerror(errno));
-      std::fflush(stderr);
-      ::_exit(127);
-    }
-    int ended = 0;
-    while (::waitpid(child, &ended, 0) < 0 && errno == EINTR) {
-    }
-    if (!WIFEXITED(ended))
-      throw RunFailure(fmt::format("{} was killed by signal {}", options.command.front(), WTERMSIG(ended)));
-    return std::to_string(WEXITSTATUS(ended));
+    return std::to_string(real::run_in_device(lab, device, options.command));
   });
-  return std::stoi(status);
+  return whole_number_in<int>(status).value_or(static_cast<int>(ExitCode::run_failed));
 }
 
 }  // namespace

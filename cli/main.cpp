@@ -8,6 +8,7 @@
 
 #include "cli/command.hpp"
 #include "cli/options.hpp"
+#include "cli/usage.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/base/version.hpp"
@@ -50,9 +51,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& request) {
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
-    throw InputError(std::string(error.what()) + "\nRun 'lockstep " +
-                     (argc > 1 && argv[1][0] != '-' ? argv[1] + std::string(" ") : std::string()) +
-                     "--help' for the options.");
+    throw InputError(cli::explain_usage(app, error, argc, argv));
   }
   if (!action) {
     fmt::print("{}", app.help());

@@ -1,13 +1,11 @@
 #include "cli/options.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <ctime>
-
+#include "cli/output.hpp"
+#include "cli/usage.hpp"
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/base/version.hpp"
 #include "core/units/parse.hpp"
@@ -17,43 +15,34 @@ namespace {
 
 std::string command_line;
 
-void check_one(const std::string& path, const char* option) {
-  if (path.empty() || path == "-") return;
-  const bool existed = ::access(path.c_str(), F_OK) == 0;
-  std::FILE* file = std::fopen(path.c_str(), "ab");
-  if (file == nullptr)
-    throw InputError(fmt::format("{} {}: cannot be written: {}", option, path, std::strerror(errno)));
-  std::fclose(file);
-  if (!existed) ::unlink(path.c_str());
-}
-
-double monotonic_s() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
 const double started_s = monotonic_s();
 
 }  // namespace
 
-void OutputOptions::declare(CLI::App& app, bool with_report) {
+void OutputOptions::declare(CLI::App& app, bool with_report, bool with_trace) {
   app.add_option("--json", json, "Write the result as JSON; - for standard output")->type_name("FILE");
-  app.add_option("--trace", trace, "Write a Chrome trace (opens in Perfetto)")->type_name("FILE");
+  if (with_trace) app.add_option("--trace", trace, "Write a Chrome trace (opens in Perfetto)")->type_name("FILE");
   if (with_report) app.add_option("--report", report, "Write a web page with the table")->type_name("FILE.html");
-  app.add_option("--seed", seed, "Seed of every random choice (routes)")->capture_default_str();
+  app.add_option("--seed", seed, "Seed of every random choice (routes)")
+      ->capture_default_str()
+      ->check(refuse_odd_numbers);
   app.add_flag("-v,--verbose", verbose, "Say more");
   app.add_flag("-q,--quiet", quiet, "Say nothing but results and errors");
 }
 
 void OutputOptions::check_writable() const {
-  check_one(json, "--json");
-  check_one(trace, "--trace");
-  check_one(report, "--report");
+  if (trace == "-") throw InputError("--trace -: a trace needs a file of its own");
+  cli::check_writable(json, "--json");
+  cli::check_writable(trace, "--trace");
+  cli::check_writable(report, "--report");
 }
 
 void note(const OutputOptions& output, const std::string& text) {
   if (!output.quiet) fmt::print(stderr, "note: {}\n", text);
+}
+
+void detail(const OutputOptions& output, const std::string& text) {
+  if (output.verbose) note(output, text);
 }
 
 void remember_command_line(int argc, char** argv) {
@@ -66,12 +55,11 @@ void remember_command_line(int argc, char** argv) {
 Json run_info(double wall_clock_s) {
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
-  const std::time_t now = std::time(nullptr);
   return Json{{"command", command_line},
               {"version", version},
               {"wall_clock_s", wall_clock_s},
               {"host", host},
-              {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))}};
+              {"date", utc_date()}};
 }
 
 double elapsed_s() { return monotonic_s() - started_s; }
@@ -93,10 +81,10 @@ SourceFile source_of(const Profile& profile) { return source(profile.name, profi
 double parse_tolerance(const std::string& text, const std::string& option) {
   try {
     const double value = parse_fraction(text);
-    if (value < 0) throw UnitError("must not be negative");
+    if (value < 0) throw UnitError("must not be negative; write 10% or 0.1");
     return value;
   } catch (const UnitError& error) {
-    throw InputError(fmt::format("{} {}: {}; write 10% or 0.1", option, text, error.what()));
+    throw InputError(fmt::format("{} {}: {}", option, text, error.what()));
   }
 }
 

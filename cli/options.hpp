@@ -23,7 +23,7 @@ struct OutputOptions {
   bool verbose = false;
   bool quiet = false;
 
-  void declare(CLI::App& app, bool with_report);
+  void declare(CLI::App& app, bool with_report, bool with_trace = true);
   /// Fails before hours of work, not after: every file named can be written.
   void check_writable() const;
   /// True where standard output belongs to JSON alone.
@@ -32,6 +32,8 @@ struct OutputOptions {
 
 /// A note on standard error (unless -q).
 void note(const OutputOptions& output, const std::string& text);
+/// The same, only with -v.
+void detail(const OutputOptions& output, const std::string& text);
 
 /// The object `run` of a result: command line, version, wall clock, host, date.
 Json run_info(double wall_clock_s);

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <system_error>
 
@@ -30,6 +31,16 @@ void write_output(const std::string& path, std::string_view text) {
   const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "wb"));
   if (!file || std::fwrite(text.data(), 1, text.size(), file.get()) != text.size() || std::fflush(file.get()) != 0)
     refuse();
+}
+
+void check_writable(const std::string& path, std::string_view option) {
+  if (path.empty() || path == "-") return;
+  std::error_code ignored;
+  const bool existed = std::filesystem::exists(path, ignored);
+  const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "ab"));
+  if (!file)
+    throw InputError(fmt::format("{} {}: cannot be written: {}", option, path, std::generic_category().message(errno)));
+  if (!existed) std::filesystem::remove(path, ignored);
 }
 
 }  // namespace lockstep::cli

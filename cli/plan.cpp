@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
 #include "cli/output.hpp"
+#include "cli/usage.hpp"
 #include "core/base/error.hpp"
 #include "core/plan/interpret.hpp"
 
@@ -24,6 +25,7 @@ PlannedWorkload load(const Options& options) {
 }
 
 int show(const Options& options) {
+  check_writable(options.json, "--json");
   const auto planned = load(options);
   if (!options.json.empty()) write_output(options.json, plan_json(planned.plan) + "\n");
   if (options.json != "-") fmt::print("{}hash {}\n", plan_text(planned.plan), plan_hash(planned.plan));
@@ -54,7 +56,7 @@ std::function<int()> declare_plan(CLI::App& app) {
     CLI::App* sub = app.add_subcommand(name, description);
     sub->add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
     sub->add_option("-t,--topology", options->topology, "Topology file, for the number of ranks")->type_name("FILE");
-    sub->add_option("--ranks", options->ranks, "Ranks")->type_name("N");
+    sub->add_option("--ranks", options->ranks, "Ranks")->check(refuse_odd_numbers)->type_name("N");
     Settings::declare(*sub, options->settings, {"topology", "workload"});
     sub->callback([options, action, run] { *action = [options, run] { return run(*options); }; });
     return sub;

@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
 #include "cli/measure.hpp"
+#include "cli/usage.hpp"
 #include "core/base/catalogue.hpp"
 #include "real/launch/local.hpp"
 
@@ -30,6 +31,7 @@ int run(const Options& options) {
   const PlannedWorkload planned = plan_workload(workload, ranks);
   std::optional<Routing> routing;
   if (topology) routing.emplace(*topology, RoutingOptions{options.output.seed});
+  detail(options.output, fmt::format("{} ranks, plan hash {}", ranks, plan_hash(planned.plan)));
   MeasureRequest request;
   request.topology = topology ? &*topology : nullptr;
   request.routing = routing ? &*routing : nullptr;
@@ -63,6 +65,7 @@ std::function<int()> declare_run(CLI::App& app) {
     backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
   app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
   app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")
+      ->check(refuse_odd_numbers)
       ->type_name("N");
   app.add_option("-t,--topology", options->topology, "Topology file (the lab builds it)")->type_name("FILE");
   Settings::declare(app, options->settings, {"topology", "workload"});

@@ -35,7 +35,7 @@ void Settings::add(const std::string& assignment) {
 
 void Settings::apply(std::string_view prefix, config::Node& root) const {
   for (const auto& setting : settings_)
-    if (setting.prefix == prefix) config::set_key(root, setting.key, setting.value);
+    if (setting.prefix == prefix) config::set_key(root, setting.key, setting.value, setting.prefix + ".");
 }
 
 void Settings::require_unused(std::string_view prefix, std::string_view remedy) const {

@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
 #include "cli/output.hpp"
+#include "cli/usage.hpp"
 #include "core/base/catalogue.hpp"
 #include "core/base/json.hpp"
 #include "core/topology/as_built.hpp"
@@ -23,6 +24,8 @@ struct Options {
 int simulate(const Options& options) {
   options.output.check_writable();
   get_from(sim::fidelity_catalogue(), "fidelity", options.fidelity);
+  if (const std::vector<std::string> details{"steps"}; !options.detail.empty() && options.detail != details.front())
+    throw InputError(unknown_name("--detail", options.detail, details));
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
   Profile profile = load_profile_with(options.profile, options.settings);
@@ -30,7 +33,11 @@ int simulate(const Options& options) {
   if (!options.as_built.empty()) {
     const Result measured = load_result(options.as_built);
     as_built = measured.as_built;
-    profile = profile_for_as_built(std::move(profile), apply_as_built(topology, as_built));
+    try {
+      profile = profile_for_as_built(std::move(profile), apply_as_built(topology, as_built));
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{}: {}", options.as_built, error.what()));
+    }
   }
   const int ranks = rank_count(options.ranks, workload, &topology);
   const PlannedWorkload planned = plan_workload(workload, ranks);
@@ -38,6 +45,7 @@ int simulate(const Options& options) {
   if (profile.name == "ideal")
     note(options.output,
          "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");
+  detail(options.output, fmt::format("{} ranks, plan hash {}", ranks, plan_hash(planned.plan)));
   Timeline timeline(options.detail == "steps");
   Result result =
       predict(topology, routing, planned, workload, profile, options.fidelity, options.output.seed, timeline);
@@ -60,11 +68,13 @@ std::function<int()> declare_simulate(CLI::App& app) {
   app.add_option("-p,--profile", options->profile, "Profile file, or 'ideal'")
       ->capture_default_str()
       ->type_name("FILE");
-  app.add_option("--ranks", options->ranks, "Ranks; default: as many as the topology has places for")->type_name("N");
+  app.add_option("--ranks", options->ranks, "Ranks; default: as many as the topology has places for")
+      ->check(refuse_odd_numbers)
+      ->type_name("N");
   app.add_option("--as-built", options->as_built, "Predict the network that this measurement says was built")
       ->type_name("RESULT.json");
   app.add_option("--detail", options->detail, "steps: the trace has every part of every schedule step")
-      ->check(CLI::IsMember({"steps"}));
+      ->type_name("steps");
   Settings::declare(app, options->settings);
   options->output.declare(app, false);
   return [options] { return simulate(*options); };

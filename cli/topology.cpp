@@ -26,6 +26,7 @@ struct TopologyOptions {
 };
 
 int show(const TopologyOptions& options) {
+  check_writable(options.json, "--json");
   const Topology topology = load_topology_with(options.file, options.settings);
   if (options.dot) {
     fmt::print("{}", to_dot(topology));

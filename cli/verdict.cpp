@@ -24,7 +24,9 @@ Tolerance ToleranceOptions::parse() const {
 int publish_comparison(const OutputOptions& output, const Comparison& comparison, const Tolerance& tolerance,
                        const Result* predicted, const Result* measured, const std::string& title) {
   const Verdict verdict = judge(comparison, tolerance);
-  if (!output.json_to_stdout()) fmt::print("{}{}\n", comparison_table(comparison), verdict.sentence);
+  const bool judged = verdict.code != ExitCode::bad_input;
+  if (!output.json_to_stdout())
+    fmt::print("{}{}", comparison_table(comparison), judged ? verdict.sentence + "\n" : std::string());
   if (!output.json.empty()) {
     Json json = to_json(comparison);
     if (predicted != nullptr) json["predicted"] = to_json(*predicted);
@@ -32,6 +34,7 @@ int publish_comparison(const OutputOptions& output, const Comparison& comparison
     write_output(output.json, json.dump(2) + "\n");
   }
   if (!output.report.empty()) write_output(output.report, comparison_html(comparison, title));
+  if (!judged) throw InputError(verdict.sentence);
   return static_cast<int>(verdict.code);
 }
 

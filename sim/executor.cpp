@@ -29,6 +29,7 @@ enum class EventKind : std::uint8_t {
   clear_to_send,
   arrival,
   processor_done,
+  started,
   action_done
 };
 
@@ -207,7 +208,8 @@ class Simulation {
         const std::int64_t late = mark.common_start ? profile_.start_latency.count() : 0;
         if (mark.common_start)
           common_starts_[static_cast<std::size_t>(rank)] = CommonStart{Token::unpack(packed).stream, now_};
-        push(now_ + late, EventKind::action_done, static_cast<std::uint32_t>(rank), packed);
+        push(now_ + late, mark.common_start ? EventKind::started : EventKind::action_done,
+             static_cast<std::uint32_t>(rank), packed);
       }
       meeting_.clear();
       if (mark.common_start && network_.active() == 0) network_.rest(now_);  // other streams may be at work
@@ -240,7 +242,7 @@ class Simulation {
   SimulationStatistics statistics;
 
  private:
-  enum class Job : std::uint8_t { inject, receive };
+  enum class Job : std::uint8_t { inject, receive, start };
   static std::uint64_t job_tag(Job job, std::uint32_t message) {
     return static_cast<std::uint64_t>(job) << 32 | message;
   }
@@ -337,12 +339,22 @@ class Simulation {
       case EventKind::processor_done: {
         const std::uint64_t tag = processors_.finish(event.entity);
         const auto id = static_cast<std::uint32_t>(tag);
-        if (static_cast<Job>(tag >> 32) == Job::inject)
-          launch(id);
-        else
-          received(id);
+        switch (static_cast<Job>(tag >> 32)) {
+          case Job::inject:
+            return launch(id);
+          case Job::receive:
+            return received(id);
+          case Job::start:
+            return walkers_[event.entity].complete(Token::unpack(id));
+        }
         return;
       }
+      case EventKind::started:
+        // The rank has woken up; what that costs its processor comes before what it woke up for.
+        if (profile_.start_overhead.count() == 0)
+          return walkers_[event.entity].complete(Token::unpack(static_cast<std::uint32_t>(event.data)));
+        return submit(static_cast<Rank>(event.entity), profile_.start_overhead.count(),
+                      job_tag(Job::start, static_cast<std::uint32_t>(event.data)));
       case EventKind::action_done:
         walkers_[event.entity].complete(Token::unpack(static_cast<std::uint32_t>(event.data)));
         return;

@@ -142,11 +142,11 @@ void Diagnostics::throw_if_errors() const {
   throw InputError(text);
 }
 
-void set_key(Node& root, std::string_view dotted_key, std::string_view value) {
+void set_key(Node& root, std::string_view dotted_key, std::string_view value, std::string_view prefix) {
   std::string shown(value.substr(0, 60));
   for (char& c : shown)
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  const std::string name = fmt::format("--set {}={}{}", dotted_key, shown, value.size() > 60 ? "..." : "");
+  const std::string name = fmt::format("--set {}{}={}{}", prefix, dotted_key, shown, value.size() > 60 ? "..." : "");
   const auto refuse = [&](const std::string& message) { throw InputError(fmt::format("{}: {}", name, message)); };
 
   Node parsed;

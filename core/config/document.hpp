@@ -82,8 +82,9 @@ inline constexpr std::size_t max_depth = 64;
 inline constexpr std::size_t max_nodes = 1'000'000;
 
 /// Applies "a.b.c=value" to a document (the part after "topology."): maps are walked and created; list elements are
-/// reached by index ("links.0.bandwidth"); a list does not grow. `value` is YAML, empty for null. Throws InputError.
-void set_key(Node& root, std::string_view dotted_key, std::string_view value);
+/// reached by index ("links.0.bandwidth"); a list does not grow. `value` is YAML, empty for null; `prefix`
+/// ("topology.") is put before the key in messages, so that they show what was typed. Throws InputError.
+void set_key(Node& root, std::string_view dotted_key, std::string_view value, std::string_view prefix = {});
 
 /// Canonical JSON text of the tree (keys in file order, scalars as text), for hashes of what was read after --set:
 /// comments, layout and style of quoting do not count.

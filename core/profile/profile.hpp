@@ -63,8 +63,9 @@ struct Profile {
   ReductionProfile reduction;
   std::optional<Bandwidth> copy_bandwidth;  ///< local copies; none: free
   std::optional<int> cores;                 ///< ranks of one machine share so many cores; none: a core per rank
-  Duration start_latency{0};  ///< from a common start (all ranks asleep until one instant) until a rank runs
-  config::Json measured;      ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
+  Duration start_latency{0};   ///< from a common start (all ranks asleep until one instant) until a rank runs
+  Duration start_overhead{0};  ///< CPU of a rank then, before it goes on: cold caches, the scheduler
+  config::Json measured;       ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
 };
 
 /// No overhead, no headers, free reduction. `file` is empty.

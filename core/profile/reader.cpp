@@ -41,6 +41,7 @@ struct ProfileKeys {
   std::string backend;
   std::optional<int> cores;
   Duration start_latency{0};
+  Duration start_overhead{0};
   std::optional<Bandwidth> copy_bandwidth;
   ReductionProfile reduction;
   TransportKeys tcp;
@@ -139,6 +140,8 @@ config::Type<ProfileKeys> profile_type() {
                 "ranks of one machine share so many cores; absent: a core per rank")
       .optional("start_latency", &ProfileKeys::start_latency, config::duration(),
                 "from a common start, for which all ranks slept, until a rank runs")
+      .optional("start_overhead", &ProfileKeys::start_overhead, config::duration(),
+                "CPU of a rank after a common start, before it goes on")
       .optional("copy_bandwidth", &ProfileKeys::copy_bandwidth, config::bandwidth().positive(),
                 "local copies; absent: free")
       .optional("reduction", &ProfileKeys::reduction, reduction_type(), "rate of local reductions; absent: free")
@@ -186,6 +189,7 @@ Profile read_profile(const config::Node& root, const std::string& file) {
   profile.copy_bandwidth = keys->copy_bandwidth;
   profile.cores = keys->cores;
   profile.start_latency = keys->start_latency;
+  profile.start_overhead = keys->start_overhead;
   profile.measured = std::move(keys->measured);
   return profile;
 }

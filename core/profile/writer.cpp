@@ -62,6 +62,7 @@ std::string to_yaml(const Profile& profile) {
   if (profile.cores) text += fmt::format("cores: {}\n", *profile.cores);
   if (profile.copy_bandwidth) text += fmt::format("copy_bandwidth: {}\n", to_text(*profile.copy_bandwidth));
   if (profile.start_latency.count() > 0) text += fmt::format("start_latency: {}\n", to_text(profile.start_latency));
+  if (profile.start_overhead.count() > 0) text += fmt::format("start_overhead: {}\n", to_text(profile.start_overhead));
   text += "reduction:\n";
   if (profile.reduction.bandwidth) text += fmt::format("  bandwidth: {}\n", to_text(*profile.reduction.bandwidth));
   text += fmt::format("  granularity: {}\n", to_text(profile.reduction.granularity));

@@ -4,6 +4,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
+#include "core/base/number.hpp"
 #include "core/base/text.hpp"
 #include "core/timeline/result.hpp"
 
@@ -194,11 +195,8 @@ void check_schema(const JsonValue& root) {
   const std::string expected = fmt::format("{}{}", schema_name, schema_version);
   if (name == expected) return;
   if (name.starts_with(schema_name)) {
-    const std::string number = name.substr(schema_name.size());
-    if (!number.empty() && number.size() < 10 && number.find_first_not_of("0123456789") == std::string::npos &&
-        std::stol(number) > schema_version) {
+    if (const auto number = whole_number_in<int>(name.substr(schema_name.size())); number && *number > schema_version)
       schema.fail(fmt::format("'{}' was written by a newer Lockstep; this one reads '{}'", name, expected));
-    }
   }
   if (name.starts_with("lockstep.comparison/"))
     schema.fail(fmt::format("this is a comparison ('{}'), but a result ('{}') was expected", name, expected));

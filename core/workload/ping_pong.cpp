@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
 #include "core/base/error.hpp"
@@ -97,23 +96,21 @@ PlannedPingPong plan_ping_pong(int ranks, const std::vector<PingPongRow>& rows) 
 
 std::vector<double> message_times(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline) {
   const auto& entry = planned.rows[row];
-  std::map<std::int64_t, std::map<Rank, std::vector<Duration>>> ends;  // by round and rank, in order
-  for (const auto& record : timeline.operations)
-    if (!record.warmup && record.operation == entry.second && record.rank / 2 < entry.row.pairs &&
-        (entry.row.exchange || record.rank % 2 == 0))
-      ends[record.iteration][record.rank].push_back(record.end);
-  std::vector<double> times;
-  for (auto& [round, ranks] : ends) {
-    Duration first{std::numeric_limits<std::int64_t>::max()};
+  struct Round {
+    Duration start{0};
     Duration last{0};
-    for (auto& [rank, own] : ranks) {
-      std::sort(own.begin(), own.end());
-      first = std::min(first, own.front());
-      last = std::max(last, own.back());
-    }
-    const std::int64_t messages = (entry.row.repetitions - 1) * (entry.row.exchange ? 1 : 2);
-    if (messages > 0) times.push_back(to_seconds(last - first) / static_cast<double>(messages));
+  };
+  std::map<std::int64_t, Round> rounds;
+  for (const auto& record : timeline.operations) {
+    if (record.warmup || record.rank / 2 >= entry.row.pairs) continue;
+    Round& round = rounds[record.iteration];
+    if (record.operation == entry.start) round.start = record.end;
+    if (record.operation == entry.second) round.last = std::max(round.last, record.end);
   }
+  const std::int64_t messages = entry.row.repetitions * (entry.row.exchange ? 1 : 2);
+  std::vector<double> times;
+  for (const auto& [number, round] : rounds)
+    times.push_back(to_seconds(round.last - round.start) / static_cast<double>(messages));
   return times;
 }
 

@@ -16,7 +16,7 @@ struct PingPongRow {
   Bytes size;  ///< of an exchange: a multiple of 4
   int pairs = 1;
   bool exchange = false;
-  std::int64_t repetitions = 2;  ///< round trips or exchanges, 2 at least; the first is not counted
+  std::int64_t repetitions = 2;  ///< round trips or exchanges per round
   std::int64_t rounds = 1;       ///< common starts
 };
 
@@ -34,9 +34,9 @@ struct PlannedPingPong {
 /// `ranks` >= 2 x the pairs of every row. Every row runs a warm-up round first.
 PlannedPingPong plan_ping_pong(int ranks, const std::vector<PingPongRow>& rows);
 
-/// Seconds per message of every counted round of a row, all its pairs together: from the earliest end of a first
-/// message (the ranks have just woken up) to the latest end of a last one, divided by the messages between. Where pairs
-/// compete for cores, single messages are quick or slow by turns; the round as a whole is what a collective sees.
+/// Seconds per message of every counted round of a row, all its pairs together: from the common start to the latest end
+/// of a last message, divided by the messages one after another. Waking up is in it, as it is in a collective. Where
+/// pairs compete for cores, single messages are quick or slow by turns; the round as a whole is what a collective sees.
 std::vector<double> message_times(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline);
 
 }  // namespace lockstep

@@ -316,7 +316,7 @@ class Rankwise {
         where += fmt::format("'{}'", walker_.cursor(s).operation().operation->name);
       }
     const std::string message =
-        fmt::format("rank {} has made no progress for {:.3g} s in operation {}: {}", rank_,
+        fmt::format("rank {} has made no progress for {:.3g} s in operation {}: {} (--timeout waits longer)", rank_,
                     std::chrono::duration<double>(options_.timeout).count(), where, transport_.outstanding());
     control_.fail(message);
     throw RunFailure(message);

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "core/base/error.hpp"
+#include "core/base/number.hpp"
 #include "core/base/text.hpp"
 #include "real/lab/descriptor.hpp"
 
@@ -134,8 +135,9 @@ void run_batch(const std::string& tool, const std::vector<std::string>& lines,
   // The tools say "Command failed -:LINE" (1-based) after their complaint.
   std::string line;
   if (const auto mark = result.errors.find("failed -:"); mark != std::string::npos) {
-    const auto number = std::strtoul(result.errors.c_str() + mark + 9, nullptr, 10);
-    if (number >= 1 && number <= lines.size()) line = lines[number - 1];
+    const auto digits = result.errors.substr(mark + 9);
+    const auto number = whole_number_in<std::size_t>(digits.substr(0, digits.find_first_not_of("0123456789")));
+    if (number && *number >= 1 && *number <= lines.size()) line = lines[*number - 1];
   }
   std::string said = result.errors.empty() ? result.output : result.errors;
   while (!said.empty() && said.back() == '\n') said.pop_back();

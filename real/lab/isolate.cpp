@@ -21,6 +21,7 @@
 #include <iterator>
 
 #include "core/base/error.hpp"
+#include "core/base/number.hpp"
 #include "real/lab/descriptor.hpp"
 
 namespace lockstep::real {
@@ -68,7 +69,8 @@ bool may_administer() {
   // CapEff of /proc/self/status; bit 21 is CAP_SYS_ADMIN (linux/capability.h).
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
-    if (line.rfind("CapEff:", 0) == 0) return ((std::stoull(line.substr(7), nullptr, 16) >> 21) & 1U) != 0;
+    if (line.starts_with("CapEff:\t"))
+      return ((whole_number_in<std::uint64_t>(std::string_view(line).substr(8), 16).value_or(0) >> 21) & 1U) != 0;
   return ::geteuid() == 0;
 }
 

@@ -281,8 +281,9 @@ class TcpControl final : public Control {
     if (done()) return;
     if (failure_) throw PeerFailure(*failure_);
     LOCKSTEP_CHECK(!came, "woke up for nothing");
-    const auto message = fmt::format("rank {} waited {:g} s in {}; missing: {}", rank(),
-                                     static_cast<double>(timeout_.count()) / 1000.0, what, missing());
+    const auto message =
+        fmt::format("rank {} waited {:g} s in {}; missing: {} (stopped, or only slow? --timeout waits longer)", rank(),
+                    static_cast<double>(timeout_.count()) / 1000.0, what, missing());
     fail(message);
     throw RunFailure(message);
   }

@@ -12,6 +12,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
+#include "core/base/number.hpp"
 #include "real/launch/local.hpp"
 
 namespace lockstep::real {
@@ -116,8 +117,9 @@ Hint hint_of(std::string_view launcher, int size) {
 /// Between the ports that need privileges or are well known and those that the kernel gives out by itself (32768 and
 /// up).
 std::uint16_t port_of(const std::string& job) {
-  const auto digest = std::stoull(sha256(job).substr(0, 12), nullptr, 16);
-  return static_cast<std::uint16_t>(20000 + digest % 12000);
+  const auto digest = whole_number_in<std::uint64_t>(sha256(job).substr(0, 12), 16);
+  LOCKSTEP_CHECK(digest.has_value(), "a hash is hexadecimal digits");
+  return static_cast<std::uint16_t>(20000 + *digest % 12000);
 }
 
 }  // namespace

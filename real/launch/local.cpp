@@ -106,6 +106,11 @@ class Launcher {
   explicit Launcher(const LocalRanks& ranks)
       : ranks_(ranks), parent_(::getpid()), parent_process_(watch_process(parent_)) {
     LOCKSTEP_CHECK(ranks.count >= 1, "{} ranks", ranks.count);
+    if (ranks.count > max_local_ranks)
+      throw InputError(
+          fmt::format("{} ranks are too many for one machine, {} at most: a launcher (mpirun, srun, torchrun) starts "
+                      "them on several, and `lockstep simulate` predicts any number",
+                      ranks.count, max_local_ranks));
     if (!ranks.environment) std::tie(port_holder_, port_) = reserve_port();
     children_.reserve(static_cast<std::size_t>(ranks.count));
   }

@@ -20,6 +20,9 @@
 
 namespace lockstep::real {
 
+/// Every pair has a connection and every rank is a process: beyond this a machine measures its own struggle.
+inline constexpr int max_local_ranks = 256;
+
 struct LocalRanks {
   int count = 1;
   std::function<void(int rank)> enter;  ///< in the child, first of all (joins a namespace); may be empty

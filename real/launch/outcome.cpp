@@ -50,7 +50,9 @@ void throw_cause(const std::vector<Outcome>& outcomes) {
           outcomes.begin(), outcomes.end(),
           [&](const Outcome& one) { return one.by_us || (one.kind == cause->kind && one.text == cause->text); }) &&
       std::count_if(outcomes.begin(), outcomes.end(), [](const Outcome& one) { return !one.by_us; }) > 1;
-  const std::string message = shared ? cause->text : fmt::format("rank {}: {}", cause->rank, cause->text);
+  const bool names_itself = cause->text.starts_with(fmt::format("rank {} ", cause->rank));
+  const std::string message =
+      shared || names_itself ? cause->text : fmt::format("rank {}: {}", cause->rank, cause->text);
   switch (cause->kind) {
     case Outcome::Kind::killed_by_signal:
       throw RunFailure(

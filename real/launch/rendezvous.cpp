@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/base/error.hpp"
+#include "core/base/number.hpp"
 #include "core/base/text.hpp"
 #include "core/base/version.hpp"
 
@@ -155,8 +156,8 @@ class Host {
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (error == asio::error::address_in_use) {
-      throw RunFailure(fmt::format("port {} on {} is in use; choose another with MASTER_PORT (or --port)",
-                                   environment_.master_port, environment_.master_address));
+      throw RunFailure(fmt::format("port {} on {} is in use; choose another with MASTER_PORT", environment_.master_port,
+                                   environment_.master_address));
     }
     if (error) throw RunFailure(fmt::format("rank 0 cannot listen on {}: {}", place(environment_), error.message()));
   }
@@ -300,10 +301,12 @@ Meeting join_host(asio::io_context& events, const JobEnvironment& environment, s
   const bool answered = run_until(events, WallClock::now() + timeout + 2s, [&] { return answer || closed; });
   link->on_frame = nullptr;
   link->on_closed = nullptr;
-  if (answer && answer->kind == FrameKind::welcome) {
+  const auto job = answer && answer->kind == FrameKind::welcome ? whole_number_in<std::uint64_t>(answer->bytes)
+                                                                : std::optional<std::uint64_t>();
+  if (job) {
     Meeting meeting;
     meeting.links.resize(static_cast<std::size_t>(environment.size));
-    meeting.job = std::stoull(answer->bytes);
+    meeting.job = *job;
     meeting.links[0] = std::move(link);
     return meeting;
   }

@@ -10,6 +10,7 @@
 #include <list>
 #include <optional>
 
+#include "core/base/number.hpp"
 #include "core/base/text.hpp"
 #include "real/launch/rendezvous.hpp"
 #include "real/transport/tcp_connection.hpp"
@@ -155,10 +156,10 @@ class Setup {
 
   void reach(int peer, const std::string& place) {
     const auto blank = place.find(' ');
-    LOCKSTEP_CHECK(blank != std::string::npos, "rank {} wants to talk to rank {}, which does not know of it",
+    const auto port = whole_number_in<std::uint16_t>(std::string_view(place).substr(0, blank));
+    LOCKSTEP_CHECK(blank != std::string::npos && port, "rank {} wants to talk to rank {}, which does not know of it",
                    control_.rank(), peer);
-    const tcp::endpoint endpoint(asio::ip::make_address(place.substr(blank + 1)),
-                                 static_cast<std::uint16_t>(std::stoul(place.substr(0, blank))));
+    const tcp::endpoint endpoint(asio::ip::make_address(place.substr(blank + 1)), *port);
     Candidate& candidate = candidates_.emplace_back(DataSocket(events_.get_executor()));
     candidate.peer = peer;
     candidate.socket.open(endpoint.protocol());

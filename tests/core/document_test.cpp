@@ -149,6 +149,8 @@ TEST(Document, SetsKeys) {
             "--set links.2.rate=1: 'links' is a list with the elements 0 to 1; there is no element '2'");
   EXPECT_EQ(set_error("links.first", "1"),
             "--set links.first=1: 'links' is a list with the elements 0 to 1; there is no element 'first'");
+  EXPECT_EQ(test::message_of<InputError>([&] { set_key(root, "a.b.c", "1", "topology."); }),
+            "--set topology.a.b.c=1: 'a.b' is the value '2' and has no keys");
   EXPECT_EQ(set_error("a..b", "1"), "--set a..b=1: an empty key; keys are joined by single dots ('a.b.c')");
   EXPECT_EQ(set_error("", "1"), "--set =1: an empty key; keys are joined by single dots ('a.b.c')");
   EXPECT_EQ(set_error("a", "[1"),

@@ -102,12 +102,14 @@ TEST(Records, ReportEverything) {
 }
 
 TEST(Records, DescribeThemselves) {
-  EXPECT_EQ(
-      point_type().schema().dump(),
-      R"({"type":"object","title":"point","description":"A point.","properties":{"x":{"type":"integer","minimum":0,"maximum":100,)"
-      R"("description":"across"},"y":{"type":"integer","minimum":0,"maximum":100,"description":"up"},"labels":{"oneOf":[{"type":"string",)"
-      R"("pattern":"^[^\\x00-\\x1f\\x7f]+$"},{"type":"array","items":{"type":"string","pattern":"^[^\\x00-\\x1f\\x7f]+$"},"minItems":1}],)"
-      R"("description":"names"}},"additionalProperties":false,"required":["x"]})");
+  EXPECT_EQ(point_type().schema().dump(),
+            R"({"type":"object","title":"point","description":"A point.","properties":{"x":{"type":"integer",)"
+            R"("minimum":0,"maximum":100,)"
+            R"("description":"across"},"y":{"type":"integer","minimum":0,"maximum":100,"description":"up"},)"
+            R"("labels":{"oneOf":[{"type":"string",)"
+            R"("pattern":"^[^\\x00-\\x1f\\x7f]+$"},{"type":"array","items":{"type":"string",)"
+            R"("pattern":"^[^\\x00-\\x1f\\x7f]+$"},"minItems":1}],)"
+            R"("description":"names"}},"additionalProperties":false,"required":["x"]})");
 }
 
 }  // namespace

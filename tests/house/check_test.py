@@ -128,7 +128,7 @@ class Checker(unittest.TestCase):
 
     def test_sources(self):
         self.finds({"cli/folder/b.cpp": "int b;\n"}, "cli/folder/b.cpp:1: no build compiles this source")
-        self.finds({"tests/core/b.cpp": "int b;\n", "tests/core/c_test.cpp": "int c;\n"}, "tests/core/b.cpp:1: no build compiles")
+        self.finds({"tests/core/deep/b.cpp": "int b;\n", "tests/core/c_test.cpp": "int c;\n"}, "tests/core/deep/b.cpp:1: no build compiles")
         self.finds({}, "cli/check.cpp:1: no build compiles", compiled=["core/a.cpp"])
         self.finds({}, compiled=["core/a.cpp", "cli/check.cpp"])
         self.finds({"core/b.cpp": "// a room\n"}, "core/b.cpp:1: nothing in it")

@@ -159,8 +159,7 @@ TEST(Control, AMasterThatNeverComesIsNamed) {
 TEST(Control, APortInUseIsNamed) {
   const HeldPort held(true);
   EXPECT_EQ(failure_of([&] { connect_control(environment_of(0, 2, held.port()), "abc", 1s); }),
-            fmt::format("RunFailure: port {} on 127.0.0.1 is in use; choose another with MASTER_PORT (or --port)",
-                        held.port()));
+            fmt::format("RunFailure: port {} on 127.0.0.1 is in use; choose another with MASTER_PORT", held.port()));
 }
 
 TEST(Control, AnUnknownHostIsNamed) {
@@ -204,17 +203,18 @@ TEST(Control, StrangersAreNotTakenForRanks) {
 }
 
 TEST(Control, ABarrierThatOneRankMissesNamesIt) {
-  EXPECT_EQ(failure_of([] {
-              run_ranks(
-                  3,
-                  [](Control& control) {
-                    if (control.rank() == 1) std::this_thread::sleep_for(700ms);
-                    control.barrier();
-                    return std::string();
-                  },
-                  300ms);
-            }),
-            "RunFailure: rank 0: rank 0 waited 0.3 s in barrier; missing: rank 1");
+  EXPECT_EQ(
+      failure_of([] {
+        run_ranks(
+            3,
+            [](Control& control) {
+              if (control.rank() == 1) std::this_thread::sleep_for(700ms);
+              control.barrier();
+              return std::string();
+            },
+            300ms);
+      }),
+      "RunFailure: rank 0 waited 0.3 s in barrier; missing: rank 1 (stopped, or only slow? --timeout waits longer)");
 }
 
 TEST(Control, ARankThatEndedEarlyIsNamed) {
