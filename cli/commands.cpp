@@ -8,12 +8,18 @@ namespace lockstep::cli {
 
 std::span<const Command> command_catalogue() {
   static const std::array catalogue{
+      Command{"check", "Simulates, runs and compares: predicted, measured and error side by side",
+              "lockstep check -t topologies/lab_star4.yaml -w workloads/quickstart.yaml", declare_check},
       Command{"simulate", "Predicts a workload on a topology",
               "lockstep simulate -t topologies/lab_star4.yaml -w workloads/allreduce_sweep.yaml", declare_simulate},
       Command{"run", "Runs a workload for real and measures it",
               "lockstep run -w workloads/quickstart.yaml --backend tcp --ranks 4", declare_run},
       Command{"compare", "Lays a prediction on a measurement (a result file, an nccl-tests or OSU log)",
               "lockstep compare predicted.json measured.json --tolerance 10%", declare_compare},
+      Command{"calibrate", "Measures the software's own costs and writes a profile",
+              "lockstep calibrate --backend tcp -o profile.yaml", declare_calibrate},
+      Command{"bench", "nccl-tests' flags and table, predicted and measured",
+              "lockstep bench all_reduce -b 1K -e 1M -f 4 -t topologies/lab_star4.yaml", declare_bench},
       Command{"topology", "Shows what a topology file makes; lists generators and node templates",
               "lockstep topology show topologies/lab_star4.yaml --route 0 3", declare_topology},
       Command{"workload", "Shows what a workload file asks for; lists collectives and algorithms",

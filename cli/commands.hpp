@@ -6,6 +6,9 @@
 
 namespace lockstep::cli {
 
+std::function<int()> declare_bench(CLI::App& app);
+std::function<int()> declare_calibrate(CLI::App& app);
+std::function<int()> declare_check(CLI::App& app);
 std::function<int()> declare_compare(CLI::App& app);
 std::function<int()> declare_doctor(CLI::App& app);
 std::function<int()> declare_lab(CLI::App& app);

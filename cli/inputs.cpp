@@ -50,14 +50,17 @@ Profile profile_for_as_built(Profile profile, int cores) {
   return profile;
 }
 
+void write_trace(const std::string& path, const Plan& plan, const Timeline& timeline) {
+  if (path == "-") throw InputError("--trace -: a trace needs a file of its own");
+  std::ofstream file(path, std::ios::binary);
+  write_chrome_trace(file, plan, timeline);
+  if (!file.flush()) throw InputError(fmt::format("--trace {}: could not be written", path));
+}
+
 void publish(const OutputOptions& output, const Result& result, const PlannedWorkload& planned,
              const Timeline& timeline) {
   if (!output.json_to_stdout()) fmt::print("{}", result_table(result));
-  if (!output.trace.empty()) {
-    std::ofstream file(output.trace, std::ios::binary);
-    write_chrome_trace(file, planned.plan, timeline);
-    if (!file.flush()) throw InputError(fmt::format("--trace {}: could not be written", output.trace));
-  }
+  if (!output.trace.empty()) write_trace(output.trace, planned.plan, timeline);
   if (!output.json.empty()) write_output(output.json, to_json(result).dump(2) + "\n");
 }
 

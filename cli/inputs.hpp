@@ -23,6 +23,9 @@ Result predict(const Topology& topology, const Routing& routing, const PlannedWo
                const Workload& workload, const Profile& profile, const std::string& fidelity, std::uint64_t seed,
                Timeline& timeline);
 
+/// Throws InputError if the file cannot be written.
+void write_trace(const std::string& path, const Plan& plan, const Timeline& timeline);
+
 /// A profile as it applies on a network that was built: the cores that its ranks share.
 Profile profile_for_as_built(Profile profile, int cores);
 

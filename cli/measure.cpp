@@ -20,28 +20,20 @@ real::MeasurementOptions options_of(const MeasureRequest& request) {
   return options;
 }
 
-Measured finish(real::Measurement measurement, const char* backend) {
-  measurement.result.backend = backend;
-  return {std::move(measurement.result), std::move(measurement.timeline)};
-}
-
-std::optional<Measured> measure_tcp(const MeasureRequest& request) {
+std::optional<real::Measurement> measure_tcp(const MeasureRequest& request) {
   const auto job = real::job_from_environment();
-  if (!job) return finish(real::measure_on_loopback(*request.planned, options_of(request)), "tcp");
-  if (job->size != request.planned->plan.ranks)
+  if (!job) return real::measure_on_loopback(*request.plan, options_of(request));
+  if (job->size != request.plan->ranks)
     throw InputError(fmt::format("the job that {} started has {} rank{}, the plan is for {}", job->launcher, job->size,
-                                 job->size == 1 ? "" : "s", request.planned->plan.ranks));
+                                 job->size == 1 ? "" : "s", request.plan->ranks));
   real::MeasurementOptions options = options_of(request);
   options.same_machine = false;
-  auto measurement = real::measure_in_job(*job, *request.planned, options);
-  if (!measurement) return std::nullopt;
-  return finish(std::move(*measurement), "tcp");
+  return real::measure_in_job(*job, *request.plan, options);
 }
 
-std::optional<Measured> measure_lab(const MeasureRequest& request) {
+std::optional<real::Measurement> measure_lab(const MeasureRequest& request) {
   if (request.topology == nullptr) throw InputError("--backend lab builds a topology: name it with -t FILE");
-  return finish(real::measure_in_lab(*request.topology, *request.routing, *request.planned, options_of(request)),
-                "lab");
+  return real::measure_in_lab(*request.topology, *request.routing, *request.plan, options_of(request));
 }
 
 std::chrono::milliseconds parse_timeout(const std::string& text, const char* option) {

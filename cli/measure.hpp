@@ -12,20 +12,16 @@
 #include "core/topology/routing.hpp"
 #include "core/topology/topology.hpp"
 #include "core/workload/workload.hpp"
+#include "real/measure/measurement.hpp"
 
 namespace lockstep::cli {
 
 struct MeasureRequest {
   const Topology* topology = nullptr;  ///< the lab needs it
   const Routing* routing = nullptr;
-  const PlannedWorkload* planned = nullptr;
+  const Plan* plan = nullptr;
   std::chrono::milliseconds timeout{60'000};
   std::chrono::milliseconds rendezvous_timeout{30'000};
-};
-
-struct Measured {
-  Result result;
-  Timeline timeline;
 };
 
 struct Backend {
@@ -33,7 +29,7 @@ struct Backend {
   std::string description;
   bool needs_topology = false;
   /// nullopt: this process is a rank other than 0 of a job, and has nothing to say.
-  std::optional<Measured> (*measure)(const MeasureRequest& request);
+  std::optional<real::Measurement> (*measure)(const MeasureRequest& request);
 };
 
 std::span<const Backend> backend_catalogue();

@@ -35,11 +35,12 @@ int run(const Options& options) {
   MeasureRequest request;
   request.topology = topology ? &*topology : nullptr;
   request.routing = routing ? &*routing : nullptr;
-  request.planned = &planned;
+  request.plan = &planned.plan;
   options.limits.apply(request);
-  auto measured = backend.measure(request);
+  const auto measured = backend.measure(request);
   if (!measured) return 0;
-  Result& result = measured->result;
+  Result result = real::result_of(planned, *measured);
+  result.backend = backend.name;
   if (topology) result.topology = source_of(*topology);
   result.workload = source_of(workload);
   result.seed = options.output.seed;

@@ -38,6 +38,13 @@ void Settings::apply(std::string_view prefix, config::Node& root) const {
     if (setting.prefix == prefix) config::set_key(root, setting.key, setting.value, setting.prefix + ".");
 }
 
+void Settings::require_unused(std::string_view prefix, std::string_view remedy) const {
+  for (const auto& setting : settings_)
+    if (setting.prefix == prefix)
+      throw InputError(
+          fmt::format("--set {}.{}={}: would have no effect; {}", setting.prefix, setting.key, setting.value, remedy));
+}
+
 Topology load_topology_with(const std::string& path, const Settings& settings) {
   config::Node root = config::load_file(path);
   settings.apply("topology", root);

@@ -30,6 +30,9 @@ class Settings {
   /// Applies those of one prefix, in the order in which they were given.
   void apply(std::string_view prefix, config::Node& root) const;
 
+  /// Throws InputError if a key of this prefix was set although nothing reads it.
+  void require_unused(std::string_view prefix, std::string_view remedy) const;
+
  private:
   struct Setting {
     std::string prefix;

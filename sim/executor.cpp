@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -87,6 +88,7 @@ class Simulation {
     starts_.resize(walkers_.size());
     for (std::size_t r = 0; r < walkers_.size(); ++r) starts_[r].resize(walkers_[r].stream_count());
     counters_.resize(walkers_.size());
+    common_starts_.resize(walkers_.size());
     keep_parts_ = recorder.wants_parts();
   }
 
@@ -173,15 +175,22 @@ class Simulation {
     if (!mark.together) return true;
     meeting_.push_back({walker.rank(), token.packed()});
     if (meeting_.size() == walkers_.size()) {
-      for (const auto& [rank, packed] : meeting_)
-        push(now_, EventKind::action_done, static_cast<std::uint32_t>(rank), packed);
+      for (const auto& [rank, packed] : meeting_) {
+        // A common start is the instant that what follows is measured from; the rank runs a little later.
+        const std::int64_t late = mark.common_start ? profile_.start_latency.count() : 0;
+        if (mark.common_start) common_starts_[static_cast<std::size_t>(rank)] = now_;
+        push(now_ + late, EventKind::action_done, static_cast<std::uint32_t>(rank), packed);
+      }
       meeting_.clear();
-      network_.rest(now_);
+      if (mark.common_start) network_.rest(now_);
     }
     return false;
   }
   void operation_started(SimulatedWalker& walker, std::size_t stream) {
-    starts_[static_cast<std::size_t>(walker.rank())][stream] = now_;
+    auto& common = common_starts_[static_cast<std::size_t>(walker.rank())];
+    const bool marked = std::holds_alternative<Mark>(walker.cursor(stream).operation().operation->action);
+    starts_[static_cast<std::size_t>(walker.rank())][stream] = common && !marked ? *common : now_;
+    if (!marked) common.reset();
   }
   void operation_done(SimulatedWalker& walker, std::size_t stream) {
     const Cursor& cursor = walker.cursor(stream);
@@ -194,7 +203,9 @@ class Simulation {
     record.iteration = cursor.indices()[0];
     record.warmup = !options_.once && cursor.warming_up();
     record.start = Duration{starts_[static_cast<std::size_t>(walker.rank())][stream]};
-    record.end = Duration{now_};
+    const auto& common = common_starts_[static_cast<std::size_t>(walker.rank())];
+    const auto* mark = std::get_if<Mark>(&cursor.operation().operation->action);
+    record.end = Duration{mark != nullptr && mark->common_start && common ? *common : now_};
     recorder_.operation(record);
   }
 
@@ -217,15 +228,25 @@ class Simulation {
     }
     for (std::size_t r = 0; r < capacity.size(); ++r) network_.add_resource(capacity[r], burst[r]);
     out_base_ = in_base_ = none;
+    // The profile's rates count payload, flows the bits on the wire: the share of the largest frames converts.
+    Bytes mtu{0};
+    for (const Link& link : topology_.links) mtu = std::max(mtu, link.mtu);
+    const double wire_per_payload =
+        1.0 / costs_.payload_share(std::max(mtu, profile_.tcp.framing.packet_header + Bytes{1}));
     const auto add_rates = [&](const std::optional<Bandwidth>& rate, std::uint32_t& base) {
       if (!rate) return;
       base = static_cast<std::uint32_t>(network_.resource_count());
-      // In bytes of payload like the profile; flows are counted in wire bits, which differ by the framing: the largest
-      // MTU's share serves.
-      for (Rank r = 0; r < plan_.ranks; ++r) network_.add_resource(static_cast<double>(rate->bits_per_second()), 0);
+      for (Rank r = 0; r < plan_.ranks; ++r)
+        network_.add_rate(static_cast<double>(rate->bits_per_second()) * wire_per_payload);
     };
     add_rates(costs_.send_rate(), out_base_);
     add_rates(costs_.receive_rate(), in_base_);
+    // Ranks that share cores share what these can copy: a byte costs the time of its sender and of its receiver.
+    if (profile_.cores && costs_.send_rate() && costs_.receive_rate()) {
+      const double seconds_per_bit = 1.0 / static_cast<double>(costs_.send_rate()->bits_per_second()) +
+                                     1.0 / static_cast<double>(costs_.receive_rate()->bits_per_second());
+      machine_ = network_.add_rate(static_cast<double>(*profile_.cores) / seconds_per_bit * wire_per_payload);
+    }
   }
 
   void push(std::int64_t time, EventKind kind, std::uint32_t entity, std::uint64_t data) {
@@ -462,6 +483,7 @@ class Simulation {
       pair.payload_share = costs_.payload_share(mtu);
       if (out_base_ != none) pair.route.push_back(out_base_ + static_cast<std::uint32_t>(from));
       if (in_base_ != none) pair.route.push_back(in_base_ + static_cast<std::uint32_t>(to));
+      if (machine_ != none) pair.route.push_back(machine_);
       pairs_.push_back(std::move(pair));
     }
     return entry->second;
@@ -508,6 +530,7 @@ class Simulation {
   std::vector<Program> programs_;
   std::vector<SimulatedWalker> walkers_;
   std::vector<std::vector<std::int64_t>> starts_;
+  std::vector<std::optional<std::int64_t>> common_starts_;  // by rank, until the operation behind it starts
   std::vector<std::uint32_t> counters_;
   std::vector<Lane> lanes_;
   std::vector<Pair> pairs_;
@@ -519,6 +542,7 @@ class Simulation {
   std::unordered_map<std::uint64_t, std::int64_t> part_starts_;
   std::vector<std::pair<Rank, std::uint32_t>> meeting_;
   std::vector<Processors::Started> started_;
+  std::uint32_t machine_ = none;
   std::uint32_t out_base_ = none;
   std::uint32_t in_base_ = none;
   std::int64_t now_ = 0;

@@ -48,16 +48,19 @@ void for_each_send(const Plan& plan, const Collective& collective, Rank rank, Vi
 
 }  // namespace
 
+Rank peer_rank(const Plan& plan, Rank rank, const Peer& peer) {
+  const GroupFamily& group = plan.groups[peer.group];
+  const auto place = group.place_of(rank);
+  LOCKSTEP_CHECK(place.instance >= 0, "rank {} is in no group '{}'", rank, group.name);
+  const int index = peer.relative ? ((place.index + peer.value) % place.size + place.size) % place.size : peer.value;
+  return group.member(place.instance, index);
+}
+
 std::vector<Rank> peers_of(const Plan& plan, Rank rank) {
   std::set<Rank> peers;
   const Program program = compile(plan.role_of(rank));
   for (const auto* operation : program.by_id) {
-    const auto add = [&](const Peer& peer) {
-      const auto place = plan.groups[peer.group].place_of(rank);
-      const int index =
-          peer.relative ? ((place.index + peer.value) % place.size + place.size) % place.size : peer.value;
-      peers.insert(plan.groups[peer.group].member(place.instance, index));
-    };
+    const auto add = [&](const Peer& peer) { peers.insert(peer_rank(plan, rank, peer)); };
     if (const auto* send = std::get_if<Send>(&operation->operation->action)) add(send->to);
     if (const auto* receive = std::get_if<Receive>(&operation->operation->action)) add(receive->from);
     if (const auto* collective = std::get_if<Collective>(&operation->operation->action))

@@ -21,6 +21,9 @@ constexpr std::uint64_t message_tag(GroupId group, std::uint16_t tag) {
   return (std::uint64_t{group} << 17) | (std::uint64_t{1} << 16) | tag;
 }
 
+/// The rank that `peer` names as seen by `rank`, which must be in the peer's group.
+Rank peer_rank(const Plan& plan, Rank rank, const Peer& peer);
+
 /// Ranks that `rank` exchanges messages with anywhere in the plan, ascending.
 std::vector<Rank> peers_of(const Plan& plan, Rank rank);
 

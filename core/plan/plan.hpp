@@ -112,11 +112,12 @@ struct Verify {
   Collective collective;
   bool operator==(const Verify&) const = default;
 };
-/// A named point. `together`: every rank of the plan meets here, the network falls quiet, and all leave at one instant
-/// (a barrier with a common start time); what follows is measured from that instant.
+/// A named point. `together`: every rank of the plan meets here before any goes on. `common_start`, with it: the
+/// network falls quiet, and all leave at one instant; what follows is measured from that instant.
 struct Mark {
   std::string name;
   bool together = false;
+  bool common_start = false;
   bool operator==(const Mark&) const = default;
 };
 
@@ -145,7 +146,7 @@ using Item = std::variant<Operation, Repeat>;
 struct Repeat {
   std::int64_t count = 0;
   std::int64_t warmup = 0;  ///< the first `warmup` iterations are not counted in results
-  /// Every iteration starts at a Mark{together} and so from the same state: a clock without noise may run one for all.
+  /// Every iteration begins with a common start and so from the same state: a clock without noise may run one for all.
   bool independent = false;
   std::vector<Item> body;
   bool operator==(const Repeat& other) const;

@@ -101,6 +101,7 @@ Json operation_json(const Plan& plan, const Role& role, const Operation& operati
                    json["action"] = "mark";
                    json["mark"] = a.name;
                    json["together"] = a.together;
+                 json["common_start"] = a.common_start;
                  },
              },
              operation.action);

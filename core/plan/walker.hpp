@@ -194,11 +194,11 @@ class Walker {
                                        a->target.offset.at(indices), a->source.bytes.count()});
     if (const auto* a = std::get_if<Send>(&operation.action))
       return backend_->start_send(*this, token,
-                                  Outgoing{peer_rank(a->to), message_tag(a->to.group, a->tag), a->span.bytes.count(),
-                                           a->span.buffer, a->span.offset.at(indices), nullptr});
+                                  Outgoing{peer_rank(*plan_, rank_, a->to), message_tag(a->to.group, a->tag),
+                                           a->span.bytes.count(), a->span.buffer, a->span.offset.at(indices), nullptr});
     if (const auto* a = std::get_if<Receive>(&operation.action)) {
       Incoming incoming;
-      incoming.peer = peer_rank(a->from);
+      incoming.peer = peer_rank(*plan_, rank_, a->from);
       incoming.tag = message_tag(a->from.group, a->tag);
       incoming.bytes = a->span.bytes.count();
       incoming.buffer = a->span.buffer;
@@ -207,14 +207,6 @@ class Walker {
     }
     LOCKSTEP_CHECK(false, "operation '{}' is of a kind that no walker knows", operation.name);
     return true;
-  }
-
-  [[nodiscard]] Rank peer_rank(const Peer& peer) const {
-    const GroupFamily& group = plan_->groups[peer.group];
-    const auto place = group.place_of(rank_);
-    LOCKSTEP_CHECK(place.instance >= 0, "rank {} is in no group '{}'", rank_, group.name);
-    const int index = peer.relative ? ((place.index + peer.value) % place.size + place.size) % place.size : peer.value;
-    return group.member(place.instance, index);
   }
 
   bool begin_collective(std::size_t s, const Collective& collective) {

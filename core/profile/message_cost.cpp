@@ -43,12 +43,18 @@ std::optional<Bandwidth> MessageCosts::receive_rate() const {
 
 double MessageCosts::payload_share(Bytes mtu) const {
   const Framing& framing = transport_->framing;
-  if (framing.packet_header.count() == 0 && framing.frame_header.count() == 0) return 1.0;
-  if (framing.packet_header >= mtu)
-    throw InputError(fmt::format("an MTU of {} bytes leaves no room for payload behind headers of {} bytes",
-                                 mtu.count(), framing.packet_header.count()));
-  return static_cast<double>((mtu - framing.packet_header).count()) /
-         static_cast<double>((mtu + framing.frame_header).count());
+  double share = 1.0;
+  if (framing.packet_header.count() > 0 || framing.frame_header.count() > 0) {
+    if (framing.packet_header >= mtu)
+      throw InputError(fmt::format("an MTU of {} bytes leaves no room for payload behind headers of {} bytes",
+                                   mtu.count(), framing.packet_header.count()));
+    share = static_cast<double>((mtu - framing.packet_header).count()) /
+            static_cast<double>((mtu + framing.frame_header).count());
+  }
+  if (framing.acknowledged.count() > 0)
+    share /=
+        1.0 + static_cast<double>(framing.acknowledgement.count()) / static_cast<double>(framing.acknowledged.count());
+  return share;
 }
 
 }  // namespace lockstep

@@ -30,10 +30,14 @@ struct MessageCost {
   std::optional<Bandwidth> receive_bandwidth;  ///< CPU of the receiver per byte; none: free
 };
 
-/// How payload becomes frames: of every frame of mtu + frame_header bytes, mtu - packet_header carry payload.
+/// How payload becomes frames: of every frame of mtu + frame_header bytes, mtu - packet_header carry payload. Where
+/// traffic goes both ways, the acknowledgements of the one direction take their share of the other: `acknowledgement`
+/// bytes per `acknowledged` bytes.
 struct Framing {
-  Bytes packet_header{0};  ///< inside the MTU: IP and TCP headers with options
-  Bytes frame_header{0};   ///< outside the MTU, counted by the link's rate
+  Bytes packet_header{0};    ///< inside the MTU: IP and TCP headers with options
+  Bytes frame_header{0};     ///< outside the MTU, counted by the link's rate
+  Bytes acknowledgement{0};  ///< a whole frame
+  Bytes acknowledged{0};     ///< payload per acknowledgement; 0: acknowledgements cost nothing
 };
 
 struct TransportProfile {
@@ -59,7 +63,8 @@ struct Profile {
   ReductionProfile reduction;
   std::optional<Bandwidth> copy_bandwidth;  ///< local copies; none: free
   std::optional<int> cores;                 ///< ranks of one machine share so many cores; none: a core per rank
-  config::Json measured;  ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
+  Duration start_latency{0};  ///< from a common start (all ranks asleep until one instant) until a rank runs
+  config::Json measured;      ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
 };
 
 /// No overhead, no headers, free reduction. `file` is empty.

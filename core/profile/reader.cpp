@@ -40,6 +40,7 @@ struct ProfileKeys {
   std::string name;
   std::string backend;
   std::optional<int> cores;
+  Duration start_latency{0};
   std::optional<Bandwidth> copy_bandwidth;
   ReductionProfile reduction;
   TransportKeys tcp;
@@ -76,6 +77,10 @@ config::Type<Framing> framing_type() {
       .optional("packet_header", &Framing::packet_header, config::bytes(),
                 "inside the MTU: IP and TCP headers with options")
       .optional("frame_header", &Framing::frame_header, config::bytes(), "outside the MTU, counted by the link's rate")
+      .optional("acknowledgement", &Framing::acknowledgement, config::bytes(),
+                "frame of an acknowledgement, which takes its share of the opposite direction")
+      .optional("acknowledged", &Framing::acknowledged, config::bytes(),
+                "payload per acknowledgement; absent or 0B: acknowledgements cost nothing")
       .type();
 }
 
@@ -132,6 +137,8 @@ config::Type<ProfileKeys> profile_type() {
                 "the backend it was measured on: tcp, lab, ...; absent: any")
       .optional("cores", &ProfileKeys::cores, config::integer(1, 1'000'000),
                 "ranks of one machine share so many cores; absent: a core per rank")
+      .optional("start_latency", &ProfileKeys::start_latency, config::duration(),
+                "from a common start, for which all ranks slept, until a rank runs")
       .optional("copy_bandwidth", &ProfileKeys::copy_bandwidth, config::bandwidth().positive(),
                 "local copies; absent: free")
       .optional("reduction", &ProfileKeys::reduction, reduction_type(), "rate of local reductions; absent: free")
@@ -178,6 +185,7 @@ Profile read_profile(const config::Node& root, const std::string& file) {
   profile.reduction = keys->reduction;
   profile.copy_bandwidth = keys->copy_bandwidth;
   profile.cores = keys->cores;
+  profile.start_latency = keys->start_latency;
   profile.measured = std::move(keys->measured);
   return profile;
 }

@@ -61,6 +61,7 @@ std::string to_yaml(const Profile& profile) {
   if (!profile.backend.empty()) text += fmt::format("backend: {}\n", plain_or_quoted(profile.backend));
   if (profile.cores) text += fmt::format("cores: {}\n", *profile.cores);
   if (profile.copy_bandwidth) text += fmt::format("copy_bandwidth: {}\n", to_text(*profile.copy_bandwidth));
+  if (profile.start_latency.count() > 0) text += fmt::format("start_latency: {}\n", to_text(profile.start_latency));
   text += "reduction:\n";
   if (profile.reduction.bandwidth) text += fmt::format("  bandwidth: {}\n", to_text(*profile.reduction.bandwidth));
   text += fmt::format("  granularity: {}\n", to_text(profile.reduction.granularity));
@@ -69,8 +70,10 @@ std::string to_yaml(const Profile& profile) {
     text += "  messages:\n";
     for (const auto& cost : profile.tcp.messages) text += interval(cost);
   }
-  text += fmt::format("  framing: {{packet_header: {}, frame_header: {}}}\n",
-                      to_text(profile.tcp.framing.packet_header), to_text(profile.tcp.framing.frame_header));
+  const Framing& framing = profile.tcp.framing;
+  text += fmt::format("  framing: {{packet_header: {}, frame_header: {}, acknowledgement: {}, acknowledged: {}}}\n",
+                      to_text(framing.packet_header), to_text(framing.frame_header), to_text(framing.acknowledgement),
+                      to_text(framing.acknowledged));
   text += fmt::format("  message_header: {}\n", to_text(profile.tcp.message_header));
   if (profile.tcp.eager_threshold)
     text += fmt::format("  eager_threshold: {}\n", to_text(*profile.tcp.eager_threshold));

@@ -98,8 +98,10 @@ PlannedWorkload plan_workload(const Workload& workload, int ranks) {
     repeat.independent = true;
     const std::string tag = std::to_string(i);
     repeat.body.push_back(Operation{"fill" + tag, Fill{collective}, {}});
-    repeat.body.push_back(Operation{"start" + tag, Mark{"start", true}, {}});
+    repeat.body.push_back(Operation{"start" + tag, Mark{"start", true, true}, {}});
     repeat.body.push_back(Operation{"collective" + tag, collective, {}});
+    // The check is work for the processors: no rank may begin it while another is still on its way.
+    repeat.body.push_back(Operation{"finish" + tag, Mark{"finish", true, false}, {}});
     repeat.body.push_back(Operation{"verify" + tag, Verify{collective}, {}});
     stream.items.emplace_back(std::move(repeat));
     PlannedCollective entry;
@@ -107,7 +109,9 @@ PlannedWorkload plan_workload(const Workload& workload, int ranks) {
     entry.spec.algorithms = {row.algorithm};
     entry.spec.sizes = {row.size};
     entry.operation = id + 2;
-    id += 4;
+    entry.start = id + 1;
+    entry.verify = id + 4;
+    id += 5;
     planned.rows.push_back(std::move(entry));
   }
   role.streams.push_back(std::move(stream));

@@ -53,6 +53,8 @@ Workload load_workload(const std::string& path);
 struct PlannedCollective {
   CollectiveSpec spec;          ///< with one algorithm and one size
   std::uint32_t operation = 0;  ///< CompiledOperation::id in role 0
+  std::uint32_t start = 0;      ///< that of the common start before it
+  std::uint32_t verify = 0;     ///< that of its check
 };
 
 struct PlannedWorkload {

@@ -27,7 +27,7 @@ class Rankwise {
  public:
   Rankwise(const Plan& plan, Control& control, Transport& transport, const ExecutorOptions& options, Recorder& recorder,
            const TransportExecutor& hooks, std::map<std::uint32_t, std::int64_t>& wrong,
-           std::map<std::uint32_t, TransportExecutor::CpuUse>& cpu)
+           std::map<std::uint32_t, TransportExecutor::Section>& sections)
       : plan_(plan),
         control_(control),
         transport_(transport),
@@ -35,13 +35,12 @@ class Rankwise {
         recorder_(recorder),
         hooks_(hooks),
         wrong_(wrong),
-        cpu_(cpu),
+        sections_(sections),
         rank_(control.rank()),
         program_(compile(plan.role_of(rank_))),
         buffers_(plan.role_of(rank_)),
         walker_(plan, program_, rank_, *this, false),
         starts_(program_.streams.size()),
-        cpu_starts_(program_.streams.size()),
         threads_(program_.streams.size()),
         keep_parts_(recorder.wants_parts()) {}
 
@@ -123,7 +122,9 @@ class Rankwise {
   }
   bool start_mark(RealWalker&, Token token, const Mark& mark) {
     if (!mark.together) return true;
+    if (section_) end_section();
     meeting_ = token;
+    meeting_starts_ = mark.common_start;
     return false;
   }
   void operation_started(RealWalker& walker, std::size_t stream) {
@@ -135,7 +136,6 @@ class Rankwise {
     } else {
       starts_[stream] = WallClock::now();
     }
-    if (is_collective) cpu_starts_[stream] = process_cpu_seconds();
   }
   void operation_done(RealWalker& walker, std::size_t stream) {
     const Cursor& cursor = walker.cursor(stream);
@@ -151,11 +151,6 @@ class Rankwise {
     record.start = starts_[stream] - hooks_.epoch();
     record.end = (mark_end_ ? *mark_end_ : now) - hooks_.epoch();
     mark_end_.reset();
-    if (std::holds_alternative<Collective>(cursor.operation().operation->action) && !record.warmup) {
-      auto& use = cpu_[record.operation];
-      use.seconds += process_cpu_seconds() - cpu_starts_[stream];
-      use.elapsed += to_seconds(record.end - record.start);
-    }
     recorder_.operation(record);
   }
 
@@ -187,10 +182,26 @@ class Rankwise {
   void meet() {
     const Token token = *meeting_;
     meeting_.reset();
-    const auto start = control_.start_together(options_.quiet);
-    common_start_ = start;
-    mark_end_ = start;
+    if (meeting_starts_) {
+      const auto start = control_.start_together(options_.quiet);
+      common_start_ = mark_end_ = start;
+      const Cursor& cursor = walker_.cursor(token.stream);
+      if (!cursor.warming_up()) {
+        section_ = &sections_[cursor.operation().id];
+        section_start_ = start;
+        section_->lateness_s.push_back(std::chrono::duration<double>(WallClock::now() - start).count());
+        section_cpu_ = process_cpu_seconds();
+      }
+    } else {
+      control_.barrier();
+    }
     walker_.complete(token);
+  }
+
+  void end_section() {
+    section_->cpu_s += process_cpu_seconds() - section_cpu_;
+    section_->elapsed_s += std::chrono::duration<double>(WallClock::now() - section_start_).count();
+    section_ = nullptr;
   }
 
   void handle(const Completion& completion) {
@@ -313,16 +324,19 @@ class Rankwise {
   Recorder& recorder_;
   const TransportExecutor& hooks_;
   std::map<std::uint32_t, std::int64_t>& wrong_;
-  std::map<std::uint32_t, TransportExecutor::CpuUse>& cpu_;
+  std::map<std::uint32_t, TransportExecutor::Section>& sections_;
+  TransportExecutor::Section* section_ = nullptr;
+  WallClock::time_point section_start_;
+  double section_cpu_ = 0;
   Rank rank_;
   Program program_;
   Buffers buffers_;
   RealWalker walker_;
   std::vector<WallClock::time_point> starts_;
-  std::vector<double> cpu_starts_;
   std::vector<std::vector<Thread>> threads_;
   std::map<std::uint32_t, WallClock::time_point> part_starts_;
   std::optional<Token> meeting_;
+  bool meeting_starts_ = false;
   std::optional<WallClock::time_point> common_start_;
   std::optional<WallClock::time_point> mark_end_;
   bool keep_parts_;
@@ -333,7 +347,7 @@ class Rankwise {
 void TransportExecutor::execute(const Plan& plan, Recorder& recorder) {
   if (plan.ranks != control_.size())
     throw InputError(fmt::format("the plan is for {} ranks, the job has {}", plan.ranks, control_.size()));
-  Rankwise(plan, control_, transport_, options_, recorder, *this, wrong_, cpu_).run();
+  Rankwise(plan, control_, transport_, options_, recorder, *this, wrong_, sections_).run();
 }
 
 }  // namespace lockstep::real

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <span>
+#include <vector>
 
 #include "core/plan/executor.hpp"
 #include "real/launch/control.hpp"
@@ -18,7 +19,7 @@ namespace lockstep::real {
 
 struct ExecutorOptions {
   std::chrono::milliseconds timeout{60'000};  ///< longest wait without any progress
-  std::chrono::nanoseconds quiet{2'000'000};  ///< between the barrier of a Mark{together} and the common start
+  std::chrono::nanoseconds quiet{2'000'000};  ///< between the barrier of a common start and its instant
   std::size_t combine_piece = 64 * 1024;      ///< combined at once while a message arrives
 };
 
@@ -34,12 +35,14 @@ class TransportExecutor final : public Executor {
   void set_epoch(WallClock::time_point epoch) { epoch_ = epoch; }
   /// Elements that failed a Verify, by operation id of the Verify.
   [[nodiscard]] const std::map<std::uint32_t, std::int64_t>& wrong() const { return wrong_; }
-  /// CPU time that this process spent in collectives, by operation id, and over how many executions.
-  struct CpuUse {
-    double seconds = 0;
-    double elapsed = 0;
+  /// What happened between a common start and the next meeting of the ranks, by operation id of the Mark that started
+  /// it (warm-up left out).
+  struct Section {
+    double cpu_s = 0;                  ///< CPU time of this process
+    double elapsed_s = 0;              ///< from the common instant to this rank's arrival at the next meeting
+    std::vector<double> lateness_s{};  ///< how long after the common instant this rank was running
   };
-  [[nodiscard]] const std::map<std::uint32_t, CpuUse>& cpu_use() const { return cpu_; }
+  [[nodiscard]] const std::map<std::uint32_t, Section>& sections() const { return sections_; }
   /// Called with the bytes of the target span before each check; for differential tests.
   std::function<void(const Collective&, std::span<std::byte> source, std::span<std::byte> target)> on_fill;
   std::function<void(const Collective&, std::span<const std::byte> target)> on_verify;
@@ -50,7 +53,7 @@ class TransportExecutor final : public Executor {
   ExecutorOptions options_;
   WallClock::time_point epoch_ = WallClock::now();
   std::map<std::uint32_t, std::int64_t> wrong_;
-  std::map<std::uint32_t, CpuUse> cpu_;
+  std::map<std::uint32_t, Section> sections_;
 };
 
 }  // namespace lockstep::real

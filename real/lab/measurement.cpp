@@ -18,20 +18,40 @@ namespace {
 
 constexpr std::uint16_t lab_port = 29500;  // inside the lab's own network namespaces nothing else listens
 
-void add_items(const Topology& topology, const Routing& routing, const Plan& plan, const std::vector<Item>& items,
-               std::int64_t times, std::vector<Bytes>& bytes) {
-  for (const auto& item : items) {
-    if (const auto* repeat = std::get_if<Repeat>(&item)) {
-      add_items(topology, routing, plan, repeat->body, times * repeat->count, bytes);
-      continue;
+class LinkBytes {
+ public:
+  LinkBytes(const Topology& topology, const Routing& routing, const Plan& plan)
+      : topology_(topology), routing_(routing), plan_(plan), bytes_(topology.links.size()) {}
+
+  void add(const std::vector<Item>& items, const std::vector<Rank>& ranks, std::int64_t times) {
+    for (const auto& item : items) {
+      if (const auto* repeat = std::get_if<Repeat>(&item)) {
+        add(repeat->body, ranks, times * repeat->count);
+        continue;
+      }
+      const Action& action = std::get<Operation>(item).action;
+      if (const auto* send = std::get_if<Send>(&action)) {
+        for (const Rank rank : ranks)
+          add_pair(rank, peer_rank(plan_, rank, send->to), send->span.bytes.count() * times);
+      } else if (const auto* collective = std::get_if<Collective>(&action)) {
+        for (const auto& pair : traffic_of(plan_, *collective))
+          if (std::binary_search(ranks.begin(), ranks.end(), pair.from))
+            add_pair(pair.from, pair.to, pair.bytes * times);
+      }
     }
-    const auto* collective = std::get_if<Collective>(&std::get<Operation>(item).action);
-    if (collective == nullptr) continue;
-    for (const auto& pair : traffic_of(plan, *collective))
-      for (const LinkId link : routing.route(topology.endpoint(pair.from), topology.endpoint(pair.to)))
-        bytes[link] += Bytes{pair.bytes * times};
   }
-}
+  [[nodiscard]] std::vector<Bytes> take() { return std::move(bytes_); }
+
+ private:
+  void add_pair(Rank from, Rank to, std::int64_t bytes) {
+    for (const LinkId link : routing_.route(topology_.endpoint(from), topology_.endpoint(to)))
+      bytes_[link] += Bytes{bytes};
+  }
+  const Topology& topology_;
+  const Routing& routing_;
+  const Plan& plan_;
+  std::vector<Bytes> bytes_;
+};
 
 // Every bucket is full again and the queues are empty by then.
 std::chrono::nanoseconds refill_time(const std::vector<Shaping>& shaping) {
@@ -43,17 +63,21 @@ std::chrono::nanoseconds refill_time(const std::vector<Shaping>& shaping) {
 }  // namespace
 
 std::vector<Bytes> planned_link_bytes(const Topology& topology, const Routing& routing, const Plan& plan) {
-  std::vector<Bytes> bytes(topology.links.size());
-  for (const auto& role : plan.roles)
-    for (const auto& stream : role.streams) add_items(topology, routing, plan, stream.items, 1, bytes);
-  return bytes;
+  LinkBytes bytes(topology, routing, plan);
+  for (std::uint32_t role = 0; role < plan.roles.size(); ++role) {
+    std::vector<Rank> ranks;
+    for (Rank rank = 0; rank < plan.ranks; ++rank)
+      if (plan.role_index(rank) == role) ranks.push_back(rank);
+    for (const auto& stream : plan.roles[role].streams) bytes.add(stream.items, ranks, 1);
+  }
+  return bytes.take();
 }
 
-Measurement measure_in_lab(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,
+Measurement measure_in_lab(const Topology& topology, const Routing& routing, const Plan& plan,
                            MeasurementOptions options) {
-  if (planned.plan.ranks > topology.rank_capacity())
-    throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", planned.plan.ranks,
-                                 topology.name, topology.rank_capacity()));
+  if (plan.ranks > topology.rank_capacity())
+    throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
+                                 topology.rank_capacity()));
   const std::string text = run_isolated({}, [&](const Isolation& isolation) {
     const LabNetwork network(topology, routing, isolation);
     options.executor.quiet = std::max<std::chrono::nanoseconds>(
@@ -61,23 +85,23 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     options.same_machine = true;
     options.cores = usable_cores();
     LocalRanks ranks;
-    ranks.count = planned.plan.ranks;
+    ranks.count = plan.ranks;
     ranks.enter = [&](int rank) { network.enter_host(rank); };
     ranks.environment = [&](int rank) {
       JobEnvironment environment;
       environment.rank = rank;
-      environment.size = planned.plan.ranks;
+      environment.size = plan.ranks;
       environment.master_address = network.address(0);
       environment.master_port = lab_port;
       environment.own_address = network.address(rank);
       environment.launcher = "lab";
       return environment;
     };
-    ranks.body = [&](const JobEnvironment& environment) { return measure_rank(environment, planned, options); };
+    ranks.body = [&](const JobEnvironment& environment) { return measure_rank(environment, plan, options); };
     const auto before = network.snapshot();
     const std::string measured = run_local_ranks(ranks);
     const auto wire = LabNetwork::difference(before, network.snapshot());
-    const auto findings = check_wire(topology, planned_link_bytes(topology, routing, planned.plan), wire);
+    const auto findings = check_wire(topology, planned_link_bytes(topology, routing, plan), wire);
     if (!findings.empty())
       throw RunFailure("the measurement is invalid, the wire did not carry what the plan says:\n" +
                        join(findings, "\n"));
@@ -85,9 +109,9 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     return all.dump();
   });
   const auto all = nlohmann::ordered_json::parse(text);
-  Measurement measurement = parse_measurement(planned, all.at("measured").get<std::string>());
-  measurement.result.as_built = all.at("as_built");
-  measurement.result.as_built["load_average"] = measurement.result.run.at("load_average");
+  Measurement measurement = parse_measurement(all.at("measured").get<std::string>());
+  measurement.as_built = all.at("as_built");
+  measurement.as_built["load_average"] = measurement.load_average;
   return measurement;
 }
 

@@ -1,4 +1,4 @@
-// Runs a planned workload in the lab: the network of the topology file as namespaces, one rank per host.
+// Runs a plan in the lab: the network of the topology file as namespaces, one rank per host.
 #pragma once
 
 #include "core/topology/routing.hpp"
@@ -7,10 +7,11 @@
 
 namespace lockstep::real {
 
-/// Builds the lab, runs, checks the bytes on the wire against the plan, and takes everything down. result.as_built says
-/// what was built; a measurement whose wire bytes do not fit the plan is a RunFailure. Call before this process starts
-/// threads. Throws InputError where the topology cannot be a lab or the machine refuses namespaces (with the remedy).
-Measurement measure_in_lab(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,
+/// Builds the lab, runs, checks the bytes on the wire against the plan, and takes everything down.
+/// Measurement::as_built says what was built; a measurement whose wire bytes do not fit the plan is a RunFailure. Call
+/// before this process starts threads. Throws InputError where the topology cannot be a lab or the machine refuses
+/// namespaces (with the remedy).
+Measurement measure_in_lab(const Topology& topology, const Routing& routing, const Plan& plan,
                            MeasurementOptions options);
 
 /// Payload bytes that the plan puts on each directed link, warm-up included, by LinkId.

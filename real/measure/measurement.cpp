@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
-#include <map>
 
 #include "core/base/error.hpp"
 #include "core/collective/walk.hpp"
@@ -24,9 +24,9 @@ Json report_of(const Timeline& timeline, const TransportExecutor& executor, cons
         {r.role, r.stream, r.operation, r.ordinal, r.iteration, r.warmup ? 1 : 0, r.start.count(), r.end.count()});
   report["wrong"] = Json::array();
   for (const auto& [operation, count] : executor.wrong()) report["wrong"].push_back({operation, count});
-  report["cpu"] = Json::array();
-  for (const auto& [operation, use] : executor.cpu_use())
-    report["cpu"].push_back({operation, use.seconds, use.elapsed});
+  report["sections"] = Json::array();
+  for (const auto& [operation, section] : executor.sections())
+    report["sections"].push_back({operation, section.cpu_s, section.elapsed_s, section.lateness_s});
   report["clock"] = {clock.offset.count(), clock.uncertainty.count()};
   report["transport"] = {statistics.messages_sent, statistics.bytes_sent, statistics.header_bytes_sent,
                          statistics.unexpected_bytes};
@@ -35,15 +35,14 @@ Json report_of(const Timeline& timeline, const TransportExecutor& executor, cons
 
 }  // namespace
 
-std::string measure_rank(const JobEnvironment& environment, const PlannedWorkload& planned,
-                         const MeasurementOptions& options) {
-  const auto control = connect_control(environment, plan_hash(planned.plan), options.rendezvous_timeout);
+std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options) {
+  const auto control = connect_control(environment, plan_hash(plan), options.rendezvous_timeout);
   control->set_timeout(options.executor.timeout);
-  TcpTransport transport(*control, peers_of(planned.plan, environment.rank), options.tcp);
+  TcpTransport transport(*control, peers_of(plan, environment.rank), options.tcp);
   const Control::ClockOffset clock = control->estimate_clock_offset();
 
-  // One epoch for all: rank 0's, on each rank's own clock. An offset within its uncertainty is no offset (one host has
-  // one clock).
+  // One epoch for all: rank 0's, on each rank's own clock. An offset within its uncertainty is none (one host has one
+  // clock).
   TransportExecutor executor(*control, transport, options.executor);
   const auto now = WallClock::now().time_since_epoch();
   const auto epochs =
@@ -54,7 +53,7 @@ std::string measure_rank(const JobEnvironment& environment, const PlannedWorkloa
   executor.set_epoch(WallClock::time_point(std::chrono::nanoseconds(epoch) + offset));
 
   Timeline timeline;
-  executor.execute(planned.plan, timeline);
+  executor.execute(plan, timeline);
   const auto reports = control->gather(report_of(timeline, executor, clock, transport.statistics()).dump());
   control->barrier();
   if (environment.rank != 0) return {};
@@ -62,24 +61,19 @@ std::string measure_rank(const JobEnvironment& environment, const PlannedWorkloa
   Json all{{"ranks", Json::array()},
            {"cores", options.cores > 0 ? options.cores : usable_cores()},
            {"same_machine", options.same_machine},
-           {"cpu_limit", options.cpu_limit},
            {"load_average", load_average()}};
   for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
   return all.dump();
 }
 
-Measurement parse_measurement(const PlannedWorkload& planned, const std::string& text) {
+Measurement parse_measurement(const std::string& text) {
   const Json all = Json::parse(text);
   Measurement measurement;
-  Result& result = measurement.result;
-  result.kind = Result::Kind::measurement;
-  result.ranks = planned.plan.ranks;
-  const double cores = all.at("cores").get<double>();
-  std::map<std::uint32_t, std::int64_t> wrong;
-  std::map<std::uint32_t, double> busy;
-  std::map<std::uint32_t, double> elapsed;
-  Json clocks = Json::array();
-  Json transport = Json::array();
+  measurement.cores = all.at("cores").get<int>();
+  measurement.same_machine = all.at("same_machine").get<bool>();
+  measurement.load_average = all.at("load_average").get<double>();
+  measurement.clock = Json::array();
+  measurement.transport = Json::array();
   Rank rank = 0;
   for (const Json& report : all.at("ranks")) {
     for (const Json& row : report.at("operations")) {
@@ -96,55 +90,66 @@ Measurement parse_measurement(const PlannedWorkload& planned, const std::string&
       measurement.timeline.operation(record);
     }
     for (const Json& entry : report.at("wrong"))
-      wrong[entry.at(0).get<std::uint32_t>()] += entry.at(1).get<std::int64_t>();
-    for (const Json& entry : report.at("cpu")) {
-      const auto operation = entry.at(0).get<std::uint32_t>();
-      busy[operation] += entry.at(1).get<double>();
-      elapsed[operation] = std::max(elapsed[operation], entry.at(2).get<double>());
+      measurement.wrong[entry.at(0).get<std::uint32_t>()] += entry.at(1).get<std::int64_t>();
+    for (const Json& entry : report.at("sections")) {
+      auto& section = measurement.sections[entry.at(0).get<std::uint32_t>()];
+      section.cpu_s += entry.at(1).get<double>();
+      section.elapsed_s = std::max(section.elapsed_s, entry.at(2).get<double>());
+      for (const Json& late : entry.at(3)) section.lateness_s.push_back(late.get<double>());
     }
-    clocks.push_back({{"rank", rank},
-                      {"offset_s", report.at("clock").at(0).get<double>() * 1e-9},
-                      {"uncertainty_s", report.at("clock").at(1).get<double>() * 1e-9}});
+    const Json& clock = report.at("clock");
+    measurement.clock.push_back({{"rank", rank},
+                                 {"offset_s", clock.at(0).get<double>() * 1e-9},
+                                 {"uncertainty_s", clock.at(1).get<double>() * 1e-9}});
     const Json& sent = report.at("transport");
-    transport.push_back({{"rank", rank},
-                         {"messages_sent", sent.at(0)},
-                         {"payload_bytes", sent.at(1)},
-                         {"header_bytes", sent.at(2)},
-                         {"unexpected_bytes", sent.at(3)}});
+    measurement.transport.push_back({{"rank", rank},
+                                     {"messages_sent", sent.at(0)},
+                                     {"payload_bytes", sent.at(1)},
+                                     {"header_bytes", sent.at(2)},
+                                     {"unexpected_bytes", sent.at(3)}});
     ++rank;
   }
   measurement.timeline.sort();
+  return measurement;
+}
+
+Result result_of(const PlannedWorkload& planned, const Measurement& measurement) {
+  Result result;
+  result.kind = Result::Kind::measurement;
+  result.ranks = planned.plan.ranks;
   result.collectives = collective_rows(planned, measurement.timeline, true);
   for (std::size_t i = 0; i < result.collectives.size(); ++i) {
-    const std::uint32_t operation = planned.rows[i].operation;
     CollectiveRow& row = result.collectives[i];
-    row.wrong = wrong[operation + 1];  // the Verify behind it
-    if (all.at("same_machine").get<bool>() && elapsed[operation] > 0) {
-      row.cpu_load = std::min(1.0, busy[operation] / (elapsed[operation] * cores));
-      row.cpu_limited = *row.cpu_load >= all.at("cpu_limit").get<double>();
+    const auto wrong = measurement.wrong.find(planned.rows[i].verify);
+    if (wrong != measurement.wrong.end()) row.wrong = wrong->second;
+    const auto section = measurement.sections.find(planned.rows[i].start);
+    if (measurement.same_machine && section != measurement.sections.end() && section->second.elapsed_s > 0) {
+      row.cpu_load = std::min(1.0, section->second.cpu_s / (section->second.elapsed_s * measurement.cores));
+      row.cpu_limited = *row.cpu_load >= cpu_limit;
     }
   }
   result.summary = collective_summary(planned, measurement.timeline, result.collectives);
   result.operations = operation_rows(planned.plan, measurement.timeline);
-  result.run["clock"] = clocks;
-  result.run["transport"] = transport;
-  result.run["cores"] = all.at("cores");
-  result.run["load_average"] = all.at("load_average");
-  return measurement;
+  result.as_built = measurement.as_built;
+  result.run["clock"] = measurement.clock;
+  result.run["transport"] = measurement.transport;
+  result.run["cores"] = measurement.cores;
+  result.run["load_average"] = measurement.load_average;
+  return result;
 }
 
-Measurement measure_on_loopback(const PlannedWorkload& planned, const MeasurementOptions& options) {
+Measurement measure_on_loopback(const Plan& plan, const MeasurementOptions& options) {
   LocalRanks ranks;
-  ranks.count = planned.plan.ranks;
-  ranks.body = [&](const JobEnvironment& environment) { return measure_rank(environment, planned, options); };
-  return parse_measurement(planned, run_local_ranks(ranks));
+  ranks.count = plan.ranks;
+  ranks.body = [&](const JobEnvironment& environment) { return measure_rank(environment, plan, options); };
+  return parse_measurement(run_local_ranks(ranks));
 }
 
-std::optional<Measurement> measure_in_job(const JobEnvironment& environment, const PlannedWorkload& planned,
+std::optional<Measurement> measure_in_job(const JobEnvironment& environment, const Plan& plan,
                                           const MeasurementOptions& options) {
-  const std::string text = measure_rank(environment, planned, options);
+  const std::string text = measure_rank(environment, plan, options);
   if (environment.rank != 0) return std::nullopt;
-  return parse_measurement(planned, text);
+  return parse_measurement(text);
 }
 
 }  // namespace lockstep::real

@@ -1,8 +1,11 @@
-// Runs a planned workload for real and makes a result of it.
+// Runs a plan for real and collects what all ranks saw.
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/timeline/result.hpp"
 #include "core/timeline/timeline.hpp"
@@ -18,26 +21,42 @@ struct MeasurementOptions {
   std::chrono::milliseconds rendezvous_timeout{30'000};
   int cores = 0;             ///< that the ranks of this machine share; 0: those this process may use
   bool same_machine = true;  ///< all ranks are on this machine: CPU load over the ranks says whether it was the limit
-  double cpu_limit = 0.9;    ///< busy share of the cores from which a row is flagged
 };
 
-/// The ranks' collective result: what rank 0 knows at the end.
+/// What rank 0 knows at the end.
 struct Measurement {
-  Result result;      ///< collectives, operations, summary, run.clock; the caller adds files, backend and as_built
-  Timeline timeline;  ///< operations of all ranks on the common clock
+  struct Section {
+    double cpu_s = 0;                ///< CPU time of all ranks together
+    double elapsed_s = 0;            ///< of the slowest rank
+    std::vector<double> lateness_s;  ///< of all ranks
+  };
+  Timeline timeline;                            ///< operations of all ranks on the common clock
+  std::map<std::uint32_t, std::int64_t> wrong;  ///< by operation id of the Verify
+  std::map<std::uint32_t, Section> sections;    ///< by operation id of the common start
+  int cores = 1;
+  bool same_machine = true;
+  double load_average = 0;
+  Json clock;      ///< per rank: offset to rank 0 and its uncertainty
+  Json transport;  ///< per rank: messages and bytes sent
+  Json as_built;   ///< of the lab; else null
 };
 
 /// One rank's part, over TCP; rank 0 gets the measurement as text (for the parent process), the others an empty string.
 /// Throws RunFailure.
-std::string measure_rank(const JobEnvironment& environment, const PlannedWorkload& planned,
-                         const MeasurementOptions& options);
-Measurement parse_measurement(const PlannedWorkload& planned, const std::string& text);
+std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options);
+Measurement parse_measurement(const std::string& text);
 
 /// All ranks on this machine over loopback (`run --backend tcp --ranks N`).
-Measurement measure_on_loopback(const PlannedWorkload& planned, const MeasurementOptions& options);
+Measurement measure_on_loopback(const Plan& plan, const MeasurementOptions& options);
 
 /// This process is one rank of a job that a launcher started; nullopt on ranks other than 0.
-std::optional<Measurement> measure_in_job(const JobEnvironment& environment, const PlannedWorkload& planned,
+std::optional<Measurement> measure_in_job(const JobEnvironment& environment, const Plan& plan,
                                           const MeasurementOptions& options);
+
+/// Busy share of the cores from which the CPU, not the network, is said to have set a row's time.
+inline constexpr double cpu_limit = 0.9;
+
+/// The result: collectives, operations, summary, run.clock and the like; the caller adds files and backend.
+Result result_of(const PlannedWorkload& planned, const Measurement& measurement);
 
 }  // namespace lockstep::real

@@ -34,6 +34,12 @@ void FlowNetwork::set_capacity(ResourceId resource, double bits_per_second) {
   touch(resource);
 }
 
+ResourceId FlowNetwork::add_rate(double bits_per_second) {
+  const ResourceId id = add_resource(bits_per_second);
+  resources_[id].passes_bursts = true;
+  return id;
+}
+
 void FlowNetwork::rest(std::int64_t now) {
   for (Resource& resource : resources_) {
     if (resource.burst <= 0) continue;
@@ -131,7 +137,8 @@ void FlowNetwork::grant_bursts(std::int64_t now) {
     double grant = flow.remaining;
     for (const ResourceId r : flow.route) {
       const Resource& resource = resources_[r];
-      grant = resource.burst > 0 ? std::min(grant, resource.tokens / resource.starting) : 0;
+      if (!resource.passes_bursts)
+        grant = resource.burst > 0 ? std::min(grant, resource.tokens / resource.starting) : 0;
     }
     flow.remaining -= grant;
     flow.rate = -grant;  // remembered until every flow has its share

@@ -8,7 +8,7 @@
 // or an end has touched; all starts and ends of one moment are solved once; a flow that shares nothing needs no
 // solving. Token bucket: a resource that was not fully used has saved tokens, min(b, saved + (C - used) x time). A flow
 // that starts takes at once, from every resource of its route, the least that they have saved (shared equally among the
-// flows that start there in the same moment), provided that every resource of the route has a bucket. This is the fluid
+// flows that start there in the same moment), provided that every link of the route has a bucket. This is the fluid
 // limit of tc-tbf with a peak rate far above C. Assumptions: fluid (no packets), rates adapt at once, fair sharing as
 // ideal TCP flows of equal round-trip time reach it. When it is wrong: transfers of a few packets, incast with drops,
 // flows whose windows limit them. Times are picoseconds; end times are rounded to the nearest.
@@ -27,6 +27,8 @@ using ResourceId = std::uint32_t;
 class FlowNetwork {
  public:
   ResourceId add_resource(double bits_per_second, double burst_bits = 0);
+  /// A rate that is no link (a processor's): it limits flows and lets bursts pass.
+  ResourceId add_rate(double bits_per_second);
   /// A quiet spell: every token bucket is full again. No flow may be active on a resource with a bucket.
   void rest(std::int64_t now);
   void set_capacity(ResourceId resource, double bits_per_second);
@@ -78,6 +80,7 @@ class FlowNetwork {
   struct Resource {
     double capacity = 0;
     double burst = 0;
+    bool passes_bursts = false;
     double tokens = 0;
     double used = 0;  // sum of rates, kept for resources with a bucket
     std::int64_t tokens_at = 0;

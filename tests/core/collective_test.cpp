@@ -33,7 +33,7 @@ Plan one_collective(const Collective& prototype, int ranks, bool in_place) {
       in_place && !needs_separate_source(prototype.kind) ? collective.target : Span{1, {}, prototype.size()};
   Stream stream;
   stream.name = "main";
-  stream.items = {Operation{"fill", Fill{collective}, {}}, Operation{"start", Mark{"start", true}, {}},
+  stream.items = {Operation{"fill", Fill{collective}, {}}, Operation{"start", Mark{"start", true, true}, {}},
                   Operation{"collective", collective, {}}, Operation{"verify", Verify{collective}, {}}};
   role.streams.push_back(stream);
   plan.roles.push_back(role);

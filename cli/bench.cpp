@@ -1,0 +1,222 @@
+// lockstep bench: a collective over a range of sizes, with nccl-tests' flags and in its table, predicted and measured.
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "cli/calibration.hpp"
+#include "cli/commands.hpp"
+#include "cli/inputs.hpp"
+#include "cli/measure.hpp"
+#include "cli/output.hpp"
+#include "core/base/catalogue.hpp"
+#include "core/base/text.hpp"
+#include "core/topology/as_built.hpp"
+#include "core/units/parse.hpp"
+#include "study/comparison.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+struct Options {
+  std::string collective, begin = "8", end = "16M", topology, backend, profile, datatype = "float", operation = "sum",
+                          algorithm;
+  std::int64_t factor = 2, iterations = 20, warmup = 5;
+  int root = 0;
+  std::optional<int> ranks;
+  bool recalibrate = false;
+  Settings settings;
+  OutputOptions output;
+  RunLimits limits;
+};
+
+// nccl-tests' sizes: a number, or one with K, M or G, powers of 1024.
+Bytes parse_size(const std::string& text, const char* option) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  int shift = -1;
+  if (unit.empty())
+    shift = 0;
+  else if (unit == "K" || unit == "k")
+    shift = 10;
+  else if (unit == "M" || unit == "m")
+    shift = 20;
+  else if (unit == "G" || unit == "g")
+    shift = 30;
+  if (error != std::errc{} || shift < 0 || value < 0 || value > (std::int64_t{1} << 40) >> shift)
+    throw InputError(
+        fmt::format("{} {}: not a size; write bytes, or K, M or G (powers of 1024), up to 1024G", option, text));
+  return Bytes{value << shift};
+}
+
+ElementType datatype(const std::string& name) {
+  // nccl-tests' names, and ours.
+  if (name == "float") return ElementType::float32;
+  if (name == "double") return ElementType::float64;
+  return parse_element_type(name);
+}
+
+Workload workload_of(const Options& options) {
+  Workload workload;
+  workload.name = "bench_" + options.collective;
+  CollectiveSpec spec;
+  spec.kind = parse_collective_kind(options.collective);
+  spec.type = datatype(options.datatype);
+  spec.reduction = parse_reduction(options.operation);
+  spec.root = options.root;
+  if (!options.algorithm.empty()) spec.algorithms = {options.algorithm};
+  if (options.factor < 2)
+    throw InputError(fmt::format("-f {}: the factor between sizes is 2 at least", options.factor));
+  if (options.iterations < 1) throw InputError(fmt::format("-n {}: at least 1 iteration", options.iterations));
+  if (options.warmup < 0) throw InputError(fmt::format("-w {}: not negative", options.warmup));
+  if (options.root < 0) throw InputError(fmt::format("--root {}: not negative", options.root));
+  const Bytes begin = parse_size(options.begin, "-b");
+  const Bytes end = parse_size(options.end, "-e");
+  if (end < begin) throw InputError(fmt::format("-e {} is less than -b {}", options.end, options.begin));
+  const auto width = static_cast<std::int64_t>(element_bytes(spec.type));
+  // nccl-tests rounds sizes down to whole elements.
+  for (std::int64_t size = begin.count();; size *= options.factor) {
+    const Bytes whole{size / width * width};
+    if (spec.sizes.empty() || spec.sizes.back() != whole) spec.sizes.push_back(whole);
+    if (size == 0 || size > end.count() / options.factor) break;
+  }
+  if (spec.kind == CollectiveKind::barrier) spec.sizes = {Bytes{0}};
+  workload.collectives.push_back(std::move(spec));
+  workload.iterations = options.iterations;
+  workload.warmup = options.warmup;
+  return workload;
+}
+
+std::string table(const Result& predicted, const std::optional<Result>& measured, const Options& options) {
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::string> head{"size (B)", "count",          "type",         "redop",
+                                "root",     "predicted (us)", "algbw (GB/s)", "busbw (GB/s)"};
+  if (measured)
+    for (const char* name : {"measured (us)", "algbw (GB/s)", "busbw (GB/s)", "#wrong", "error"})
+      head.emplace_back(name);
+  rows.push_back(head);
+  for (std::size_t i = 0; i < predicted.collectives.size(); ++i) {
+    const auto& p = predicted.collectives[i];
+    const auto width = static_cast<std::int64_t>(element_bytes(parse_element_type(p.type)));
+    const bool rooted = p.kind == CollectiveKind::broadcast || p.kind == CollectiveKind::reduce;
+    std::vector<std::string> row{std::to_string(p.size_bytes),
+                                 std::to_string(p.size_bytes / width),
+                                 p.type,
+                                 p.reduction.value_or("none"),
+                                 rooted ? std::to_string(options.root) : "-1",
+                                 fmt::format("{:.2f}", p.time_s * 1e6),
+                                 fmt::format("{:.3f}", p.algbw_GBps()),
+                                 fmt::format("{:.3f}", p.busbw_GBps())};
+    if (measured) {
+      const auto& m = measured->collectives[i];
+      row.push_back(fmt::format("{:.2f}", m.time_s * 1e6));
+      row.push_back(fmt::format("{:.3f}", m.algbw_GBps()));
+      row.push_back(fmt::format("{:.3f}", m.busbw_GBps()));
+      row.push_back(m.wrong ? std::to_string(*m.wrong) : "N/A");
+      row.push_back(m.time_s > 0 ? fmt::format("{:+.1f}%", (p.time_s - m.time_s) / m.time_s * 100) : "-");
+    }
+    rows.push_back(std::move(row));
+  }
+  return format_table(rows);
+}
+
+int bench(const Options& options) {
+  options.output.check_writable();
+  Topology topology = load_topology_with(options.topology, options.settings);
+  const Workload workload = workload_of(options);
+  const int ranks = rank_count(options.ranks, workload, &topology);
+  const PlannedWorkload planned = plan_workload(workload, ranks);
+  const Backend* backend =
+      options.backend.empty() ? nullptr : &get_from(backend_catalogue(), "backend", options.backend);
+  Profile profile = ideal_profile();
+  if (!options.profile.empty()) {
+    profile = load_profile_with(options.profile, options.settings);
+  } else {
+    options.settings.require_unused("profile", "name the profile with -p");
+    if (backend != nullptr)
+      profile = cached_or_calibrated(backend->name, backend->needs_topology ? &topology : nullptr,
+                                     std::max(2, backend->needs_topology ? topology.rank_capacity() : ranks),
+                                     options.output.seed, options.recalibrate, options.limits, options.output);
+    else
+      note(options.output, "predicted with profile 'ideal'; --backend lab measures too");
+  }
+  std::optional<Result> measured;
+  if (backend != nullptr) {
+    const Routing routing(topology, {options.output.seed});
+    MeasureRequest request;
+    request.topology = &topology;
+    request.routing = &routing;
+    request.plan = &planned.plan;
+    options.limits.apply(request);
+    const auto measurement = backend->measure(request);
+    if (!measurement) return 0;
+    measured = real::result_of(planned, *measurement);
+    measured->backend = backend->name;
+    measured->topology = source_of(topology);
+    measured->workload = source_of(workload);
+    measured->profile = source_of(profile);
+    measured->seed = options.output.seed;
+    measured->run.update(run_info(elapsed_s()));
+    if (measured->as_built.is_object())
+      profile = profile_for_as_built(std::move(profile), apply_as_built(topology, measured->as_built));
+  }
+  const Routing routing(topology, {options.output.seed});
+  Timeline timeline;
+  Result predicted = predict(topology, routing, planned, workload, profile, "flow", options.output.seed, timeline);
+  predicted.run = run_info(elapsed_s());
+  if (!options.output.trace.empty()) write_trace(options.output.trace, planned.plan, timeline);
+  if (!options.output.json_to_stdout())
+    fmt::print("# {}, {} ranks on {}, algorithm {}, profile {}\n{}", options.collective, ranks, topology.name,
+               predicted.collectives.front().algorithm, profile.name, table(predicted, measured, options));
+  if (!options.output.json.empty()) {
+    Json json = to_json(predicted);
+    if (measured) {
+      json = to_json(compare(predicted, *measured));
+      json["predicted"] = to_json(predicted);
+      json["measured"] = to_json(*measured);
+    }
+    write_output(options.output.json, json.dump(2) + "\n");
+  }
+  std::int64_t wrong = 0;
+  if (measured)
+    for (const auto& row : measured->collectives) wrong += row.wrong.value_or(0);
+  return wrong > 0 ? static_cast<int>(ExitCode::fell_short) : 0;
+}
+
+}  // namespace
+
+std::function<int()> declare_bench(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("collective", options->collective, fmt::format("One of {}", join(collective_kind_names(), ", ")))
+      ->required()
+      ->type_name("COLLECTIVE");
+  app.add_option("-b,--minbytes", options->begin, "Smallest size: bytes, or K, M, G (powers of 1024)")
+      ->capture_default_str()
+      ->type_name("SIZE");
+  app.add_option("-e,--maxbytes", options->end, "Largest size")->capture_default_str()->type_name("SIZE");
+  app.add_option("-f,--stepfactor", options->factor, "Factor between sizes")->capture_default_str()->type_name("N");
+  app.add_option("-n,--iters", options->iterations, "Iterations")->capture_default_str()->type_name("N");
+  app.add_option("-w,--warmup_iters", options->warmup, "Warm-up iterations")->capture_default_str()->type_name("N");
+  app.add_option("-d,--datatype", options->datatype, "float, double, int32, bfloat16, ...")
+      ->capture_default_str()
+      ->type_name("TYPE");
+  app.add_option("-o,--op", options->operation, "sum, max, min or avg")->capture_default_str()->type_name("OP");
+  app.add_option("--root", options->root, "Root of broadcast and reduce")->capture_default_str()->type_name("RANK");
+  app.add_option("--algorithm", options->algorithm,
+                 "Algorithm; default: the collective's first in 'lockstep workload list'")
+      ->type_name("NAME");
+  app.add_option("-t,--topology", options->topology, "Topology file")->required()->type_name("FILE");
+  std::string backends;
+  for (const auto& entry : backend_catalogue())
+    backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
+  app.add_option("--backend", options->backend, "Measure too: " + backends)->type_name("NAME");
+  app.add_option("-p,--profile", options->profile, "Profile file")->type_name("FILE");
+  app.add_option("--ranks", options->ranks, "Ranks; default: as many as the topology has places for")->type_name("N");
+  app.add_flag("--recalibrate", options->recalibrate, "Measure this machine's profile anew");
+  Settings::declare(app, options->settings, {"topology", "profile"});
+  options->limits.declare(app);
+  options->output.declare(app, false);
+  return [options] { return bench(*options); };
+}
+
+}  // namespace lockstep::cli

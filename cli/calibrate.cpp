@@ -1,0 +1,80 @@
+// lockstep calibrate: a profile of this machine's software.
+#include <fmt/format.h>
+
+#include "cli/calibration.hpp"
+#include "cli/commands.hpp"
+#include "cli/inputs.hpp"
+#include "cli/output.hpp"
+#include "core/base/catalogue.hpp"
+#include "core/units/parse.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+struct Options {
+  std::string backend = "tcp", topology, file, from, name, largest = "64MiB";
+  std::optional<int> ranks;
+  Settings settings;
+  OutputOptions output;
+  RunLimits limits;
+};
+
+int run(const Options& options) {
+  options.output.check_writable();
+  const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
+  std::optional<Topology> topology;
+  if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
+  if (backend.needs_topology && !topology)
+    throw InputError(fmt::format("--backend {} builds a topology: name it with -t FILE", backend.name));
+  CalibrationRequest request;
+  request.backend = backend.name;
+  request.topology = backend.needs_topology ? &*topology : nullptr;
+  request.seed = options.output.seed;
+  request.ranks = options.ranks.value_or(topology ? topology->rank_capacity() : 2);
+  if (request.ranks < 2) throw InputError(fmt::format("--ranks {}: a message needs two ranks", request.ranks));
+  if (topology && request.ranks > topology->rank_capacity())
+    throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", request.ranks, topology->name,
+                                 topology->rank_capacity()));
+  try {
+    request.largest = parse_bytes(options.largest);
+  } catch (const UnitError& error) {
+    throw InputError(fmt::format("--largest {}: {}", options.largest, error.what()));
+  }
+  if (request.largest < 1_KiB || request.largest > 1_GiB)
+    throw InputError(fmt::format("--largest {}: between 1KiB and 1GiB", options.largest));
+  request.budget_s = 120;
+  request.name =
+      !options.name.empty() ? options.name : fmt::format("{}-{}", backend.name, topology ? topology->name : "loopback");
+  options.limits.apply(request.limits);
+  const Calibration calibration = calibrate(request);
+  const std::string text = to_yaml(calibration.profile);
+  if (options.file != "-") fmt::print("{}", calibration.text);
+  write_output(options.file, text);
+  if (!options.output.json.empty()) write_output(options.output.json, calibration.profile.measured.dump(2) + "\n");
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> declare_calibrate(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  std::string backends;
+  for (const auto& entry : backend_catalogue())
+    backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
+  app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
+  app.add_option("-o,--output", options->file, "Profile to write; - for standard output")
+      ->required()
+      ->type_name("PROFILE");
+  app.add_option("-t,--topology", options->topology, "Topology of the lab")->type_name("FILE");
+  app.add_option("--ranks", options->ranks, "Ranks of the job; two of them exchange messages")->type_name("N");
+  app.add_option("--largest", options->largest, "Largest message; what would take longer than two minutes is left out")
+      ->capture_default_str()
+      ->type_name("SIZE");
+  app.add_option("--name", options->name, "Name of the profile")->type_name("NAME");
+  Settings::declare(app, options->settings, {"topology"});
+  options->limits.declare(app);
+  options->output.declare(app, false);
+  return [options] { return run(*options); };
+}
+
+}  // namespace lockstep::cli

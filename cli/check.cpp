@@ -1,0 +1,111 @@
+// lockstep check: simulate, run, compare; the main job.
+#include <fmt/format.h>
+
+#include "cli/calibration.hpp"
+#include "cli/commands.hpp"
+#include "cli/inputs.hpp"
+#include "cli/measure.hpp"
+#include "cli/verdict.hpp"
+#include "core/base/catalogue.hpp"
+#include "core/topology/as_built.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+struct Options {
+  std::string topology, workload, backend = "lab", profile, fidelity = "flow";
+  std::optional<int> ranks;
+  bool recalibrate = false;
+  Settings settings;
+  OutputOptions output;
+  RunLimits limits;
+  ToleranceOptions tolerance;
+};
+
+int check(const Options& options) {
+  options.output.check_writable();
+  const Tolerance tolerance = options.tolerance.parse();
+  const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
+  Topology topology = load_topology_with(options.topology, options.settings);
+  const Workload workload = load_workload_with(options.workload, options.settings);
+  const int ranks = rank_count(options.ranks, workload, &topology);
+  const PlannedWorkload planned = plan_workload(workload, ranks);
+  const Routing routing(topology, {options.output.seed});
+  // The profile is there before anything is run, and measured on point-to-point messages alone.
+  const int lab_ranks = topology.rank_capacity();
+  Profile profile =
+      !options.profile.empty()
+          ? load_profile_with(options.profile, options.settings)
+          : cached_or_calibrated(options.backend, backend.needs_topology ? &topology : nullptr,
+                                 backend.needs_topology ? std::max(2, lab_ranks) : std::max(2, ranks),
+                                 options.output.seed, options.recalibrate, options.limits, options.output);
+  if (options.profile.empty()) options.settings.require_unused("profile", "name the profile with -p");
+
+  MeasureRequest request;
+  request.topology = &topology;
+  request.routing = &routing;
+  request.plan = &planned.plan;
+  options.limits.apply(request);
+  const auto measurement = backend.measure(request);
+  if (!measurement) return 0;
+  Result measured = real::result_of(planned, *measurement);
+  measured.backend = backend.name;
+  measured.topology = source_of(topology);
+  measured.workload = source_of(workload);
+  measured.profile = source_of(profile);
+  measured.seed = options.output.seed;
+  measured.run.update(run_info(elapsed_s()));
+
+  Topology network = topology;
+  if (measured.as_built.is_object())
+    profile = profile_for_as_built(std::move(profile), apply_as_built(network, measured.as_built));
+  const Routing network_routing(network, {options.output.seed});
+  Timeline timeline;
+  Result predicted =
+      predict(network, network_routing, planned, workload, profile, options.fidelity, options.output.seed, timeline);
+  predicted.as_built = measured.as_built;
+  predicted.run = run_info(elapsed_s());
+  if (!options.output.trace.empty()) write_trace(options.output.trace, planned.plan, measurement->timeline);
+
+  for (const auto& text :
+       measured.as_built.is_object() ? measured.as_built.value("notes", Json::array()) : Json::array())
+    note(options.output, text.get<std::string>());
+  if (!options.output.json_to_stdout())
+    fmt::print("# {} on {}, {} ranks, backend {}, profile {}\n", workload.name, topology.name, ranks, backend.name,
+               profile.name);
+  const int code = publish_comparison(options.output, compare(predicted, measured), tolerance, &predicted, &measured,
+                                      fmt::format("{} on {}", workload.name, topology.name));
+  std::int64_t wrong = 0;
+  for (const auto& row : measured.collectives) wrong += row.wrong.value_or(0);
+  if (wrong > 0) {
+    fmt::print(stderr, "error: {} elements are wrong\n", wrong);
+    return static_cast<int>(ExitCode::fell_short);
+  }
+  return code;
+}
+
+}  // namespace
+
+std::function<int()> declare_check(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("-t,--topology", options->topology, "Topology file")->required()->type_name("FILE");
+  app.add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
+  std::string backends;
+  for (const auto& entry : backend_catalogue())
+    backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
+  app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
+  app.add_option("-p,--profile", options->profile,
+                 "Profile; default: this machine's, calibrated on point-to-point messages when there is none yet")
+      ->type_name("FILE");
+  app.add_flag("--recalibrate", options->recalibrate, "Measure this machine's profile anew");
+  app.add_option("--fidelity", options->fidelity, "analytic or flow")->capture_default_str()->type_name("NAME");
+  app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")
+      ->type_name("N");
+  Settings::declare(app, options->settings);
+  options->tolerance.declare(app);
+  options->limits.declare(app);
+  options->output.declare(app, true);
+  return [options] { return check(*options); };
+}
+
+}  // namespace lockstep::cli
