@@ -191,6 +191,26 @@ Outcome lockstep_line(const std::string& line, const Surroundings& surroundings,
   return lockstep(words(line), surroundings, limit);
 }
 
+std::vector<std::string> command_names() {
+  std::istringstream help(lockstep_line("--help").output);
+  std::vector<std::string> names;
+  bool listed = false;
+  for (std::string line; std::getline(help, line);) {
+    if (listed && line.starts_with("  ")) names.push_back(line.substr(2, line.find(' ', 2) - 2));
+    if (listed && line.empty()) break;
+    if (line == "Subcommands:") listed = true;
+  }
+  return names;
+}
+
+std::string example_of(const std::string& help) {
+  constexpr std::string_view title = "Example:\n  lockstep ";
+  const auto at = help.find(title);
+  if (at == std::string::npos) return {};
+  const auto begin = at + title.size();
+  return help.substr(begin, help.find('\n', begin) - begin);
+}
+
 int free_port() {
   const Listener listener;
   return listener.port();

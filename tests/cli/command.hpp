@@ -76,6 +76,11 @@ Outcome lockstep_line(const std::string& line, const Surroundings& surroundings 
                       std::chrono::milliseconds limit = std::chrono::seconds(60));
 std::vector<std::string> words(const std::string& line);
 
+/// The commands that `lockstep --help` lists.
+std::vector<std::string> command_names();
+/// The command line that the help of a command shows, without the name of the program; empty if it shows none.
+std::string example_of(const std::string& help);
+
 /// A port of 127.0.0.1 that is in use.
 class Listener {
  public:

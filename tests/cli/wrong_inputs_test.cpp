@@ -15,6 +15,8 @@ struct WrongInput {
   const char* message;
 };
 
+void PrintTo(const WrongInput& wrong, std::ostream* out) { *out << wrong.line; }
+
 class WrongInputs : public testing::TestWithParam<WrongInput> {};
 
 TEST_P(WrongInputs, HaveTheirExactMessage) {
@@ -170,7 +172,8 @@ const WrongInput wrong_inputs[] = {
     {"HowManyRanks", "", "", "run -w w.yaml", "how many ranks? Give --ranks N, or a topology with -t"},
     // Profiles.
     {"UnknownProfileKey", "p.yaml", "name: p\ntpc: {overhead: 1us}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
-     "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, copy_bandwidth, "
+     "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, start_latency, "
+     "copy_bandwidth, "
      "reduction, tcp, measured"},
     {"UnitlessOverhead", "p.yaml", "name: p\ntcp: {overhead: 3}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
      "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h"},
