@@ -172,7 +172,7 @@ const WrongInput wrong_inputs[] = {
     {"HowManyRanks", "", "", "run -w w.yaml", "how many ranks? Give --ranks N, or a topology with -t"},
     // Profiles.
     {"UnknownProfileKey", "p.yaml", "name: p\ntpc: {overhead: 1us}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
-     "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, start_latency, "
+     "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, start_latency, start_overhead, "
      "copy_bandwidth, "
      "reduction, tcp, measured"},
     {"UnitlessOverhead", "p.yaml", "name: p\ntcp: {overhead: 3}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
