@@ -18,11 +18,39 @@ namespace {
 
 constexpr std::uint16_t lab_port = 29500;  // inside the lab's own network namespaces nothing else listens
 
-class LinkBytes {
+class PlannedTraffic {
  public:
-  LinkBytes(const Topology& topology, const Routing& routing, const Plan& plan)
-      : topology_(topology), routing_(routing), plan_(plan), bytes_(topology.links.size()) {}
+  PlannedTraffic(const Topology& topology, const Routing& routing, const Plan& plan)
+      : topology_(topology), routing_(routing), plan_(plan), links_(topology.links.size()) {}
 
+  void add_plan() {
+    for (std::uint32_t role = 0; role < plan_.roles.size(); ++role) {
+      std::vector<Rank> ranks;
+      for (Rank rank = 0; rank < plan_.ranks; ++rank)
+        if (plan_.role_index(rank) == role) ranks.push_back(rank);
+      for (const auto& stream : plan_.roles[role].streams) add(stream.items, ranks, 1);
+    }
+  }
+  // Meetings and reports: through rank 0, over the same links.
+  void add_control(const std::vector<Control::Traffic>& control) {
+    for (std::size_t rank = 0; rank < control.size(); ++rank) {
+      const auto& with = control[rank];
+      const auto other = static_cast<Rank>(rank);
+      add_messages(0, other, static_cast<std::int64_t>(with.bytes_sent), static_cast<std::int64_t>(with.frames_sent));
+      add_messages(other, 0, static_cast<std::int64_t>(with.bytes_received),
+                   static_cast<std::int64_t>(with.frames_received));
+    }
+  }
+  [[nodiscard]] std::vector<LinkTraffic> take() { return std::move(links_); }
+
+ private:
+  void add_messages(Rank from, Rank to, std::int64_t bytes, std::int64_t messages) {
+    if (from == to) return;
+    for (const LinkId link : routing_.route(topology_.endpoint(from), topology_.endpoint(to))) {
+      links_[link].payload += Bytes{bytes};
+      links_[link].messages += messages;
+    }
+  }
   void add(const std::vector<Item>& items, const std::vector<Rank>& ranks, std::int64_t times) {
     for (const auto& item : items) {
       if (const auto* repeat = std::get_if<Repeat>(&item)) {
@@ -32,25 +60,18 @@ class LinkBytes {
       const Action& action = std::get<Operation>(item).action;
       if (const auto* send = std::get_if<Send>(&action)) {
         for (const Rank rank : ranks)
-          add_pair(rank, peer_rank(plan_, rank, send->to), send->span.bytes.count() * times);
+          add_messages(rank, peer_rank(plan_, rank, send->to), send->span.bytes.count() * times, times);
       } else if (const auto* collective = std::get_if<Collective>(&action)) {
         for (const auto& pair : traffic_of(plan_, *collective))
           if (std::binary_search(ranks.begin(), ranks.end(), pair.from))
-            add_pair(pair.from, pair.to, pair.bytes * times);
+            add_messages(pair.from, pair.to, pair.bytes * times, pair.messages * times);
       }
     }
-  }
-  [[nodiscard]] std::vector<Bytes> take() { return std::move(bytes_); }
-
- private:
-  void add_pair(Rank from, Rank to, std::int64_t bytes) {
-    for (const LinkId link : routing_.route(topology_.endpoint(from), topology_.endpoint(to)))
-      bytes_[link] += Bytes{bytes};
   }
   const Topology& topology_;
   const Routing& routing_;
   const Plan& plan_;
-  std::vector<Bytes> bytes_;
+  std::vector<LinkTraffic> links_;
 };
 
 // Every bucket is full again and the queues are empty by then.
@@ -61,17 +82,6 @@ std::chrono::nanoseconds refill_time(const std::vector<Shaping>& shaping) {
 }
 
 }  // namespace
-
-std::vector<Bytes> planned_link_bytes(const Topology& topology, const Routing& routing, const Plan& plan) {
-  LinkBytes bytes(topology, routing, plan);
-  for (std::uint32_t role = 0; role < plan.roles.size(); ++role) {
-    std::vector<Rank> ranks;
-    for (Rank rank = 0; rank < plan.ranks; ++rank)
-      if (plan.role_index(rank) == role) ranks.push_back(rank);
-    for (const auto& stream : plan.roles[role].streams) bytes.add(stream.items, ranks, 1);
-  }
-  return bytes.take();
-}
 
 Measurement measure_in_lab(const Topology& topology, const Routing& routing, const Plan& plan,
                            MeasurementOptions options) {
@@ -101,7 +111,10 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     const auto before = network.snapshot();
     const std::string measured = run_local_ranks(ranks);
     const auto wire = LabNetwork::difference(before, network.snapshot());
-    const auto findings = check_wire(topology, planned_link_bytes(topology, routing, plan), wire);
+    PlannedTraffic traffic(topology, routing, plan);
+    traffic.add_plan();
+    traffic.add_control(parse_measurement(measured).control);
+    const auto findings = check_wire(topology, traffic.take(), wire);
     if (!findings.empty())
       throw RunFailure("the measurement is invalid, the wire did not carry what the plan says:\n" +
                        join(findings, "\n"));

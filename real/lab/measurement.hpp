@@ -14,7 +14,4 @@ namespace lockstep::real {
 Measurement measure_in_lab(const Topology& topology, const Routing& routing, const Plan& plan,
                            MeasurementOptions options);
 
-/// Payload bytes that the plan puts on each directed link, warm-up included, by LinkId.
-std::vector<Bytes> planned_link_bytes(const Topology& topology, const Routing& routing, const Plan& plan);
-
 }  // namespace lockstep::real

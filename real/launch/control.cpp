@@ -145,6 +145,13 @@ class TcpControl final : public Control {
 
   std::vector<std::string> gather(const std::string& own) override { return enter(Collective::gather, own); }
 
+  [[nodiscard]] std::vector<Traffic> traffic() const override {
+    std::vector<Traffic> all;
+    for (const auto& link : links_) all.push_back(link ? link->traffic() : Traffic{});
+    all.resize(static_cast<std::size_t>(size()));
+    return all;
+  }
+
   void barrier() override {
     enter(Collective::barrier, {});
     if (rank() == 0)

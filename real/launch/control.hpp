@@ -63,6 +63,13 @@ class Control {
   virtual std::vector<std::string> all_gather(const std::string& own) = 0;
   /// The other ranks' strings at rank 0 (by rank, own included); empty elsewhere.
   virtual std::vector<std::string> gather(const std::string& own) = 0;
+  /// What this rank has exchanged with the others so far, by rank; all of it goes by way of rank 0. Bytes count our own
+  /// headers, not those of TCP.
+  struct Traffic {
+    std::uint64_t frames_sent = 0, bytes_sent = 0;
+    std::uint64_t frames_received = 0, bytes_received = 0;
+  };
+  [[nodiscard]] virtual std::vector<Traffic> traffic() const = 0;
   virtual void barrier() = 0;
   /// A barrier after which every rank sleeps until the same instant; returns that instant on this rank's clock. It lies
   /// `margin` after the release, and the call returns as close after it as the scheduler allows.

@@ -42,6 +42,8 @@ void Link::read_body(FrameKind kind, std::uint64_t length) {
   asio::async_read(socket_, asio::buffer(body_),
                    [self = shared_from_this(), kind](boost::system::error_code error, std::size_t) {
                      if (error) return self->ended(error == asio::error::eof ? "closed" : error.message());
+                     ++self->traffic_.frames_received;
+                     self->traffic_.bytes_received += header_size + self->body_.size();
                      if (self->open_ && self->on_frame) self->on_frame({kind, std::exchange(self->body_, {})});
                      if (self->open_) self->read_header();
                    });
@@ -55,6 +57,8 @@ void Link::send(FrameKind kind, std::string_view bytes) {
   boost::endian::store_little_u32(header + 4, static_cast<std::uint32_t>(kind));
   boost::endian::store_little_u64(header + 8, bytes.size());
   frame.append(bytes);
+  ++traffic_.frames_sent;
+  traffic_.bytes_sent += frame.size();
   outbox_.push_back(std::move(frame));
   if (!writing_) write_rest();
 }

@@ -15,6 +15,8 @@
 #include <memory>
 #include <string>
 
+#include "real/launch/control.hpp"
+
 namespace lockstep::real {
 
 enum class FrameKind : std::uint32_t { hello = 1, welcome, enter, release, ping, pong, failure, goodbye };
@@ -39,6 +41,8 @@ class Link : public std::enable_shared_from_this<Link> {
   void close();
   [[nodiscard]] std::string own_address() const;
   [[nodiscard]] std::string peer_address() const;
+  /// Frames and their bytes, headers included, as they were handed in and as they arrived whole.
+  [[nodiscard]] const Control::Traffic& traffic() const { return traffic_; }
   void set_length_limit(std::uint64_t limit) { length_limit_ = limit; }
 
  private:
@@ -49,6 +53,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void ended(const std::string& why);
 
   Socket socket_;
+  Control::Traffic traffic_;
   bool open_ = true;
   std::array<unsigned char, header_size> header_{};
   std::string body_;

@@ -61,7 +61,10 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   Json all{{"ranks", Json::array()},
            {"cores", options.cores > 0 ? options.cores : usable_cores()},
            {"same_machine", options.same_machine},
-           {"load_average", load_average()}};
+           {"load_average", load_average()},
+           {"control", Json::array()}};
+  for (const auto& with : control->traffic())
+    all["control"].push_back({with.frames_sent, with.bytes_sent, with.frames_received, with.bytes_received});
   for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
   return all.dump();
 }
@@ -72,6 +75,9 @@ Measurement parse_measurement(const std::string& text) {
   measurement.cores = all.at("cores").get<int>();
   measurement.same_machine = all.at("same_machine").get<bool>();
   measurement.load_average = all.at("load_average").get<double>();
+  for (const Json& with : all.at("control"))
+    measurement.control.push_back({with.at(0).get<std::uint64_t>(), with.at(1).get<std::uint64_t>(),
+                                   with.at(2).get<std::uint64_t>(), with.at(3).get<std::uint64_t>()});
   measurement.clock = Json::array();
   measurement.transport = Json::array();
   Rank rank = 0;

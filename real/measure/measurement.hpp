@@ -36,9 +36,10 @@ struct Measurement {
   int cores = 1;
   bool same_machine = true;
   double load_average = 0;
-  Json clock;      ///< per rank: offset to rank 0 and its uncertainty
-  Json transport;  ///< per rank: messages and bytes sent
-  Json as_built;   ///< of the lab; else null
+  Json clock;                             ///< per rank: offset to rank 0 and its uncertainty
+  Json transport;                         ///< per rank: messages and bytes sent
+  std::vector<Control::Traffic> control;  ///< of rank 0 with each rank
+  Json as_built;                          ///< of the lab; else null
 };
 
 /// One rank's part, over TCP; rank 0 gets the measurement as text (for the parent process), the others an empty string.

@@ -119,7 +119,7 @@ TEST(LabShaping, DelayAndLossOnlyWithNetem) {
 
 TEST(LabWireCheck, SaysWhichLinkCarriedTooLittleOrTooMuch) {
   const Topology topology = star_of(2, 1_Gbps);
-  const std::vector<Bytes> payload{4_MiB, Bytes{0}, Bytes{0}, 4_MiB};
+  const std::vector<LinkTraffic> payload{{4_MiB, 64}, {}, {}, {4_MiB, 64}};
   const Bytes framed{4_MiB * 1514 / 1448};
   EXPECT_TRUE(check_wire(topology, payload, {framed, 100_KiB, 100_KiB, framed}).empty());
   EXPECT_THAT(
@@ -128,6 +128,18 @@ TEST(LabWireCheck, SaysWhichLinkCarriedTooLittleOrTooMuch) {
           "link h0 -> switch carried 1KiB but the plan says 4MiB: the ranks found another way (shared memory?)"));
   EXPECT_THAT(check_wire(topology, payload, {framed, 100_KiB, 2_MiB, framed}),
               testing::ElementsAre(testing::StartsWith("link h1 -> switch carried 2MiB but the plan says 0B: other")));
+}
+
+TEST(LabWireCheck, SmallMessagesAreMostlyHeaders) {
+  const Topology topology = star_of(2, 1_Gbps);
+  // A frame each, and an acknowledgement back.
+  const std::int64_t messages = 100'000;
+  const Bytes frames{messages * (66 + 16 + 64)};
+  const Bytes acknowledgements{messages * 66};
+  const std::vector<LinkTraffic> planned{{Bytes{messages * 64}, messages}, {}, {}, {Bytes{messages * 64}, messages}};
+  EXPECT_TRUE(check_wire(topology, planned, {frames, acknowledgements, acknowledgements, frames}).empty());
+  const std::vector<LinkTraffic> fewer{{Bytes{messages * 64}, 1}, {}, {}, {Bytes{messages * 64}, 1}};
+  EXPECT_EQ(check_wire(topology, fewer, {frames, acknowledgements, acknowledgements, frames}).size(), 4U);
 }
 
 TEST(LabCpuLoad, CountsEverythingButIdleAndWaiting) {
