@@ -21,7 +21,7 @@
 #include "core/workload/ping_pong.hpp"
 #include "real/measure/memory_rates.hpp"
 #include "sim/executor.hpp"
-#include "study/calibration/message_fit.hpp"
+#include "study/calibration/message_costs.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -30,6 +30,9 @@ constexpr Bytes combine_piece{64 * 1024};  // real/executor's ExecutorOptions::c
 constexpr int fit_rounds = 8;
 constexpr std::int64_t few_messages = 6;
 constexpr std::int64_t many_messages = 24;
+// A machine wakes up fast or slowly for seconds on end (idle states, neighbours): rounds are spread over so many
+// passes.
+constexpr std::int64_t passes = 4;
 constexpr Bytes message_header{16};  // real/transport/tcp.hpp
 
 // IPv4 and TCP with time stamps inside the MTU, Ethernet's 14 bytes outside: what tc-tbf counts (docs/lab.md).
@@ -75,62 +78,53 @@ std::vector<PingPongRow> rows_within(const CalibrationRequest& request, const To
     row.size = size;
     // Few messages per round, many rounds: a collective, too, begins on cold caches and with full token buckets.
     row.repetitions = one_way > 0.005 ? 3 : few_messages;
-    row.rounds = std::clamp<std::int64_t>(static_cast<std::int64_t>(0.1 / one_way), 1, 20);
+    row.rounds = std::clamp<std::int64_t>(static_cast<std::int64_t>(0.1 / passes / one_way), 1, 5);
     const double cost =
-        static_cast<double>((row.rounds + 1) * row.repetitions) * one_way + static_cast<double>(row.rounds) * 0.005;
+        static_cast<double>(passes * (row.rounds + 1)) * (static_cast<double>(row.repetitions) * one_way + 0.005);
     if (cost > left) break;
     left -= cost;
     row.pairs = request.ranks / 2;
     row.exchange = true;
     rows.push_back(row);
   }
-  rows.push_back({64_B, request.ranks / 2, true, many_messages, 10});
+  rows.push_back({64_B, request.ranks / 2, true, many_messages, 3});
   // A lone ping-pong beside it: what a message takes on idle cores.
-  for (const Bytes size : {1_B, 1_KiB, 8_KiB}) rows.push_back({size, 1, false, 6, 20});
+  for (const Bytes size : {1_B, 1_KiB, 8_KiB}) rows.push_back({size, 1, false, 6, 5});
   return rows;
 }
 
-std::vector<double> predicted_one_way(const PlannedPingPong& planned, const Topology& topology, const Routing& routing,
-                                      const Profile& profile) {
+// All rounds of a row, over the passes. The plan has the rows once per pass.
+std::vector<RoundTimes> all_rounds(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline) {
+  std::vector<RoundTimes> all;
+  for (std::size_t i = row; i < planned.rows.size(); i += planned.rows.size() / passes) {
+    const auto some = round_times(planned, i, timeline);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+std::vector<double> message_samples(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline) {
+  std::vector<double> samples;
+  for (const RoundTimes& round : all_rounds(planned, row, timeline)) samples.push_back(round.message_s);
+  return samples;
+}
+
+RoundTimes typical(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline) {
+  std::vector<double> first;
+  for (const RoundTimes& round : all_rounds(planned, row, timeline)) first.push_back(round.first_s);
+  return {median(first), median(message_samples(planned, row, timeline))};
+}
+
+std::vector<RoundTimes> predicted_times(const PlannedPingPong& planned, const Topology& topology,
+                                        const Routing& routing, const Profile& profile) {
   Timeline timeline;
   sim::SimulatedExecutor(topology, routing, profile).execute(planned.plan, timeline);
-  std::vector<double> times;
-  for (std::size_t row = 0; row < planned.rows.size(); ++row)
-    times.push_back(median(message_times(planned, row, timeline)));
+  std::vector<RoundTimes> times;
+  for (std::size_t row = 0; row < planned.rows.size() / passes; ++row) times.push_back(typical(planned, row, timeline));
   return times;
 }
 
 Duration rounded(double s) { return nanoseconds(static_cast<std::int64_t>(std::max(0.0, s) * 1e9 + 0.5)); }
-
-// The intervals of a fit as the profile has them: the processors' part of the intercept split evenly between sender and
-// receiver, the rest as latency; the slope likewise as the rate of either end.
-std::vector<MessageCost> message_costs_of(const MessageFit& fit, double processor_s, Bytes largest_fitted) {
-  std::vector<MessageCost> costs;
-  for (const auto& interval : fit.intervals) {
-    MessageCost cost;
-    cost.up_to = interval.up_to;
-    const double busy = std::min(processor_s, interval.intercept_s.value);
-    cost.overhead = cost.receive_overhead = rounded(busy / 2);
-    cost.latency = rounded(interval.intercept_s.value - busy);
-    if (interval.slope_s_per_byte.value > 1e-13)
-      cost.send_bandwidth = cost.receive_bandwidth =
-          Bandwidth::bytes_per_second(static_cast<std::int64_t>(2 / interval.slope_s_per_byte.value));
-    costs.push_back(cost);
-  }
-  if (largest_fitted.count() > 0) {
-    // Beyond, the network is slower than the software: what a message costs whatever its size goes on to hold.
-    MessageCost beyond = costs.back();
-    costs.back().up_to = largest_fitted;
-    const Bytes piece = std::min(largest_fitted, combine_piece);
-    if (beyond.send_bandwidth) {
-      beyond.overhead += transfer_time(piece, *beyond.send_bandwidth);
-      beyond.receive_overhead += transfer_time(piece, *beyond.receive_bandwidth);
-    }
-    beyond.send_bandwidth = beyond.receive_bandwidth = std::nullopt;
-    costs.push_back(beyond);
-  }
-  return costs;
-}
 
 // The messages of a round fit into the token buckets of every link that they cross.
 bool passes_at_once(const PingPongRow& row, const Topology& built) {
@@ -171,14 +165,132 @@ std::string table_of(const MessageFit& fit) {
   return text;
 }
 
+// What the messages of a measurement say before anything is fitted.
+struct Observed {
+  std::vector<RoundTimes> times;    // by row
+  std::vector<std::size_t> fitted;  // rows whose times are the software's
+  double processor_s = 0;           // CPU time of a message, sender and receiver together
+  double latency_s = 0;             // of a message, on nobody's processor
+  double start_overhead_s = 0;      // CPU time of a rank after a common start, beyond its messages
+  Json idle = Json::array();        // lone pairs, for the record
+};
+
+Observed observe(const std::vector<PingPongRow>& rows, const PlannedPingPong& planned,
+                 const real::Measurement& measured, const Topology& built) {
+  Observed observed;
+  std::vector<double> few;
+  std::vector<double> many;
+  std::vector<double> alone;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const PingPongRow& row = rows[i];
+    observed.times.push_back(typical(planned, i, measured.timeline));
+    const double message_s = observed.times.back().message_s;
+    double cpu = 0;
+    for (std::size_t k = i; k < planned.rows.size(); k += rows.size()) {
+      const auto section = measured.sections.find(planned.rows[k].start);
+      LOCKSTEP_CHECK(section != measured.sections.end(), "row {} was not measured", k);
+      cpu += section->second.cpu_s / static_cast<double>(row.rounds * row.pairs * 2 * passes);
+    }
+    if (!row.exchange) {
+      observed.idle.push_back({{"size_bytes", row.size.count()}, {"time_s", message_s}});
+      if (row.size <= 1_KiB) alone.push_back(message_s);
+    } else if (row.repetitions == many_messages) {
+      many.push_back(cpu);
+    } else {
+      if (row.size <= 1_KiB) few.push_back(cpu);
+      // Where the token buckets run dry, the network sets the time and says nothing of the software.
+      if (passes_at_once(row, built)) observed.fitted.push_back(i);
+    }
+  }
+  observed.processor_s =
+      std::max(0.0, (median(many) - median(few)) / static_cast<double>(many_messages - few_messages));
+  // A lone message takes its processor time and what is nobody's: interrupts, the scheduler.
+  observed.latency_s = std::max(0.0, median(alone) - observed.processor_s);
+  observed.start_overhead_s = median(few) - observed.processor_s * static_cast<double>(few_messages);
+  return observed;
+}
+
+// Fits the costs of messages and the start latency of `profile`, whose other figures are known. What queues for the
+// cores take of each time depends on the costs themselves: simulator and fit take turns. Returns the fit, and the
+// simulator's times with the last of it.
+std::pair<MessageFit, std::vector<RoundTimes>> fit_costs(Profile& profile, const Observed& observed,
+                                                         const std::vector<PingPongRow>& rows,
+                                                         const PlannedPingPong& planned, const Timeline& measured,
+                                                         const Topology& built, const Routing& routing,
+                                                         bool network_bounds) {
+  const auto& fitted = observed.fitted;
+  std::vector<MessageMeasurement> messages;
+  for (const std::size_t i : fitted) messages.push_back({rows[i].size, message_samples(planned, i, measured), 0});
+  std::vector<double> network(messages.size(), 0);
+  MessageFit fit;
+  auto predicted = predicted_times(planned, built, routing, profile);
+  for (int round = 0; round < fit_rounds; ++round) {
+    for (std::size_t k = 0; k < messages.size(); ++k) {
+      const double software = round == 0 ? 0 : fit.software_s(messages[k].size);
+      const double others = std::max(0.0, predicted[fitted[k]].message_s - software);
+      network[k] = round < 2 ? others : (network[k] + others) / 2;  // damped: queues answer to the costs
+      messages[k].network_s = std::min(network[k], observed.times[fitted[k]].message_s);
+    }
+    fit = fit_messages(messages);
+    profile.tcp.messages = message_costs(fit, observed.latency_s);
+    if (network_bounds)
+      profile.tcp.messages = message_costs_beyond(std::move(profile.tcp.messages), messages.back().size, combine_piece);
+    predicted = predicted_times(planned, built, routing, profile);
+    // Ranks run this much after a common start: what the first messages take beyond what the model says of them.
+    std::vector<double> late;
+    for (const std::size_t i : fitted)
+      late.push_back(observed.times[i].first_s - predicted[i].first_s + to_seconds(profile.start_latency));
+    profile.start_latency = rounded(median(late));
+  }
+  return {std::move(fit), std::move(predicted)};
+}
+
+// How well the simulator with the fitted profile says what it was fitted on, and what it was not.
+struct Check {
+  std::vector<double> fitted, others;  // relative errors
+};
+
+Check check_of(const Observed& observed, const std::vector<PingPongRow>& rows,
+               const std::vector<RoundTimes>& predicted) {
+  Check check;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const double error = std::abs(predicted[i].message_s / observed.times[i].message_s - 1);
+    if (std::find(observed.fitted.begin(), observed.fitted.end(), i) != observed.fitted.end())
+      check.fitted.push_back(error);
+    else if (rows[i].repetitions != many_messages)
+      check.others.push_back(error);
+  }
+  return check;
+}
+
+Json to_json(const Check& check) {
+  const auto errors = [](const std::vector<double>& values) {
+    return Json{{"median_error", median(values)}, {"max_error", percentile(values, 1)}};
+  };
+  return {{"fitted", errors(check.fitted)}, {"others", errors(check.others)}};
+}
+
+std::string text_of(const Check& check) {
+  const auto errors = [](const std::vector<double>& values) {
+    return fmt::format("{:.1f}% (median), {:.1f}% at most", median(values) * 100, percentile(values, 1) * 100);
+  };
+  return fmt::format(
+      "# simulated with this profile: the messages fitted are off by {}; others (lone pairs, sizes that "
+      "the network bounds) by {}\n",
+      errors(check.fitted), errors(check.others));
+}
+
 }  // namespace
 
 Calibration calibrate(const CalibrationRequest& request) {
   const Backend& backend = get_from(backend_catalogue(), "backend", request.backend);
-  Topology topology = request.topology != nullptr ? *request.topology : loopback(request.ranks);
+  const bool in_network = request.topology != nullptr;
+  const Topology topology = in_network ? *request.topology : loopback(request.ranks);
   const Routing routing(topology, {request.seed});
   const auto rows = rows_within(request, topology, routing);
-  const PlannedPingPong planned = plan_ping_pong(request.ranks, rows);
+  std::vector<PingPongRow> repeated;
+  for (std::int64_t pass = 0; pass < passes; ++pass) repeated.insert(repeated.end(), rows.begin(), rows.end());
+  const PlannedPingPong planned = plan_ping_pong(request.ranks, repeated);
 
   MeasureRequest measure = request.limits;
   measure.topology = &topology;
@@ -199,59 +311,13 @@ Calibration calibrate(const CalibrationRequest& request) {
   Topology built = topology;
   if (measured->as_built.is_object()) {
     apply_as_built(built, measured->as_built);
-    profile.tcp.framing = {packet_header, frame_header, packet_header + frame_header, Bytes{0}};
+    profile.tcp.framing = {packet_header, frame_header, packet_header + frame_header, smallest_gso(measured->as_built)};
   }
-
-  // How late ranks run after a common start; the CPU time of a message, sender and receiver together: what more
-  // messages cost, so that the waking up is left out.
-  std::vector<double> late;
-  std::vector<double> few;
-  std::vector<double> many;
-  Json idle = Json::array();
-  std::vector<std::size_t> fitted;
-  for (std::size_t i = 0; i < planned.rows.size(); ++i) {
-    const PingPongRow& row = planned.rows[i].row;
-    const auto section = measured->sections.find(planned.rows[i].start);
-    LOCKSTEP_CHECK(section != measured->sections.end(), "row {} was not measured", i);
-    late.insert(late.end(), section->second.lateness_s.begin(), section->second.lateness_s.end());
-    const double cpu = section->second.cpu_s / static_cast<double>(row.rounds * row.pairs * 2);
-    if (!row.exchange)
-      idle.push_back(
-          {{"size_bytes", row.size.count()}, {"time_s", median(message_times(planned, i, measured->timeline))}});
-    else if (row.repetitions == many_messages)
-      many.push_back(cpu);
-    else if (row.size <= 1_KiB)
-      few.push_back(cpu);
-    // Where the token buckets run dry, the network sets the time and says nothing of the software.
-    if (row.exchange && row.repetitions != many_messages && passes_at_once(row, built)) fitted.push_back(i);
-  }
-  const double processor_s =
-      std::max(0.0, (median(many) - median(few)) / static_cast<double>(many_messages - few_messages));
-  profile.start_latency = rounded(median(late));
-  // What a round costs its rank beyond its messages: waking up.
-  profile.start_overhead = rounded(median(few) - processor_s * static_cast<double>(few_messages));
-
-  // What the queues for the cores take of each time depends on the software's own costs: the simulator is run with the
-  // last fit until it says so.
-  profile.tcp.framing.acknowledged = smallest_gso(measured->as_built);
-  MessageFit fit;
-  std::vector<MessageMeasurement> messages;
-  for (const std::size_t i : fitted)
-    messages.push_back({planned.rows[i].row.size, message_times(planned, i, measured->timeline), 0});
-  const Routing built_routing(built, {request.seed});
-  std::vector<double> network(messages.size(), 0);
-  for (int round = 0; round < fit_rounds; ++round) {
-    const auto predicted = predicted_one_way(planned, built, built_routing, profile);
-    for (std::size_t k = 0; k < messages.size(); ++k) {
-      const double software = round == 0 ? 0 : fit.software_s(messages[k].size);
-      const double others = std::max(0.0, predicted[fitted[k]] - software);
-      network[k] = round < 2 ? others : (network[k] + others) / 2;  // damped: queues answer to the costs
-      messages[k].network_s = std::min(network[k], median(messages[k].samples_s));
-    }
-    fit = fit_messages(messages);
-    profile.tcp.messages =
-        message_costs_of(fit, processor_s, request.topology != nullptr ? messages.back().size : Bytes{0});
-  }
+  const Observed observed = observe(rows, planned, *measured, built);
+  profile.start_overhead = rounded(observed.start_overhead_s);
+  const auto [fit, predicted] = fit_costs(profile, observed, rows, planned, measured->timeline, built,
+                                          Routing(built, {request.seed}), in_network);
+  const Check check = check_of(observed, rows, predicted);
 
   const Json run = run_info(elapsed_s());
   profile.measured = Json{{"host", run.at("host")},
@@ -259,24 +325,19 @@ Calibration calibrate(const CalibrationRequest& request) {
                           {"version", run.at("version")},
                           {"ranks", request.ranks},
                           {"load_average", measured->load_average},
-                          {"processor_s_per_message", processor_s},
-                          {"idle_ping_pong", idle},
+                          {"processor_s_per_message", observed.processor_s},
+                          {"latency_s", observed.latency_s},
+                          {"idle_ping_pong", observed.idle},
+                          {"simulated", to_json(check)},
                           {"messages", to_json(fit)}};
-  if (request.topology != nullptr)
-    profile.measured["topology"] = {{"name", topology.name}, {"sha256", topology.sha256}};
+  if (in_network) profile.measured["topology"] = {{"name", topology.name}, {"sha256", topology.sha256}};
   profile.sha256 = sha256(to_yaml(profile));
   Calibration calibration;
-  calibration.text = table_of(fit);
-  const auto predicted = predicted_one_way(planned, built, built_routing, profile);
-  double worst = 0;
-  for (std::size_t i = 0; i < messages.size(); ++i)
-    worst = std::max(worst, std::abs(predicted[i] / median(messages[i].samples_s) - 1));
-  calibration.text +=
-      fmt::format("# simulated with this profile, the same messages are off by {:.1f}% at most\n", worst * 100);
+  calibration.text = table_of(fit) + text_of(check);
   calibration.text += fmt::format(
       "# CPU per message (sender and receiver) {:.2f} us, start latency {}, reduction {:.2f} GB/s, copy {:.2f} GB/s, "
       "load {:.2f}\n",
-      processor_s * 1e6, format_duration(profile.start_latency), memory.reduction.bytes_per_second() * 1e-9,
+      observed.processor_s * 1e6, format_duration(profile.start_latency), memory.reduction.bytes_per_second() * 1e-9,
       memory.copy.bytes_per_second() * 1e-9, measured->load_average);
   calibration.profile = std::move(profile);
   return calibration;

@@ -94,23 +94,40 @@ PlannedPingPong plan_ping_pong(int ranks, const std::vector<PingPongRow>& rows) 
   return planned;
 }
 
-std::vector<double> message_times(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline) {
+std::vector<RoundTimes> round_times(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline) {
   const auto& entry = planned.rows[row];
   struct Round {
     Duration start{0};
+    std::map<Rank, std::int64_t> first_ordinal;  // of a rank's first message in the round
+    Duration first{0};
     Duration last{0};
   };
+  // Iterations are numbered anew in every row: only this row's operations make a round of it.
   std::map<std::int64_t, Round> rounds;
   for (const auto& record : timeline.operations) {
     if (record.warmup || record.rank / 2 >= entry.row.pairs) continue;
+    if (record.operation == entry.start) rounds[record.iteration].start = record.end;
+    if (record.operation != entry.second) continue;
     Round& round = rounds[record.iteration];
-    if (record.operation == entry.start) round.start = record.end;
-    if (record.operation == entry.second) round.last = std::max(round.last, record.end);
+    round.last = std::max(round.last, record.end);
+    const auto [known, fresh] = round.first_ordinal.try_emplace(record.rank, record.ordinal);
+    if (!fresh) known->second = std::min(known->second, record.ordinal);
   }
-  const std::int64_t messages = entry.row.repetitions * (entry.row.exchange ? 1 : 2);
-  std::vector<double> times;
-  for (const auto& [number, round] : rounds)
-    times.push_back(to_seconds(round.last - round.start) / static_cast<double>(messages));
+  for (const auto& record : timeline.operations) {
+    if (record.operation != entry.second || record.rank / 2 >= entry.row.pairs) continue;
+    const auto round = rounds.find(record.iteration);
+    if (round == rounds.end() || round->second.first_ordinal[record.rank] != record.ordinal) continue;
+    round->second.first = std::max(round->second.first, record.end);
+  }
+  const std::int64_t one_way = entry.row.exchange ? 1 : 2;
+  std::vector<RoundTimes> times;
+  for (const auto& [number, round] : rounds) {
+    RoundTimes one;
+    one.first_s = to_seconds(round.first - round.start);
+    if (entry.row.repetitions > 1)
+      one.message_s = to_seconds(round.last - round.first) / static_cast<double>((entry.row.repetitions - 1) * one_way);
+    times.push_back(one);
+  }
   return times;
 }
 

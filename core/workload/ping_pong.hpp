@@ -34,9 +34,14 @@ struct PlannedPingPong {
 /// `ranks` >= 2 x the pairs of every row. Every row runs a warm-up round first.
 PlannedPingPong plan_ping_pong(int ranks, const std::vector<PingPongRow>& rows);
 
-/// Seconds per message of every counted round of a row, all its pairs together: from the common start to the latest end
-/// of a last message, divided by the messages one after another. Waking up is in it, as it is in a collective. Where
-/// pairs compete for cores, single messages are quick or slow by turns; the round as a whole is what a collective sees.
-std::vector<double> message_times(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline);
+/// One counted round of a row, all its pairs together. Where pairs compete for cores, single messages are quick or slow
+/// by turns; the round as a whole is what a collective sees.
+struct RoundTimes {
+  double first_s = 0;    ///< from the common start until every pair has its first exchange (or round trip) behind it:
+                         ///< waking up is in it, as it is in a collective
+  double message_s = 0;  ///< of the messages after those: latest end of the last one, less first_s, per message one
+                         ///< way; 0 in a row of one repetition
+};
+std::vector<RoundTimes> round_times(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline);
 
 }  // namespace lockstep

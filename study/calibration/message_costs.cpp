@@ -1,39 +1,45 @@
-// From fits to the rows of a profile.
+#include "study/calibration/message_costs.hpp"
+
 #include <algorithm>
 #include <cmath>
 
-#include "study/calibration/processor_fit.hpp"
+#include "core/base/error.hpp"
 
 namespace lockstep {
 namespace {
 
-/// The rate at which a side that takes `seconds_per_byte` moves bytes; none where bytes are free.
-std::optional<Bandwidth> bandwidth_of(double seconds_per_byte) {
-  // Above 10^18 bit/s nothing is left to model, and the type ends.
-  if (!(seconds_per_byte > 8e-18)) return std::nullopt;
-  return Bandwidth::bits_per_second(std::max<std::int64_t>(1, std::llround(8 / seconds_per_byte)));
-}
+// Below this many seconds per byte (10 TB/s) nothing is left to model.
+constexpr double least_slope = 1e-13;
 
-Duration nearest_picosecond(double seconds) { return picoseconds(std::llround(seconds * 1e12)); }
+Duration whole_nanoseconds(double seconds) { return nanoseconds(std::llround(std::max(0.0, seconds) * 1e9)); }
 
 }  // namespace
 
-std::vector<MessageCost> message_costs(const MessageFit& messages, const ProcessorFit& processor) {
+std::vector<MessageCost> message_costs(const MessageFit& fit, double latency_s) {
   std::vector<MessageCost> costs;
-  for (const auto& interval : messages.intervals) {
-    const double intercept = interval.intercept_s.value;
+  for (const auto& interval : fit.intervals) {
+    const double waiting = std::min(latency_s, interval.intercept_s.value);
     const double slope = interval.slope_s_per_byte.value;
-    const double busy = processor.identified ? std::min(processor.cost.overhead_s, intercept) : 0.5 * intercept;
     MessageCost cost;
     cost.up_to = interval.up_to;
-    cost.overhead = nearest_picosecond(busy / 2);
-    cost.receive_overhead = cost.overhead;
-    // What is left, so that the parts add up to the intercept.
-    cost.latency = std::max(Duration{0}, nearest_picosecond(intercept) - cost.overhead - cost.receive_overhead);
-    cost.send_bandwidth = bandwidth_of(slope / 2);
-    cost.receive_bandwidth = cost.send_bandwidth;
+    cost.overhead = cost.receive_overhead = whole_nanoseconds((interval.intercept_s.value - waiting) / 2);
+    cost.latency = whole_nanoseconds(waiting);
+    if (slope > least_slope)
+      cost.send_bandwidth = cost.receive_bandwidth = Bandwidth::bytes_per_second(std::llround(2 / slope));
     costs.push_back(cost);
   }
+  return costs;
+}
+
+std::vector<MessageCost> message_costs_beyond(std::vector<MessageCost> costs, Bytes largest, Bytes piece) {
+  LOCKSTEP_CHECK(!costs.empty() && !costs.back().up_to, "the last interval of a fit has no end");
+  MessageCost beyond = costs.back();
+  costs.back().up_to = largest;
+  if (beyond.send_bandwidth) beyond.overhead += transfer_time(std::min(largest, piece), *beyond.send_bandwidth);
+  if (beyond.receive_bandwidth)
+    beyond.receive_overhead += transfer_time(std::min(largest, piece), *beyond.receive_bandwidth);
+  beyond.send_bandwidth = beyond.receive_bandwidth = std::nullopt;
+  costs.push_back(beyond);
   return costs;
 }
 

@@ -6,7 +6,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
-#include "study/calibration/processor_fit.hpp"
+#include "study/calibration/message_costs.hpp"
 
 namespace lockstep {
 namespace {
@@ -151,78 +151,33 @@ TEST(StudentQuantile, AgreesWithTables) {
   EXPECT_NEAR(student_975(1000), 1.962, 0.001);
 }
 
-std::vector<PairsMeasurement> measure_pairs(const ProcessorCost& truth, std::uint64_t seed, double noise,
-                                            std::vector<int> pairs = {1, 2, 4}) {
-  Noise random(seed * 7919);
-  std::vector<PairsMeasurement> all;
-  for (const std::int64_t size : {1, 1024, 16384, 131072}) {
-    for (const int p : pairs) {
-      PairsMeasurement m{.size = Bytes{size}, .pairs = p, .cores = 2, .samples_s = {}, .network_s = 5e-6};
-      for (int i = 0; i < 9; ++i) m.samples_s.push_back(processor_time(truth, m) * (1 + noise * random.normal()));
-      all.push_back(m);
-    }
-  }
-  return all;
-}
-
-TEST(ProcessorFit, SeparatesProcessorFromWaiting) {
-  const ProcessorCost truth{.overhead_s = 12e-6, .per_byte_s = 0.4e-9, .latency_s = 6e-6};
-  const ProcessorFit exact = fit_processor(measure_pairs(truth, 1, 0));
-  EXPECT_TRUE(exact.identified);
-  EXPECT_NEAR(exact.cost.overhead_s, 12e-6, 1e-8);
-  EXPECT_NEAR(exact.cost.per_byte_s, 0.4e-9, 1e-12);
-  EXPECT_NEAR(exact.cost.latency_s, 6e-6, 2e-8);
-  int covered = 0;
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
-    const ProcessorFit fit = fit_processor(measure_pairs(truth, seed, 0.03));
-    EXPECT_NEAR(fit.cost.overhead_s, 12e-6, 1.2e-6) << seed;
-    EXPECT_NEAR(fit.cost.latency_s, 6e-6, 1.8e-6) << seed;
-    covered += fit.overhead_s.low <= truth.overhead_s && truth.overhead_s <= fit.overhead_s.high ? 1 : 0;
-  }
-  EXPECT_GE(covered, 33);
-}
-
-TEST(ProcessorFit, SaysWhenThePartsCannotBeToldApart) {
-  const ProcessorCost truth{.overhead_s = 12e-6, .per_byte_s = 0.4e-9, .latency_s = 6e-6};
-  const ProcessorFit fit = fit_processor(measure_pairs(truth, 1, 0, {1}));
-  EXPECT_FALSE(fit.identified);
-  EXPECT_NEAR(fit.cost.overhead_s + fit.cost.latency_s, 18e-6, 1e-7);
-  EXPECT_TRUE(to_json(fit)["overhead_s"]["high"].is_null());
-}
-
-TEST(ProcessorFit, TheForwardModelCanBeReplaced) {
-  // A model of its own, in whole picoseconds as a simulator's.
-  const ProcessorModel model = [](const ProcessorCost& cost, const PairsMeasurement& m) {
-    const double busy = cost.overhead_s + cost.per_byte_s * static_cast<double>(m.size.count());
-    return std::round((m.network_s + cost.latency_s + busy * (1 + 0.5 * (m.pairs - 1))) * 1e12) * 1e-12;
-  };
-  const ProcessorCost truth{.overhead_s = 8e-6, .per_byte_s = 1e-9, .latency_s = 9e-6};
-  auto measurements = measure_pairs(truth, 1, 0);
-  for (auto& m : measurements) m.samples_s = {model(truth, m)};
-  const ProcessorFit fit = fit_processor(measurements, model);
-  EXPECT_TRUE(fit.identified);
-  EXPECT_NEAR(fit.cost.overhead_s, 8e-6, 1e-8);
-  EXPECT_NEAR(fit.cost.latency_s, 9e-6, 1e-8);
-  EXPECT_NEAR(fit.cost.per_byte_s, 1e-9, 1e-12);
-}
-
-TEST(ProcessorFit, BadInput) {
-  EXPECT_THROW(fit_processor({}), InputError);
-  const PairsMeasurement empty{.size = Bytes{1}, .pairs = 1, .cores = 1, .samples_s = {}, .network_s = 0};
-  EXPECT_THROW(fit_processor(std::vector{empty, empty, empty}), InputError);
-}
-
 TEST(MessageCosts, PartsAddUpToTheFit) {
   const MessageFit messages = fit_messages(measure(Truth{}, 1, 0));
-  ProcessorFit processor;
-  processor.identified = true;
-  processor.cost = {.overhead_s = 14e-6, .per_byte_s = 1e-9, .latency_s = 6e-6};
-  const auto costs = message_costs(messages, processor);
+  const auto costs = message_costs(messages, 6e-6);
   ASSERT_EQ(costs.size(), 2U);
   EXPECT_EQ(costs[0].up_to, Bytes{65536});
-  EXPECT_EQ(costs[0].overhead, nanoseconds(7000));
-  EXPECT_NEAR(to_seconds(costs[0].overhead + costs[0].receive_overhead + costs[0].latency), 20e-6, 1e-9);
+  EXPECT_EQ(costs[0].latency, nanoseconds(6000));
+  EXPECT_EQ(costs[0].overhead, costs[0].receive_overhead);
+  EXPECT_NEAR(to_seconds(costs[0].overhead + costs[0].receive_overhead + costs[0].latency), 20e-6, 2e-9);
   EXPECT_NEAR(costs[0].send_bandwidth->bytes_per_second(), 1e9, 1e6);
+  EXPECT_FALSE(costs[1].up_to);
+  // Waiting is never more than there is.
+  EXPECT_NEAR(to_seconds(message_costs(messages, 1.0)[0].latency), 20e-6, 2e-9);
+  EXPECT_EQ(message_costs(messages, 1.0)[0].overhead, Duration{0});
+}
+
+TEST(MessageCosts, BeyondTheSizesFittedAMessageCostsTheSameWhateverItsSize) {
+  MessageCost only;
+  only.overhead = only.receive_overhead = microseconds(5);
+  only.send_bandwidth = only.receive_bandwidth = Bandwidth::bytes_per_second(1'000'000'000);
+  const auto costs = message_costs_beyond({only}, Bytes{20'000}, 64_KiB);
+  ASSERT_EQ(costs.size(), 2U);
+  EXPECT_EQ(costs[0].up_to, Bytes{20'000});
+  EXPECT_FALSE(costs[1].up_to);
+  EXPECT_FALSE(costs[1].send_bandwidth);
+  EXPECT_EQ(costs[1].overhead, microseconds(25));
+  EXPECT_EQ(costs[1].receive_overhead, microseconds(25));
+  EXPECT_EQ(message_costs_beyond({only}, 1_MiB, Bytes{10'000})[1].overhead, microseconds(15));
 }
 
 }  // namespace
