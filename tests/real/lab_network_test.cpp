@@ -144,13 +144,13 @@ TEST(LabNetwork, EveryByteOfALeafSpineIsOnItsRoute) {
 TEST(LabNetwork, TheRateIsThatOfTheLink) {
   SKIP_WHERE_REFUSED();
   const Topology topology = star_of(3, 500_Mbps);
-  const auto seconds = std::stod(in_lab(topology, [](const Routing&, const LabNetwork& lab) {
-    double best = 1e9;  // other work on the machine only ever slows it down
-    for (int i = 0; i < 3; ++i) best = std::min(best, transfer(lab, 0, 2, 4 << 20));
-    return fmt::format("{}", best);
-  }));
   const double wire = (4 << 20) * 1514.0 / 1448.0;
   const double expected = (wire - 62500.0) * 8 / 500e6;
+  const auto seconds = std::stod(in_lab(topology, [&](const Routing&, const LabNetwork& lab) {
+    double best = 1e9;  // other work on the machine only ever slows it down
+    for (int i = 0; i < 20 && best > 1.03 * expected; ++i) best = std::min(best, transfer(lab, 0, 2, 4 << 20));
+    return fmt::format("{}", best);
+  }));
   EXPECT_NEAR(seconds, expected, 0.03 * expected);
 }
 
