@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -61,6 +62,10 @@ Topology loopback(int ranks) {
   return topology;
 }
 
+std::int64_t switches_between(const Topology& topology, const Routing& routing, Rank a, Rank b) {
+  return route_switches(topology, routing.route(topology.endpoint(a), topology.endpoint(b)));
+}
+
 // Sizes from 4 B up by 4, then by 2 from 1 KiB, as far as the budget goes.
 std::vector<PingPongRow> rows_within(const CalibrationRequest& request, const Topology& topology,
                                      const Routing& routing) {
@@ -90,6 +95,11 @@ std::vector<PingPongRow> rows_within(const CalibrationRequest& request, const To
   rows.push_back({64_B, request.ranks / 2, true, many_messages, 3});
   // A lone ping-pong beside it: what a message takes on idle cores.
   for (const Bytes size : {1_B, 1_KiB, 8_KiB}) rows.push_back({size, 1, false, 6, 5});
+  // Pairs with more switches between them: what a switch costs where this machine is the network.
+  if (request.ranks % 2 == 0 &&
+      switches_between(topology, routing, 0, request.ranks / 2) > switches_between(topology, routing, 0, 1))
+    for (const Bytes size : {64_B, 1_KiB, 4_KiB})
+      rows.push_back({size, request.ranks / 2, true, few_messages, 5, true});
   return rows;
 }
 
@@ -134,6 +144,17 @@ bool passes_at_once(const PingPongRow& row, const Topology& built) {
   return true;
 }
 
+// The send buffer of the lab's connections: the last of the three numbers of tcp_wmem. Nothing if it is not known.
+std::optional<Bytes> send_buffer(const Json& as_built) {
+  const std::string setting = as_built.at("tcp").value("tcp_wmem", "");
+  const auto last = setting.rfind(' ');
+  if (last == std::string::npos) return std::nullopt;
+  std::int64_t bytes = 0;
+  const auto [end, error] = std::from_chars(setting.data() + last + 1, setting.data() + setting.size(), bytes);
+  if (error != std::errc() || bytes <= 0) return std::nullopt;
+  return Bytes{bytes};
+}
+
 Bytes smallest_gso(const Json& as_built) {
   std::int64_t least = 0;
   if (as_built.is_object())
@@ -169,6 +190,7 @@ std::string table_of(const MessageFit& fit) {
 struct Observed {
   std::vector<RoundTimes> times;    // by row
   std::vector<std::size_t> fitted;  // rows whose times are the software's
+  std::vector<std::size_t> far;     // the same between ranks that are far apart
   double processor_s = 0;           // CPU time of a message, sender and receiver together
   double latency_s = 0;             // of a message, on nobody's processor
   double start_overhead_s = 0;      // CPU time of a rank after a common start, beyond its messages
@@ -194,6 +216,8 @@ Observed observe(const std::vector<PingPongRow>& rows, const PlannedPingPong& pl
     if (!row.exchange) {
       observed.idle.push_back({{"size_bytes", row.size.count()}, {"time_s", message_s}});
       if (row.size <= 1_KiB) alone.push_back(message_s);
+    } else if (row.far) {
+      observed.far.push_back(i);
     } else if (row.repetitions == many_messages) {
       many.push_back(cpu);
     } else {
@@ -208,6 +232,25 @@ Observed observe(const std::vector<PingPongRow>& rows, const PlannedPingPong& pl
   observed.latency_s = std::max(0.0, median(alone) - observed.processor_s);
   observed.start_overhead_s = median(few) - observed.processor_s * static_cast<double>(few_messages);
   return observed;
+}
+
+// A step towards the processor time per switch with which far pairs take as long as measured. The costs that are fitted
+// on near pairs shrink by what their own switches take, so only the further ones count.
+void fit_switches(Profile& profile, const Observed& observed, const PlannedPingPong& planned,
+                  const std::vector<RoundTimes>& predicted, const Topology& built, const Routing& routing) {
+  constexpr double probe_s = 1e-6;
+  Profile probe = profile;
+  probe.tcp.switch_overhead += rounded(probe_s);
+  const auto with_probe = predicted_times(planned, built, routing, probe);
+  const auto far = static_cast<double>(switches_between(built, routing, 0, planned.plan.ranks / 2));
+  const double further = far - static_cast<double>(switches_between(built, routing, 0, 1));
+  std::vector<double> steps;
+  for (const std::size_t i : observed.far) {
+    const double gain = (with_probe[i].message_s - predicted[i].message_s) / probe_s * further / far;
+    if (gain > 0) steps.push_back((observed.times[i].message_s - predicted[i].message_s) / gain);
+  }
+  if (steps.empty()) return;
+  profile.tcp.switch_overhead = rounded(to_seconds(profile.tcp.switch_overhead) + median(steps) / 2);
 }
 
 // Fits the costs of messages and the start latency of `profile`, whose other figures are known. What queues for the
@@ -236,6 +279,10 @@ std::pair<MessageFit, std::vector<RoundTimes>> fit_costs(Profile& profile, const
     if (network_bounds)
       profile.tcp.messages = message_costs_beyond(std::move(profile.tcp.messages), messages.back().size, combine_piece);
     predicted = predicted_times(planned, built, routing, profile);
+    if (!observed.far.empty()) {
+      fit_switches(profile, observed, planned, predicted, built, routing);
+      predicted = predicted_times(planned, built, routing, profile);
+    }
     // Ranks run this much after a common start: what the first messages take beyond what the model says of them.
     std::vector<double> late;
     for (const std::size_t i : fitted)
@@ -255,7 +302,7 @@ Check check_of(const Observed& observed, const std::vector<PingPongRow>& rows,
   Check check;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double error = std::abs(predicted[i].message_s / observed.times[i].message_s - 1);
-    if (std::find(observed.fitted.begin(), observed.fitted.end(), i) != observed.fitted.end())
+    if (std::find(observed.fitted.begin(), observed.fitted.end(), i) != observed.fitted.end() || rows[i].far)
       check.fitted.push_back(error);
     else if (rows[i].repetitions != many_messages)
       check.others.push_back(error);
@@ -312,6 +359,7 @@ Calibration calibrate(const CalibrationRequest& request) {
   if (measured->as_built.is_object()) {
     apply_as_built(built, measured->as_built);
     profile.tcp.framing = {packet_header, frame_header, packet_header + frame_header, smallest_gso(measured->as_built)};
+    profile.tcp.send_buffer = send_buffer(measured->as_built);
   }
   const Observed observed = observe(rows, planned, *measured, built);
   profile.start_overhead = rounded(observed.start_overhead_s);
@@ -335,10 +383,11 @@ Calibration calibrate(const CalibrationRequest& request) {
   Calibration calibration;
   calibration.text = table_of(fit) + text_of(check);
   calibration.text += fmt::format(
-      "# CPU per message (sender and receiver) {:.2f} us, start latency {}, reduction {:.2f} GB/s, copy {:.2f} GB/s, "
+      "# CPU per message (sender and receiver) {:.2f} us, per switch {}, start latency {}, reduction {:.2f} GB/s, copy "
+      "{:.2f} GB/s, "
       "load {:.2f}\n",
-      observed.processor_s * 1e6, format_duration(profile.start_latency), memory.reduction.bytes_per_second() * 1e-9,
-      memory.copy.bytes_per_second() * 1e-9, measured->load_average);
+      observed.processor_s * 1e6, format_duration(profile.tcp.switch_overhead), format_duration(profile.start_latency),
+      memory.reduction.bytes_per_second() * 1e-9, memory.copy.bytes_per_second() * 1e-9, measured->load_average);
   calibration.profile = std::move(profile);
   return calibration;
 }

@@ -13,6 +13,7 @@ struct Paths {
   Duration latency{0};
   Bandwidth bandwidth;
   Bytes mtu{0};
+  std::int64_t switches = 0;
 };
 
 Paths paths_of(const Topology& topology, const Routing& routing, int ranks) {
@@ -22,6 +23,7 @@ Paths paths_of(const Topology& topology, const Routing& routing, int ranks) {
       const auto route = routing.route(topology.endpoint(r), topology.endpoint((r + distance) % ranks));
       if (route.empty()) continue;
       paths.latency = std::max(paths.latency, route_latency(topology, route));
+      paths.switches = std::max(paths.switches, route_switches(topology, route));
       const Bandwidth bandwidth = route_bandwidth(topology, route);
       if (paths.bandwidth.bits_per_second() == 0 || bandwidth < paths.bandwidth) paths.bandwidth = bandwidth;
       for (const LinkId link : route)
@@ -65,8 +67,8 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
     Duration total{0};
     for (const Phase& phase : find_algorithm(row.kind, row.algorithm).cost(request).phases) {
       const Bytes payload{phase.bytes};
-      Duration round = paths.latency + Duration{costs.send_time(phase.bytes) + costs.receive_time(phase.bytes) +
-                                                costs.latency(phase.bytes)};
+      Duration round = paths.latency + Duration{costs.send_time(phase.bytes, paths.switches) +
+                                                costs.receive_time(phase.bytes) + costs.latency(phase.bytes)};
       if (paths.bandwidth.bits_per_second() > 0)
         round +=
             transfer_time(payload + profile.tcp.message_header, scale(paths.bandwidth, costs.payload_share(paths.mtu)));

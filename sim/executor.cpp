@@ -24,6 +24,8 @@ namespace {
 
 enum class EventKind : std::uint8_t {
   flow_end,
+  buffered,
+  drained,
   departure,
   request,
   clear_to_send,
@@ -58,10 +60,17 @@ struct Lane {
 struct Pair {
   std::vector<ResourceId> route;
   std::int64_t latency = 0;
+  std::int64_t switches = 0;
   double payload_share = 1.0;  // payload bytes per byte on the wire
   bool busy = false;
   std::int64_t last_arrival = 0;  // where the transport orders messages
   Fifo<std::uint32_t> queue;
+  // Where the transport has a send buffer: bytes of its messages so far, of those that have left, and the flow of the
+  // one that is leaving (while it lives).
+  std::int64_t accepted = 0;
+  std::int64_t departed = 0;
+  FlowId flow = none;
+  Fifo<std::uint32_t> unbuffered;  // messages that are not yet all in the buffer: their sends are not done
 };
 
 struct Message {
@@ -71,6 +80,7 @@ struct Message {
   std::int64_t bytes = 0;
   std::int64_t injected = 0;
   std::int64_t flow_time = 0;
+  std::int64_t end = 0;  // of its bytes among those of its pair
   PendingReceive receive;
   bool rendezvous = false;
   bool bound = false;    // its receive is known
@@ -153,7 +163,7 @@ class Simulation {
       lane.unmatched.push(id);
     else
       bind(id, lane.receives.pop());
-    const std::int64_t work = costs_.send_time(out.bytes);
+    const std::int64_t work = costs_.send_time(out.bytes, pairs_[lane.pair].switches);
     if (work > 0)
       submit(walker.rank(), work, job_tag(Job::inject, id));
     else
@@ -328,6 +338,19 @@ class Simulation {
         left(id);
         return;
       }
+      case EventKind::buffered: {
+        const auto flow = static_cast<FlowId>(event.data >> 32);
+        if (!network_.current(flow, static_cast<std::uint32_t>(event.data))) return;
+        Pair& pair = pairs_[lanes_[messages_[message_of_flow_[flow]].lane].pair];
+        if (pair.unbuffered.empty()) return;
+        const std::uint32_t id = pair.unbuffered.front();
+        if (messages_[id].sequence != event.counter) return;
+        pair.unbuffered.pop();
+        await_buffer(pair);
+        return sent(id);
+      }
+      case EventKind::drained:
+        return network_.drain(event.entity, static_cast<std::uint32_t>(event.data));
       case EventKind::departure:
         return left(static_cast<std::uint32_t>(event.data));
       case EventKind::request:
@@ -371,6 +394,34 @@ class Simulation {
   }
 
   void enqueue(std::uint32_t id) {
+    const std::uint32_t number = lanes_[messages_[id].lane].pair;
+    hand_over(id);
+    if (!profile_.tcp.send_buffer) return;
+    Pair& pair = pairs_[number];
+    pair.accepted += messages_[id].bytes + profile_.tcp.message_header.count();
+    messages_[id].end = pair.accepted;
+    pair.unbuffered.push(id);
+    if (pair.unbuffered.size() == 1) await_buffer(pair);
+  }
+
+  // When will the first message that is not yet in the pair's send buffer be there? Its last byte gets in when no more
+  // than the buffer's size has not left before it and with it. An event will say so, or the end of the flow before.
+  void await_buffer(Pair& pair) {
+    if (pair.unbuffered.empty()) return;
+    const std::uint32_t id = pair.unbuffered.front();
+    const std::int64_t leave_first = messages_[id].end - profile_.tcp.send_buffer->count() - pair.departed;
+    if (pair.flow == none) return;
+    const Message& leaving = messages_[message_of_flow_[pair.flow]];
+    const std::int64_t flowing = leaving.bytes + profile_.tcp.message_header.count();
+    if (leave_first > flowing) return;
+    const double bits = static_cast<double>(flowing - leave_first) * 8 / pair.payload_share;
+    const auto time = network_.left_at(pair.flow, bits, now_);
+    if (time)
+      push_message(*time, EventKind::buffered, id,
+                   static_cast<std::uint64_t>(pair.flow) << 32 | network_.version(pair.flow));
+  }
+
+  void hand_over(std::uint32_t id) {
     Pair& pair = pairs_[lanes_[messages_[id].lane].pair];
     if (profile_.tcp.ordered) {
       if (pair.busy) {
@@ -384,7 +435,7 @@ class Simulation {
 
   void inject(std::uint32_t id) {
     Message& message = messages_[id];
-    const Pair& pair = pairs_[lanes_[message.lane].pair];
+    Pair& pair = pairs_[lanes_[message.lane].pair];
     message.injected = now_;
     const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
     if (wire == 0 || pair.route.empty()) {
@@ -394,9 +445,10 @@ class Simulation {
     const FlowId flow = network_.start(pair.route, static_cast<double>(wire) * 8 / pair.payload_share);
     if (message_of_flow_.size() <= flow) message_of_flow_.resize(flow + 1);
     message_of_flow_[flow] = id;
+    pair.flow = flow;
   }
 
-  // The last byte has left the sender. Its buffer may be reused.
+  // The last byte has left the sender.
   void left(std::uint32_t id) {
     Message& message = messages_[id];
     const Lane& lane = lanes_[message.lane];
@@ -405,6 +457,7 @@ class Simulation {
     std::int64_t arrival = now_ + pair.latency + costs_.latency(message.bytes);
     if (profile_.tcp.ordered) arrival = pair.last_arrival = std::max(arrival, pair.last_arrival);
     push_message(arrival, EventKind::arrival, id);
+    pair.flow = none;
     if (profile_.tcp.ordered) {
       pair.busy = false;
       if (!pair.queue.empty()) {
@@ -412,6 +465,18 @@ class Simulation {
         inject(pair.queue.pop());
       }
     }
+    if (profile_.tcp.send_buffer) {
+      pair.departed += messages_[id].bytes + profile_.tcp.message_header.count();
+      const bool waited = !pair.unbuffered.empty() && pair.unbuffered.front() == id;
+      if (waited) pair.unbuffered.pop();
+      await_buffer(pair);
+      if (!waited) return;
+    }
+    sent(id);
+  }
+
+  // The sender's data may change from now on.
+  void sent(std::uint32_t id) {
     const Token token = Token::unpack(messages_[id].send_token);
     const Rank sender = lanes_[messages_[id].lane].from;
     if (keep_parts_) part_end(sender, token, true, lanes_[messages_[id].lane].to, messages_[id].bytes);
@@ -476,9 +541,20 @@ class Simulation {
   void settle() {
     begin_jobs();
     if (!network_.needs_settling()) return;
-    for (const auto& end : network_.settle(now_))
+    for (const auto& end : network_.settle(now_)) {
       push_message(end.time, EventKind::flow_end, message_of_flow_[end.flow],
                    static_cast<std::uint64_t>(end.flow) << 32 | end.version);
+      if (profile_.tcp.send_buffer) await_buffer(pairs_[lanes_[messages_[message_of_flow_[end.flow]].lane].pair]);
+    }
+    for (const auto& drain : network_.drains()) {
+      Event event;
+      event.time = drain.time;
+      event.kind = static_cast<std::uint8_t>(EventKind::drained);
+      event.entity = drain.resource;
+      event.counter = drain.version;
+      event.data = drain.version;
+      queue_.push(event);
+    }
   }
 
   std::uint32_t new_message() {
@@ -520,6 +596,7 @@ class Simulation {
       Pair pair;
       const auto links = routing_.route(topology_.endpoint(from), topology_.endpoint(to));
       pair.latency = route_latency(topology_, links).count();
+      pair.switches = route_switches(topology_, links);
       Bytes mtu{0};
       for (const LinkId link : links) {
         const ResourceId resource = topology_.links[link].resource;

@@ -10,10 +10,11 @@ const MessageCost* MessageCosts::interval(std::int64_t bytes) const {
   return transport_->messages.empty() ? nullptr : &transport_->messages.back();
 }
 
-std::int64_t MessageCosts::send_time(std::int64_t bytes) const {
+std::int64_t MessageCosts::send_time(std::int64_t bytes, std::int64_t switches) const {
   const MessageCost* cost = interval(bytes);
-  if (cost == nullptr) return 0;
-  std::int64_t time = cost->overhead.count();
+  std::int64_t time = transport_->switch_overhead.count() * switches;
+  if (cost == nullptr) return time;
+  time += cost->overhead.count();
   if (cost->up_to && cost->send_bandwidth) time += transfer_time(Bytes{bytes}, *cost->send_bandwidth).count();
   return time;
 }

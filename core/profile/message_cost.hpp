@@ -13,7 +13,8 @@ namespace lockstep {
 class MessageCosts {
  public:
   explicit MessageCosts(const TransportProfile& transport) : transport_(&transport) {}
-  [[nodiscard]] std::int64_t send_time(std::int64_t bytes) const;
+  /// `switches` on the message's way.
+  [[nodiscard]] std::int64_t send_time(std::int64_t bytes, std::int64_t switches) const;
   [[nodiscard]] std::int64_t receive_time(std::int64_t bytes) const;
   [[nodiscard]] std::int64_t latency(std::int64_t bytes) const;
   [[nodiscard]] std::optional<Bandwidth> send_rate() const;

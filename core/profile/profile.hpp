@@ -43,8 +43,10 @@ struct Framing {
 struct TransportProfile {
   std::vector<MessageCost> messages;  ///< ascending in up_to; empty: no cost
   Framing framing;
+  Duration switch_overhead{0};           ///< CPU of the sender per message and switch on its way: switches in software
   Bytes message_header{0};               ///< our own header, on the wire before every message
   std::optional<Bytes> eager_threshold;  ///< above it a send waits for its receiver; none: never
+  std::optional<Bytes> send_buffer;      ///< a send is done when its last byte is in it; none: when it has left
   bool ordered = false;                  ///< one connection per pair of ranks: its messages go one after another
 };
 

@@ -30,8 +30,10 @@ struct CostKeys {
 struct TransportKeys : CostKeys {
   std::optional<std::vector<CostKeys>> messages;
   Framing framing;
+  Duration switch_overhead{0};
   Bytes message_header{0};
   std::optional<Bytes> eager_threshold;
+  std::optional<Bytes> send_buffer;
   bool ordered = false;
 };
 
@@ -94,13 +96,20 @@ config::Type<TransportKeys> transport_type() {
       .optional("messages", &TransportKeys::messages, config::list(interval_type(), 1),
                 "intervals of message size, ascending in up_to")
       .optional("framing", &TransportKeys::framing, framing_type(), "how payload becomes frames; absent: no headers")
+      .optional("switch_overhead", &TransportKeys::switch_overhead, config::duration(),
+                "CPU time of the sender per message and switch on its way, where this machine is the network")
       .optional("message_header", &TransportKeys::message_header, config::bytes(),
                 "our own header, on the wire before every message")
       .optional("eager_threshold", &TransportKeys::eager_threshold, config::bytes(),
                 "above it a send waits for its receiver; absent: never")
+      .optional("send_buffer", &TransportKeys::send_buffer, config::bytes(),
+                "what a connection holds of its sender's data: a send is done when its last byte is there; absent: "
+                "when it has left. Needs ordered: true")
       .optional("ordered", &TransportKeys::ordered, config::boolean(),
                 "one connection per pair of ranks: its messages go one after another")
-      .rule([](const TransportKeys& keys, const config::Node&, config::Diagnostics& diagnostics) {
+      .rule([](const TransportKeys& keys, const config::Node& node, config::Diagnostics& diagnostics) {
+        if (keys.send_buffer && !keys.ordered)
+          diagnostics.error(node.position, "'send_buffer' is a connection's: it needs 'ordered: true'");
         if (!keys.messages) return;
         const auto& messages = *keys.messages;
         for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -154,8 +163,10 @@ config::Type<ProfileKeys> profile_type() {
 TransportProfile transport(const TransportKeys& keys) {
   TransportProfile profile;
   profile.framing = keys.framing;
+  profile.switch_overhead = keys.switch_overhead;
   profile.message_header = keys.message_header;
   profile.eager_threshold = keys.eager_threshold;
+  profile.send_buffer = keys.send_buffer;
   profile.ordered = keys.ordered;
   if (keys.messages) {
     for (const auto& interval : *keys.messages) {

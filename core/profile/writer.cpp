@@ -75,9 +75,12 @@ std::string to_yaml(const Profile& profile) {
   text += fmt::format("  framing: {{packet_header: {}, frame_header: {}, acknowledgement: {}, acknowledged: {}}}\n",
                       to_text(framing.packet_header), to_text(framing.frame_header), to_text(framing.acknowledgement),
                       to_text(framing.acknowledged));
+  if (profile.tcp.switch_overhead.count() > 0)
+    text += fmt::format("  switch_overhead: {}\n", to_text(profile.tcp.switch_overhead));
   text += fmt::format("  message_header: {}\n", to_text(profile.tcp.message_header));
   if (profile.tcp.eager_threshold)
     text += fmt::format("  eager_threshold: {}\n", to_text(*profile.tcp.eager_threshold));
+  if (profile.tcp.send_buffer) text += fmt::format("  send_buffer: {}\n", to_text(*profile.tcp.send_buffer));
   if (profile.tcp.ordered) text += "  ordered: true\n";
   if (profile.measured.is_object()) {
     text += profile.measured.empty() ? "measured: {}\n" : "measured:\n";

@@ -235,6 +235,13 @@ Duration route_latency(const Topology& topology, std::span<const LinkId> route) 
   return total;
 }
 
+std::int64_t route_switches(const Topology& topology, std::span<const LinkId> route) {
+  std::int64_t switches = 0;
+  for (std::size_t i = 0; i + 1 < route.size(); ++i)
+    switches += topology.devices[topology.links[route[i]].to].kind == DeviceKind::network_switch ? 1 : 0;
+  return switches;
+}
+
 Bandwidth route_bandwidth(const Topology& topology, std::span<const LinkId> route) {
   LOCKSTEP_CHECK(!route.empty(), "the bandwidth of a route without links");
   Bandwidth least = topology.links[route[0]].bandwidth;

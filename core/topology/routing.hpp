@@ -51,6 +51,8 @@ class Routing {
 
 /// Sum of link latencies and of the latencies of the switches between them.
 Duration route_latency(const Topology& topology, std::span<const LinkId> route);
+/// How many network switches the route passes.
+std::int64_t route_switches(const Topology& topology, std::span<const LinkId> route);
 /// The least bandwidth on the route (route not empty).
 Bandwidth route_bandwidth(const Topology& topology, std::span<const LinkId> route);
 

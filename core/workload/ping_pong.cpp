@@ -10,22 +10,30 @@
 namespace lockstep {
 namespace {
 
-enum class Part { ping, pong };
+constexpr GroupId near_pairs = 0;
+constexpr GroupId far_pairs = 1;
 
-// The program of the ranks that take part in rows with at least `least_pairs` pairs.
-Role role_of(const std::string& name, const std::vector<PingPongRow>& rows, Part part, int least_pairs, Bytes largest) {
+// Number of the pair that `rank` belongs to; its lower rank begins. A rank without a partner has a pair of its own,
+// with a number beyond those of any row.
+int pair_of(const PingPongRow& row, Rank rank, int ranks) { return row.far ? rank % (ranks / 2) : rank / 2; }
+bool begins(const PingPongRow& row, Rank rank, int ranks) { return row.far ? rank < ranks / 2 : rank % 2 == 0; }
+
+// The program of one rank.
+Role role_of(Rank rank, int ranks, const std::vector<PingPongRow>& rows, Bytes largest) {
   Role role;
-  role.name = name;
+  role.name = fmt::format("rank{}", rank);
   role.buffers = {{"message", largest}, {"other", largest}};
   Stream stream;
   stream.name = "main";
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const PingPongRow& row = rows[i];
     const Span span{0, {}, row.size};
-    const Send send{{0, false, part == Part::ping ? 1 : 0}, 0, span};
-    const Receive receive{{0, false, part == Part::ping ? 1 : 0}, 0, span};
+    const bool pings = begins(row, rank, ranks);
+    const Peer partner{row.far ? far_pairs : near_pairs, false, pings ? 1 : 0};
+    const Send send{partner, 0, span};
+    const Receive receive{partner, 0, span};
     // Ranks that sit a row out have operations of the same number there, so that numbers mean the same in all roles.
-    const bool active = row.pairs >= least_pairs;
+    const bool active = pair_of(row, rank, ranks) < row.pairs;
     Repeat trips;
     trips.count = row.repetitions;
     if (!active) {
@@ -35,6 +43,7 @@ Role role_of(const std::string& name, const std::vector<PingPongRow>& rows, Part
       // A send and a receive of one step: neither rank waits with its receive until its send is done.
       Collective exchange;
       exchange.kind = CollectiveKind::send_recv;
+      exchange.group = partner.group;
       exchange.algorithm = "direct";
       exchange.type = ElementType::int32;
       LOCKSTEP_CHECK(row.size.count() % 4 == 0, "exchanges move whole elements of 4 bytes, not {} bytes",
@@ -44,7 +53,7 @@ Role role_of(const std::string& name, const std::vector<PingPongRow>& rows, Part
       exchange.target = {1, {}, row.size};
       trips.body = {Operation{fmt::format("first{}", i), Mark{"exchange"}, {}},
                     Operation{fmt::format("second{}", i), exchange, {}}};
-    } else if (part == Part::ping) {
+    } else if (pings) {
       trips.body = {Operation{fmt::format("first{}", i), send, {}}, Operation{fmt::format("second{}", i), receive, {}}};
     } else {
       trips.body = {Operation{fmt::format("first{}", i), receive, {}}, Operation{fmt::format("second{}", i), send, {}}};
@@ -74,17 +83,20 @@ PlannedPingPong plan_ping_pong(int ranks, const std::vector<PingPongRow>& rows) 
   pairs.size = 2;
   pairs.groups = ranks / 2;
   plan.groups.push_back(pairs);
+  const bool some_far = std::any_of(rows.begin(), rows.end(), [](const PingPongRow& row) { return row.far; });
+  if (some_far) {
+    LOCKSTEP_CHECK(ranks % 2 == 0, "far pairs of {} ranks", ranks);
+    pairs.name = "far_pair";
+    pairs.stride = ranks / 2;
+    plan.groups.push_back(pairs);
+  }
   Bytes largest{1};
   for (const auto& row : rows) {
     LOCKSTEP_CHECK(2 * row.pairs <= ranks, "{} pairs of {} ranks", row.pairs, ranks);
     largest = std::max(largest, row.size);
   }
   for (Rank rank = 0; rank < ranks; ++rank) {
-    const int pair = rank / 2;
-    const bool alone = rank + 1 == ranks && ranks % 2 == 1;
-    const int least = alone ? ranks : pair + 1;
-    plan.roles.push_back(
-        role_of(fmt::format("rank{}", rank), rows, rank % 2 == 0 ? Part::ping : Part::pong, least, largest));
+    plan.roles.push_back(role_of(rank, ranks, rows, largest));
     plan.role_ranges.push_back({rank, rank, static_cast<std::uint32_t>(rank)});
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -92,6 +104,10 @@ PlannedPingPong plan_ping_pong(int ranks, const std::vector<PingPongRow>& rows) 
     planned.rows.push_back({rows[i], base, base + 1, base + 2});
   }
   return planned;
+}
+
+bool PlannedPingPong::active(const PingPongRow& row, Rank rank) const {
+  return pair_of(row, rank, plan.ranks) < row.pairs;
 }
 
 std::vector<RoundTimes> round_times(const PlannedPingPong& planned, std::size_t row, const Timeline& timeline) {
@@ -105,7 +121,7 @@ std::vector<RoundTimes> round_times(const PlannedPingPong& planned, std::size_t 
   // Iterations are numbered anew in every row: only this row's operations make a round of it.
   std::map<std::int64_t, Round> rounds;
   for (const auto& record : timeline.operations) {
-    if (record.warmup || record.rank / 2 >= entry.row.pairs) continue;
+    if (record.warmup || !planned.active(entry.row, record.rank)) continue;
     if (record.operation == entry.start) rounds[record.iteration].start = record.end;
     if (record.operation != entry.second) continue;
     Round& round = rounds[record.iteration];
@@ -114,7 +130,7 @@ std::vector<RoundTimes> round_times(const PlannedPingPong& planned, std::size_t 
     if (!fresh) known->second = std::min(known->second, record.ordinal);
   }
   for (const auto& record : timeline.operations) {
-    if (record.operation != entry.second || record.rank / 2 >= entry.row.pairs) continue;
+    if (record.operation != entry.second || !planned.active(entry.row, record.rank)) continue;
     const auto round = rounds.find(record.iteration);
     if (round == rounds.end() || round->second.first_ordinal[record.rank] != record.ordinal) continue;
     round->second.first = std::max(round->second.first, record.end);

@@ -1,7 +1,7 @@
 // Plans that measure point-to-point messages: what calibration runs for real and simulates.
 //
-// Ranks 2i and 2i+1 form a pair; in a row the first `pairs` of them send a message to and fro, `repetitions` times,
-// after a common start.
+// Ranks 2i and 2i+1 form a pair, or, in a row that is `far`, ranks i and i + ranks/2; in a row the first `pairs` of
+// them send a message to and fro, `repetitions` times, after a common start.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@ struct PingPongRow {
   bool exchange = false;
   std::int64_t repetitions = 2;  ///< round trips or exchanges per round
   std::int64_t rounds = 1;       ///< common starts
+  bool far = false;              ///< only for an even number of ranks
 };
 
 struct PlannedPingPong {
@@ -29,6 +30,9 @@ struct PlannedPingPong {
     std::uint32_t second = 0;  ///< and the second (its Receive)
   };
   std::vector<Row> rows;
+
+  /// Does `rank` take part in a row?
+  [[nodiscard]] bool active(const PingPongRow& row, Rank rank) const;
 };
 
 /// `ranks` >= 2 x the pairs of every row. Every row runs a warm-up round first.

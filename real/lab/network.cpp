@@ -192,8 +192,8 @@ void LabNetwork::configure(DeviceId device) {
   if (role == DeviceRole::host) {
     host_extra = " src " + device_address(topology_, device);
     if (!options_.tcp_defaults)
-      host_extra +=
-          fmt::format(" initcwnd {0} initrwnd {0} congctl {1}", initial_window_segments, lab_congestion_control());
+      host_extra += fmt::format(" initcwnd {0} initrwnd {0} quickack 1 congctl {1}", initial_window_segments,
+                                lab_congestion_control());
   }
   for (const auto& [destination, hop] : forwarding_.by_destination[device]) route(destination, hop, host_extra);
   // One table per source that leaves by other links than most: a rule per source, not per pair, since rules are walked

@@ -9,8 +9,10 @@ namespace lockstep::sim {
 namespace {
 
 constexpr double picoseconds_per_second = 1e12;
+constexpr double least_tokens = 1;  // bits; what rounding leaves in a bucket is none
 
 std::int64_t time_to_move(double bits, double rate) {
+  if (bits <= 0) return 0;
   const double time = bits * picoseconds_per_second / rate + 0.5;
   LOCKSTEP_CHECK(time < 9.2e18, "a flow of {} bits at {} bit/s takes longer than the clock can count", bits, rate);
   return static_cast<std::int64_t>(time);
@@ -115,52 +117,89 @@ double FlowNetwork::load(ResourceId resource) const {
 }
 
 void FlowNetwork::refill(Resource& resource, std::int64_t now) {
-  if (resource.tokens_at < now) {
-    const double seconds = static_cast<double>(now - resource.tokens_at) / picoseconds_per_second;
-    resource.tokens =
-        std::min(resource.burst, resource.tokens + std::max(0.0, resource.capacity - resource.used) * seconds);
-    resource.tokens_at = now;
+  if (resource.tokens_at >= now) return;
+  const double seconds = static_cast<double>(now - resource.tokens_at) / picoseconds_per_second;
+  const double tokens = resource.tokens + (resource.capacity - resource.used) * seconds;
+  resource.tokens = tokens < least_tokens ? 0 : std::min(resource.burst, tokens);
+  resource.tokens_at = now;
+}
+
+// The load of a resource with a bucket may have changed.
+void FlowNetwork::use(ResourceId id, std::int64_t now) {
+  Resource& resource = resources_[id];
+  refill(resource, now);
+  resource.used = load(id);
+  ++resource.version;
+  // Rates that add up to the capacity may exceed it by rounding.
+  if (limits(resource) || resource.used <= resource.capacity * (1 + 1e-9)) return;
+  drains_.push_back({id, resource.version, now + time_to_move(resource.tokens, resource.used - resource.capacity)});
+}
+
+void FlowNetwork::drain(ResourceId id, std::uint32_t version) {
+  Resource& resource = resources_[id];
+  if (resource.version != version) return;
+  resource.drained = true;
+  touch(id);
+}
+
+// Flows that start where every link has saved something: what they get at once. Each round empties a bucket or has
+// nobody left, so that every flow ends up done or behind a resource that limits.
+void FlowNetwork::grant_bursts(std::int64_t now) {
+  bool some = false;
+  for (const ResourceId id : touched_) {
+    Resource& resource = resources_[id];
+    if (resource.burst <= 0) continue;
+    refill(resource, now);
+    if (resource.drained) resource.tokens = 0;
+    resource.drained = false;
+    some = true;
+  }
+  if (!some) return;
+  const auto stuck = [this](FlowId id) {
+    const Flow& flow = flows_[id];
+    if (!flow.alive || flow.remaining <= 0) return true;
+    bool over_links = false;
+    for (const ResourceId r : flow.route) {
+      if (resources_[r].passes_bursts) continue;
+      over_links = true;
+      if (limits(resources_[r])) return true;
+    }
+    return !over_links;
+  };
+  bursting_ = started_;
+  while (true) {
+    bursting_.erase(std::remove_if(bursting_.begin(), bursting_.end(), stuck), bursting_.end());
+    if (bursting_.empty()) return;
+    for (const FlowId id : bursting_)
+      for (const ResourceId r : flows_[id].route) ++resources_[r].starting;
+    for (const FlowId id : bursting_) {
+      Flow& flow = flows_[id];
+      flow.grant = flow.remaining;
+      for (const ResourceId r : flow.route)
+        if (!resources_[r].passes_bursts)
+          flow.grant = std::min(flow.grant, resources_[r].tokens / resources_[r].starting);
+    }
+    // In the order of the grants, so that what is left does not hang on the order of starting.
+    std::sort(bursting_.begin(), bursting_.end(),
+              [this](FlowId a, FlowId b) { return flows_[a].grant > flows_[b].grant; });
+    for (const FlowId id : bursting_) {
+      Flow& flow = flows_[id];
+      flow.remaining -= flow.grant;
+      for (const ResourceId r : flow.route) {
+        Resource& resource = resources_[r];
+        resource.starting = 0;
+        if (resource.passes_bursts) continue;
+        resource.tokens -= flow.grant;
+        if (resource.tokens < least_tokens) resource.tokens = 0;
+      }
+    }
   }
 }
 
-void FlowNetwork::grant_bursts(std::int64_t now) {
-  for (const ResourceId id : touched_)
-    if (resources_[id].burst > 0) {
-      refill(resources_[id], now);
-      resources_[id].starting = 0;
-      bucketed_.push_back(id);
-    }
-  if (bucketed_.empty()) return;
-  bucketed_.clear();
-  for (const FlowId id : started_)
-    for (const ResourceId r : flows_[id].route) ++resources_[r].starting;
-  for (const FlowId id : started_) {
-    Flow& flow = flows_[id];
-    if (!flow.alive) continue;
-    double grant = flow.remaining;
-    bool over_links = false;
-    for (const ResourceId r : flow.route) {
-      const Resource& resource = resources_[r];
-      if (resource.passes_bursts) continue;
-      over_links = true;
-      grant = resource.burst > 0 ? std::min(grant, resource.tokens / resource.starting) : 0;
-    }
-    if (!over_links) grant = 0;
-    flow.remaining -= grant;
-    flow.rate = -grant;  // remembered until every flow has its share
-  }
-  // In the order of the grants, so that what is left does not hang on the order of starting.
-  std::sort(started_.begin(), started_.end(), [this](FlowId a, FlowId b) { return flows_[a].rate < flows_[b].rate; });
-  for (const FlowId id : started_) {
-    Flow& flow = flows_[id];
-    if (!flow.alive) continue;
-    const double grant = -flow.rate;
-    flow.rate = 0;
-    if (grant > 0)
-      for (const ResourceId r : flow.route) resources_[r].tokens = std::max(0.0, resources_[r].tokens - grant);
-  }
-  for (const FlowId id : started_)
-    for (const ResourceId r : flows_[id].route) resources_[r].starting = 0;
+std::optional<std::int64_t> FlowNetwork::left_at(FlowId id, double bits, std::int64_t now) const {
+  const Flow& flow = flows_[id];
+  if (flow.fresh) return std::nullopt;
+  return std::max(now, flow.updated + time_to_move(std::max(0.0, flow.remaining - bits), flow.rate));
 }
 
 void FlowNetwork::set_rate(FlowId id, double rate, std::int64_t now) {
@@ -199,10 +238,13 @@ void FlowNetwork::solve_component(ResourceId seed, std::int64_t now) {
     }
   }
   solved_flows_ += component_flows_.size();
+  for (const ResourceId r : component_)
+    if (resources_[r].burst > 0) refill(resources_[r], now);
   if (component_flows_.size() == 1) {
     const FlowId id = component_flows_.front();
-    double rate = resources_[component_.front()].capacity;
-    for (const ResourceId r : flows_[id].route) rate = std::min(rate, resources_[r].capacity);
+    double rate = 0;
+    for (const ResourceId r : flows_[id].route)
+      if (limits(resources_[r])) rate = rate > 0 ? std::min(rate, resources_[r].capacity) : resources_[r].capacity;
     set_rate(id, rate, now);
     return;
   }
@@ -212,12 +254,12 @@ void FlowNetwork::solve_component(ResourceId seed, std::int64_t now) {
     Resource& resource = resources_[r];
     resource.residual = resource.capacity;
     resource.unfixed = static_cast<std::uint32_t>(resource.flows.size());
-    if (resource.unfixed > 0) heap_.emplace_back(resource.residual / resource.unfixed, r);
+    if (resource.unfixed > 0 && limits(resource)) heap_.emplace_back(resource.residual / resource.unfixed, r);
   }
   std::make_heap(heap_.begin(), heap_.end(), std::greater<>{});
   ++mark_;  // now marks flows whose rate is fixed
   std::size_t left = component_flows_.size();
-  while (left > 0) {
+  while (left > 0 && !heap_.empty()) {
     std::pop_heap(heap_.begin(), heap_.end(), std::greater<>{});
     const auto [level, r] = heap_.back();
     heap_.pop_back();
@@ -241,10 +283,18 @@ void FlowNetwork::solve_component(ResourceId seed, std::int64_t now) {
       }
     }
   }
+  // What is left has passed in its burst, and ends now.
+  if (left > 0)
+    for (const FlowId id : component_flows_)
+      if (flows_[id].mark != mark_) {
+        LOCKSTEP_INNER_CHECK(flows_[id].remaining <= 0, "nothing limits flow {}", id);
+        set_rate(id, 0, now);
+      }
 }
 
 const std::vector<FlowNetwork::End>& FlowNetwork::settle(std::int64_t now) {
   ends_.clear();
+  drains_.clear();
   if (touched_.empty()) return ends_;
   grant_bursts(now);
   mark_ += 2;
@@ -255,17 +305,16 @@ const std::vector<FlowNetwork::End>& FlowNetwork::settle(std::int64_t now) {
     solve_component(r, now);
     ++mark_;
   }
+  // Buckets whose load may have changed: touched, or of flows with new rates.
+  bucketed_.clear();
   for (const ResourceId r : touched_)
-    if (resources_[r].burst > 0) resources_[r].used = load(r);
-  // Buckets whose load changed without being touched: those of flows with new rates.
+    if (resources_[r].burst > 0) bucketed_.push_back(r);
   for (const End& end : ends_)
-    for (const ResourceId r : flows_[end.flow].route) {
-      Resource& resource = resources_[r];
-      if (resource.burst > 0) {
-        refill(resource, now);
-        resource.used = load(r);
-      }
-    }
+    for (const ResourceId r : flows_[end.flow].route)
+      if (resources_[r].burst > 0) bucketed_.push_back(r);
+  std::sort(bucketed_.begin(), bucketed_.end());
+  bucketed_.erase(std::unique(bucketed_.begin(), bucketed_.end()), bucketed_.end());
+  for (const ResourceId r : bucketed_) use(r, now);
   touched_.clear();
   started_.clear();
   std::sort(ends_.begin(), ends_.end(), [](const End& a, const End& b) { return a.flow < b.flow; });

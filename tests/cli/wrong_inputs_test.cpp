@@ -172,7 +172,8 @@ const WrongInput wrong_inputs[] = {
     {"HowManyRanks", "", "", "run -w w.yaml", "how many ranks? Give --ranks N, or a topology with -t"},
     // Profiles.
     {"UnknownProfileKey", "p.yaml", "name: p\ntpc: {overhead: 1us}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
-     "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, start_latency, start_overhead, "
+     "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, start_latency, "
+     "start_overhead, "
      "copy_bandwidth, "
      "reduction, tcp, measured"},
     {"UnitlessOverhead", "p.yaml", "name: p\ntcp: {overhead: 3}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
@@ -210,8 +211,8 @@ const WrongInput wrong_inputs[] = {
      "names"},
     {"SetProfileKey", "", "", "simulate -t t.yaml -w w.yaml --set profile.tcp.overhaed=3us",
      "--set profile.tcp.overhaed=3us: unknown tcp key 'overhaed'; did you mean 'overhead'? known: overhead, "
-     "receive_overhead, latency, send_bandwidth, receive_bandwidth, messages, framing, message_header, "
-     "eager_threshold, ordered"},
+     "receive_overhead, latency, send_bandwidth, receive_bandwidth, messages, framing, switch_overhead, "
+     "message_header, eager_threshold, send_buffer, ordered"},
     {"SetProfileUnitless", "", "", "simulate -t t.yaml -w w.yaml --set profile.tcp.overhead=3",
      "--set profile.tcp.overhead=3: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h"},
     {"SetOutOfRange", "", "", "simulate -t t.yaml -w w.yaml --set topology.generate.star.hosts=0",

@@ -23,6 +23,8 @@ const char* const full =
     "name: lab\n"
     "backend: tcp\n"
     "cores: 2\n"
+    "start_latency: 40us\n"
+    "start_overhead: 3us\n"
     "copy_bandwidth: 5GB/s\n"
     "reduction: {bandwidth: 3GB/s, granularity: 64KiB}\n"
     "tcp:\n"
@@ -30,8 +32,11 @@ const char* const full =
     "    - {up_to: 1KiB, overhead: 5us, receive_overhead: 6us, latency: 20us}\n"
     "    - {overhead: 9us, send_bandwidth: 4GB/s, receive_bandwidth: 2.5GB/s}\n"
     "  framing: {packet_header: 52B, frame_header: 14B}\n"
+    "  switch_overhead: 2us\n"
     "  message_header: 16B\n"
     "  eager_threshold: 256KiB\n"
+    "  ordered: true\n"
+    "  send_buffer: 600KiB\n"
     "measured: {host: a b, date: 2026-01-01, residuals: [0.1, -2e-3, ~, true], deep: {k: {}}}\n";
 
 TEST(ProfileReader, IdealCostsNothing) {
@@ -68,6 +73,10 @@ TEST(ProfileReader, ReadsEveryKey) {
   EXPECT_EQ(profile.tcp.framing.frame_header, 14_B);
   EXPECT_EQ(profile.tcp.message_header, 16_B);
   EXPECT_EQ(profile.tcp.eager_threshold, 256_KiB);
+  EXPECT_EQ(profile.tcp.switch_overhead, microseconds(2));
+  EXPECT_EQ(profile.tcp.send_buffer, 600_KiB);
+  EXPECT_EQ(profile.start_latency, microseconds(40));
+  EXPECT_EQ(profile.start_overhead, microseconds(3));
   EXPECT_EQ(profile.measured.dump(),
             R"({"host":"a b","date":"2026-01-01","residuals":[0.1,-0.002,null,true],"deep":{"k":{}}})");
 }
@@ -101,10 +110,13 @@ TEST(ProfileReader, RefusesWithPositionAndRemedy) {
   EXPECT_EQ(error("name: p\ncopy_bandwidth: 0GB/s\n"), "p.yaml:2:17: must be positive, is 0bps");
   EXPECT_EQ(error("name: p\ntcp: {overhead: 3}\n"),
             "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h");
-  EXPECT_EQ(error("name: p\ntcp: {overheads: 3us}\n"),
-            "p.yaml:2:7: unknown tcp key 'overheads'; did you mean 'overhead'? known: overhead, receive_overhead, "
-            "latency, send_bandwidth, "
-            "receive_bandwidth, messages, framing, message_header, eager_threshold, ordered");
+  EXPECT_EQ(
+      error("name: p\ntcp: {overheads: 3us}\n"),
+      "p.yaml:2:7: unknown tcp key 'overheads'; did you mean 'overhead'? known: overhead, receive_overhead, "
+      "latency, send_bandwidth, "
+      "receive_bandwidth, messages, framing, switch_overhead, message_header, eager_threshold, send_buffer, ordered");
+  EXPECT_EQ(error("name: p\ntcp: {send_buffer: 1KiB}\n"),
+            "p.yaml:2:6: 'send_buffer' is a connection's: it needs 'ordered: true'");
   EXPECT_EQ(error("name: p\ntcp: {messages: []}\n"), "p.yaml:2:17: needs at least 1 element");
   EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 1B}]}\n"),
             "p.yaml:2:18: the last interval has no 'up_to': it holds for all larger messages");
@@ -129,7 +141,9 @@ bool same(const Profile& a, const Profile& b) {
                     equal_costs) &&
          a.tcp.framing.packet_header == b.tcp.framing.packet_header &&
          a.tcp.framing.frame_header == b.tcp.framing.frame_header && a.tcp.message_header == b.tcp.message_header &&
-         a.tcp.eager_threshold == b.tcp.eager_threshold && a.measured == b.measured;
+         a.tcp.eager_threshold == b.tcp.eager_threshold && a.tcp.ordered == b.tcp.ordered &&
+         a.tcp.switch_overhead == b.tcp.switch_overhead && a.tcp.send_buffer == b.tcp.send_buffer &&
+         a.start_latency == b.start_latency && a.start_overhead == b.start_overhead && a.measured == b.measured;
 }
 
 TEST(ProfileWriter, WritesWhatTheReaderReads) {
@@ -145,6 +159,11 @@ TEST(ProfileWriter, WritesWhatTheReaderReads) {
     if (*rc::gen::arbitrary<bool>()) profile.cores = *rc::gen::inRange(1, 1000);
     if (*rc::gen::arbitrary<bool>()) profile.copy_bandwidth = Bandwidth::bits_per_second(amount(1));
     profile.reduction.granularity = Bytes{amount(0)};
+    profile.start_latency = Duration{amount(0)};
+    profile.start_overhead = Duration{amount(0)};
+    profile.tcp.switch_overhead = Duration{amount(0)};
+    profile.tcp.ordered = *rc::gen::arbitrary<bool>();
+    if (profile.tcp.ordered && *rc::gen::arbitrary<bool>()) profile.tcp.send_buffer = Bytes{amount(0)};
     const int intervals = *rc::gen::inRange(0, 4);
     for (int i = 0; i < intervals; ++i) {
       MessageCost cost;

@@ -24,7 +24,12 @@ std::vector<Profile> profiles() {
   unordered.tcp.ordered = false;
   unordered.tcp.eager_threshold.reset();
   unordered.cores = 3;
-  return {ideal_profile(), test::laden_profile(), unordered};
+  Profile buffered = test::laden_profile();
+  buffered.name = "buffered";
+  buffered.tcp.ordered = true;
+  buffered.tcp.send_buffer = Bytes{2000};
+  buffered.tcp.switch_overhead = microseconds(1);
+  return {ideal_profile(), test::laden_profile(), unordered, buffered};
 }
 
 Timeline simulate(const Plan& plan, const Topology& topology, const Profile& profile, std::uint64_t shuffle) {

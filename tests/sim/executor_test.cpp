@@ -43,6 +43,10 @@ std::vector<std::pair<std::string, Profile>> profiles() {
   Profile rendezvous = ideal_profile();
   rendezvous.tcp.eager_threshold = Bytes{256};
   all.emplace_back("rendezvous", rendezvous);
+  Profile buffered = test::laden_profile();
+  buffered.tcp.ordered = true;
+  buffered.tcp.send_buffer = Bytes{300};
+  all.emplace_back("buffered", buffered);
   return all;
 }
 
@@ -230,6 +234,66 @@ TEST(Connection, OrderedMessagesFollowEachOther) {
   EXPECT_EQ(ends(plan), (std::vector<Duration>{milliseconds(3), milliseconds(3), milliseconds(3)}));
   profile.tcp.ordered = true;
   EXPECT_EQ(ends(plan), (std::vector<Duration>{milliseconds(1), milliseconds(2), milliseconds(3)}));
+}
+
+TEST(Connection, ASendIsDoneWhenItsLastByteIsInTheBuffer) {
+  Profile profile = ideal_profile();
+  profile.tcp.ordered = true;
+  const auto ends = [&](const Plan& plan, Rank rank) {
+    std::vector<Duration> all(plan.roles[0].streams.size());
+    for (const auto& record : simulate(plan, test::star(2, 1_Gbps, microseconds(0)), profile).timeline.operations)
+      if (record.rank == rank) all[record.stream] = record.end;
+    return all;
+  };
+  using Times = std::vector<Duration>;
+  const Plan plan = messages({250'000, 125'000, 125'000, 0}, true);
+  const Times received{milliseconds(2), milliseconds(3), milliseconds(4), milliseconds(4)};
+  EXPECT_EQ(ends(plan, 0), received) << "without a buffer: when it has left";
+  EXPECT_EQ(ends(plan, 1), received);
+  profile.tcp.send_buffer = Bytes{125'000};
+  EXPECT_EQ(ends(plan, 0), (Times{milliseconds(1), milliseconds(2), milliseconds(3), milliseconds(3)}));
+  EXPECT_EQ(ends(plan, 1), received) << "the data take as long as before";
+  profile.tcp.send_buffer = Bytes{187'500};
+  EXPECT_EQ(ends(plan, 0), (Times{microseconds(500), microseconds(1500), microseconds(2500), microseconds(2500)}));
+  profile.tcp.send_buffer = Bytes{500'000};
+  EXPECT_EQ(ends(plan, 0), Times(4, Duration{0}));
+  profile.tcp.send_buffer = Bytes{0};
+  EXPECT_EQ(ends(plan, 0), received);
+}
+
+TEST(Message, PassesSwitchesThatThisMachineHasToCarryItThrough) {
+  Profile profile = ideal_profile();
+  profile.tcp.switch_overhead = microseconds(3);
+  EXPECT_EQ(time_of(messages({0}, false), profile), microseconds(10 + 3)) << "a star has one";
+  Topology chain;
+  chain.name = "chain";
+  for (const char* name : {"h0", "h1"}) test::add_host(chain, name);
+  for (const char* name : {"s0", "s1"}) chain.add_device({name, DeviceKind::network_switch, no_id, Duration{0}});
+  for (const auto& [from, to] : {std::pair(0U, 2U), std::pair(2U, 3U), std::pair(3U, 1U)})
+    chain.add_duplex(test::cable(from, to, 1_Gbps, microseconds(5)));
+  chain.finish();
+  EXPECT_EQ(simulate(messages({0}, false), chain, profile).statistics.end, microseconds(15 + 2 * 3));
+  profile.tcp.switch_overhead = Duration{0};
+  EXPECT_EQ(simulate(messages({0}, false), chain, profile).statistics.end, microseconds(15));
+}
+
+TEST(CommonStart, CostsWhatWakingUpCosts) {
+  // A rank runs start_latency after the start, and then takes start_overhead of its processor.
+  Plan plan = messages({125'000}, false);
+  for (auto& role : plan.roles) {
+    Mark mark;
+    mark.name = "start";
+    mark.together = mark.common_start = true;
+    role.streams[0].items.insert(role.streams[0].items.begin(), Operation{"start", mark, {}});
+  }
+  Profile profile = ideal_profile();
+  const Duration usual = time_of(plan, profile);
+  profile.start_latency = microseconds(30);
+  EXPECT_EQ(time_of(plan, profile), usual + microseconds(30));
+  profile.start_overhead = microseconds(4);
+  EXPECT_EQ(time_of(plan, profile), usual + microseconds(34));
+  profile.cores = 1;  // two ranks, one after the other; the receiver's turn is over before the data are there
+  EXPECT_EQ(time_of(plan, profile), usual + microseconds(34));
 }
 
 // Everyone sends to the next and receives from the one before, at the same time.
