@@ -20,7 +20,8 @@ Finding program(const std::string& name, const std::string& tool, const std::str
 }
 
 Finding library(const std::string& name, const char* file, const std::string& remedy) {
-  void* handle = ::dlopen(file, RTLD_LAZY | RTLD_LOCAL);
+  // It stays: libraries such as UCX keep memory from their constructors, which nothing would point to any more.
+  void* handle = ::dlopen(file, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
   if (handle != nullptr) ::dlclose(handle);
   return {name, handle != nullptr, fmt::format("{}{}", file, handle != nullptr ? "" : " not found"),
           handle != nullptr ? "" : remedy};
