@@ -3,17 +3,17 @@
 # predicted, run over a real network built from the same file, and compared. Ends with exit code 0 if the median error of
 # each comparison is within the tolerance, 1 if not.
 #
-#   scripts/quickstart.sh [--tolerance 15%] [further options of 'lockstep check']
+#   scripts/quickstart.sh [--tolerance 25%] [further options of 'lockstep check']
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# Wider than the 10% that 'check' defaults to: the sweep starts at 1 KiB, where a message is all software overhead and moves
-# with whatever else the machine does.
-tolerance=15%
+# Wider than the 10% that 'check' defaults to: half of the rows are below 256 KiB, where a message is all software overhead
+# and moves by 30% with how fast this machine wakes sleeping ranks. From 256 KiB on errors are a few percent.
+tolerance=25%
 options=()
 while (($#)); do
   case $1 in
     --tolerance)
-      (($# > 1)) || die "--tolerance needs a value, 15% for example"
+      (($# > 1)) || die "--tolerance needs a value, 25% for example"
       tolerance=$2
       shift
       ;;
