@@ -128,8 +128,8 @@ Forwarding plan_forwarding(const Topology& topology, const Routing& routing) {
   }
   for (DeviceId device = 0; device < devices; ++device) {
     for (const auto& [destination, sources] : hops[device]) {
-      const auto votes = [&sources = sources](const Hop& hop) {
-        return std::count_if(sources.begin(), sources.end(), [&](const auto& entry) { return entry.second == hop; });
+      const auto votes = [&listed = sources](const Hop& hop) {
+        return std::count_if(listed.begin(), listed.end(), [&](const auto& entry) { return entry.second == hop; });
       };
       const auto best = std::max_element(sources.begin(), sources.end(), [&](const auto& x, const auto& y) {
         return votes(x.second) < votes(y.second);
