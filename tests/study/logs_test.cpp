@@ -1,6 +1,7 @@
 // Do logs of nccl-tests and of the OSU micro-benchmarks become the right rows, and broken ones an error with its line?
 #include "study/logs/logs.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/json.hpp"
@@ -104,6 +105,13 @@ TEST(NcclTests, SeveralRunsInOneFile) {
   EXPECT_EQ(result.collectives[0].kind, CollectiveKind::reduce_scatter);
   EXPECT_EQ(result.collectives[1].kind, CollectiveKind::all_reduce);
   EXPECT_EQ(result.collectives[1].ranks, 2) << "ranks are counted per run";
+}
+
+TEST(NcclTests, AHeaderThatNamesAColumnTwiceIsRefused) {
+  std::string twice = head;
+  twice.replace(twice.rfind("busbw"), 5, "redop");
+  EXPECT_THAT(message_of(twice + "  8  2  float  sum  -1  5.0  0.00  0.00  0\n"),
+              testing::HasSubstr("a header of nccl-tests with an unknown order of columns; expected 'size count"));
 }
 
 TEST(NcclTests, BrokenLogs) {
