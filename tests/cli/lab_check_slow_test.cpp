@@ -35,19 +35,20 @@ class LabCheck : public testing::Test {
     EXPECT_EQ(simulated.code, 0) << simulated.errors;
     return run("compare predicted.json measured.json --tolerance 5% --json comparison.json");
   }
-  // Measures until the prediction with these options is within 5%: another program that wants the processor can spoil
-  // one measurement, and a wrong prediction spoils all of them. Empty where this machine has no lab.
+  // Measures until the prediction with these options is within 5% in every row: another program that wants the
+  // processor can spoil some measurements, a wrong prediction spoils all of them. Empty where this machine has no lab.
   [[nodiscard]] std::optional<Outcome> measured_and_compared(const std::string& options) const {
     Outcome outcome;
-    for (int attempt = 0; attempt < 5; ++attempt) {
+    for (int attempt = 0; attempt < 30; ++attempt) {
       const Outcome measured = run("run -t t.yaml -w w.yaml --backend lab --json measured.json");
       if (measured.errors.find("this machine refuses them") != std::string::npos) return std::nullopt;
       EXPECT_EQ(measured.code, 0) << measured.errors;
       outcome = compared(options);
-      if (outcome.code == 0) break;
+      if (outcome.code == 0 && comparison()["max_error"].get<double>() < 0.05) break;
     }
     return outcome;
   }
+  [[nodiscard]] Json comparison() const { return Json::parse(folder_.read("comparison.json")); }
   const Folder folder_;
 };
 
@@ -60,9 +61,9 @@ TEST_F(LabCheck, ABandwidthTenPercentOffForThePredictorAloneIsAnError) {
   for (const auto& [bandwidth, error] : {std::pair("90Mbps", 1 / 0.9 - 1), std::pair("110Mbps", 1 / 1.1 - 1)}) {
     const Outcome wrong = compared(std::string(bucket) + " --set topology.generate.star.link.bandwidth=" + bandwidth);
     EXPECT_EQ(wrong.code, 1) << wrong.output;
-    const Json comparison = Json::parse(folder_.read("comparison.json"));
-    EXPECT_NEAR(comparison["median_error"].get<double>(), std::abs(error), 0.06) << bandwidth;
-    for (const Json& row : comparison["rows"])
+    const Json rows = comparison();
+    EXPECT_NEAR(rows["median_error"].get<double>(), std::abs(error), 0.06) << bandwidth;
+    for (const Json& row : rows["rows"])
       EXPECT_EQ(row["signed_error"].get<double>() > 0, error > 0) << bandwidth << row["name"];
   }
 }
