@@ -60,7 +60,7 @@ int check(const Options& options) {
   if (measured.as_built.is_object())
     profile = profile_for_as_built(std::move(profile), apply_as_built(network, measured.as_built));
   const Routing network_routing(network, {options.output.seed});
-  Timeline timeline;
+  Timeline timeline(false, !options.output.trace.empty());
   Result predicted =
       predict(network, network_routing, planned, workload, profile, options.fidelity, options.output.seed, timeline);
   predicted.as_built = measured.as_built;

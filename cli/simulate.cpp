@@ -46,7 +46,7 @@ int simulate(const Options& options) {
     note(options.output,
          "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");
   detail(options.output, fmt::format("{} ranks, plan hash {}", ranks, plan_hash(planned.plan)));
-  Timeline timeline(options.detail == "steps");
+  Timeline timeline(options.detail == "steps", !options.output.trace.empty());
   Result result =
       predict(topology, routing, planned, workload, profile, options.fidelity, options.output.seed, timeline);
   result.as_built = as_built;

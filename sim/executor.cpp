@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,15 +19,13 @@
 #include "sim/compute/processors.hpp"
 #include "sim/engine/event_queue.hpp"
 #include "sim/fifo.hpp"
+#include "sim/folding.hpp"
 #include "sim/network/flow.hpp"
 
 namespace lockstep::sim {
 namespace {
 
 enum class EventKind : std::uint8_t {
-  flow_end,
-  buffered,
-  drained,
   departure,
   request,
   clear_to_send,
@@ -40,6 +40,9 @@ using SimulatedWalker = Walker<Simulation>;
 
 constexpr std::uint32_t none = 0xFFFFFFFFU;
 
+// A rank that is simulated: each rank, or one for all that nothing can tell from it (sim/folding.hpp).
+using Actor = std::uint32_t;
+
 struct PendingReceive {
   std::uint32_t token = 0;
   std::int64_t bytes = 0;
@@ -48,8 +51,9 @@ struct PendingReceive {
 
 // Messages of one (sender, receiver, tag).
 struct Lane {
-  Rank from = 0;
-  Rank to = 0;
+  Actor from = 0;
+  Actor to = 0;
+  std::uint64_t tag = 0;
   std::uint32_t pair = 0;
   // The k-th message of a lane is for its k-th receive, whichever arrives first; one of these is always empty.
   Fifo<std::uint32_t> unmatched;
@@ -58,7 +62,7 @@ struct Lane {
 
 // Two ranks in one direction: the route, and the connection that orders messages where the transport has one.
 struct Pair {
-  std::vector<ResourceId> route;
+  RouteId route = none;  // none: no link between them, and nothing that limits
   std::int64_t latency = 0;
   std::int64_t switches = 0;
   double payload_share = 1.0;  // payload bytes per byte on the wire
@@ -70,22 +74,64 @@ struct Pair {
   std::int64_t accepted = 0;
   std::int64_t departed = 0;
   FlowId flow = none;
+  std::uint32_t leaving = none;    // its message
   Fifo<std::uint32_t> unbuffered;  // messages that are not yet all in the buffer: their sends are not done
 };
 
 struct Message {
   std::uint32_t lane = 0;
+  Actor from = 0;
   std::uint32_t sequence = 0;  // of the sender
   std::uint32_t send_token = 0;
   std::int64_t bytes = 0;
+  std::int64_t created = 0;
   std::int64_t injected = 0;
   std::int64_t flow_time = 0;
   std::int64_t end = 0;  // of its bytes among those of its pair
-  PendingReceive receive;
+  std::uint32_t receive_token = 0;
+  bool combine = false;
   bool rendezvous = false;
   bool bound = false;    // its receive is known
   bool arrived = false;  // and waits for its receive; or its request to send does
 };
+
+// What the network says of a message: its flow has ended, or is in the send buffer but for what may be.
+struct Notice {
+  Actor from = 0;
+  std::uint32_t sequence = 0;
+  std::uint32_t message = 0;
+  bool ended = false;
+};
+
+// An instant at which every running thread has just begun a step and nothing else is under way.
+struct Instant {
+  struct Thread {
+    std::uint64_t step = 0;      // all that its time hangs on
+    std::int64_t operation = 0;  // how many its stream has completed
+    std::int64_t index = 0;      // of the step
+    std::int64_t repeats = 0;    // steps to come that are like it
+  };
+  std::int64_t time = 0;
+  std::vector<Thread> threads;
+  std::vector<double> saved;  // in token buckets
+  std::uint64_t messages = 0;
+  std::uint64_t payload_bytes = 0;
+};
+
+// How often what happened between two instants will happen again after the second. They have to be alike, and so have
+// all steps from the first to the last time.
+std::int64_t repetitions(const Instant& before, const Instant& now) {
+  if (before.threads.size() != now.threads.size() || before.saved != now.saved) return 0;
+  std::int64_t times = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t i = 0; i < now.threads.size(); ++i) {
+    const Instant::Thread& was = before.threads[i];
+    const Instant::Thread& is = now.threads[i];
+    const std::int64_t steps = is.index - was.index;
+    if (was.step != is.step || was.operation != is.operation || steps < 1 || was.repeats < steps) return 0;
+    times = std::min(times, is.repeats / steps);
+  }
+  return now.threads.empty() ? 0 : times;
+}
 
 // The instant that a stream left a meeting at.
 struct CommonStart {
@@ -104,40 +150,59 @@ class Simulation {
         plan_(plan),
         recorder_(recorder),
         costs_(profile.tcp),
-        processors_(static_cast<std::size_t>(plan.ranks), profile.cores.value_or(0)) {
+        keep_parts_(recorder.wants_parts()) {
     if (plan.ranks > topology.rank_capacity())
       throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
                                    topology.rank_capacity()));
-    add_resources();
     for (const auto& role : plan.roles) programs_.push_back(compile(role));
-    walkers_.reserve(static_cast<std::size_t>(plan.ranks));
-    for (Rank r = 0; r < plan.ranks; ++r)
+    list_resources();
+    fold_ranks();
+    add_resources();
+    walkers_.reserve(actor_count());
+    for (std::size_t actor = 0; actor < actor_count(); ++actor) {
+      const Rank r = folding_ ? folding_->representatives[actor] : static_cast<Rank>(actor);
       walkers_.emplace_back(plan, programs_[plan.role_index(r)], r, *this, options.once);
+    }
+    processors_ = Processors(walkers_.size(), profile.cores.value_or(0));
     starts_.resize(walkers_.size());
     for (std::size_t r = 0; r < walkers_.size(); ++r) starts_[r].resize(walkers_[r].stream_count());
     counters_.resize(walkers_.size());
     sent_.resize(walkers_.size());
+    last_lanes_.resize(walkers_.size());
     common_starts_.resize(walkers_.size());
-    keep_parts_ = recorder.wants_parts();
+    replays_ = options.replay && !keep_parts_;
+    statistics.simulated_ranks = walkers_.size();
   }
 
   void run() {
-    std::vector<Rank> order(walkers_.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Rank>(i);
+    std::vector<Actor> order(walkers_.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Actor>(i);
     if (options_.shuffle != 0) {
       std::uint64_t state = options_.shuffle;
       for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[(state = mix64(state)) % i]);
     }
-    for (const Rank r : order) walkers_[static_cast<std::size_t>(r)].start();
+    for (const Actor actor : order) walkers_[actor].start();
     settle();
     std::vector<Event> batch;
-    while (queue_.next(batch)) {
-      now_ = queue_.now();
-      statistics.events += batch.size();
-      for (const Event& event : batch) handle(event);
+    for (;;) {
+      const std::int64_t network_time = network_.next();
+      const std::int64_t queue_time = queue_.next_time();
+      if (network_time == FlowNetwork::never && queue_time == EventQueue::never) break;
+      now_ = std::min(network_time, queue_time);
+      if (network_time == now_) take_notices();
+      if (queue_time == now_) {
+        queue_.next(batch);
+        statistics.events += batch.size();
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+          if (static_cast<EventKind>(batch.back().kind) == EventKind::arrival)
+            prefetch(
+                i, batch.size(), [&batch](std::size_t k) { return static_cast<std::uint32_t>(batch[k].data); }, false);
+          handle(batch[i]);
+        }
+      }
       settle();
     }
-    statistics.end = Duration{now_};
+    statistics.end = Duration{now_ + replayed_};
     std::vector<std::string> stuck;
     for (const auto& walker : walkers_)
       if (!walker.done() && stuck.size() < 8)
@@ -148,13 +213,18 @@ class Simulation {
   // --- Backend of Walker ---
   bool start_send(SimulatedWalker& walker, Token token, const Outgoing& out) {
     if (keep_parts_) part_start(walker.rank(), token);
-    ++statistics.messages;
-    statistics.payload_bytes += static_cast<std::uint64_t>(out.bytes);
+    note_open(token);
+    const Actor actor = actor_of(walker);
+    const auto alike = static_cast<std::uint64_t>(ranks_of(actor));
+    statistics.messages += alike;
+    statistics.payload_bytes += alike * static_cast<std::uint64_t>(out.bytes);
     const std::uint32_t id = new_message();
     Message& message = messages_[id];
     message = {};
-    message.lane = lane_of(walker.rank(), out.peer, out.tag);
-    message.sequence = ++sent_[static_cast<std::size_t>(walker.rank())];
+    message.lane = lane_of(walker.rank(), out.peer, out.tag, last_lanes_[actor].send, out.peer);
+    message.from = actor;
+    message.created = now_;
+    message.sequence = ++sent_[actor];
     message.send_token = token.packed();
     message.bytes = out.bytes;
     message.rendezvous = profile_.tcp.eager_threshold && out.bytes > profile_.tcp.eager_threshold->count();
@@ -165,16 +235,18 @@ class Simulation {
       bind(id, lane.receives.pop());
     const std::int64_t work = costs_.send_time(out.bytes, pairs_[lane.pair].switches);
     if (work > 0)
-      submit(walker.rank(), work, job_tag(Job::inject, id));
+      submit(actor, work, job_tag(Job::inject, id));
     else
       launch(id);
     return false;
   }
   bool start_receive(SimulatedWalker& walker, Token token, const Incoming& in) {
     if (keep_parts_) part_start(walker.rank(), token);
-    const std::uint32_t lane_id = lane_of(in.peer, walker.rank(), in.tag);
+    const Actor actor = actor_of(walker);
+    const std::uint32_t lane_id = lane_of(in.peer, walker.rank(), in.tag, last_lanes_[actor].receive, in.peer);
     Lane& lane = lanes_[lane_id];
     const PendingReceive receive{token.packed(), in.bytes, in.combine};
+    note_open(token);
     if (lane.unmatched.empty()) {
       lane.receives.push(receive);
       return false;
@@ -187,16 +259,17 @@ class Simulation {
       return false;
     }
     if (!take_in(id)) return false;
+    if (token.part == whole_operation) --open_operations_;
     end_receive(id);
     return true;
   }
   bool start_copy(SimulatedWalker& walker, Token token, const Move& move) {
-    return after(walker.rank(), token,
+    return after(actor_of(walker), token,
                  profile_.copy_bandwidth ? transfer_time(Bytes{move.bytes}, *profile_.copy_bandwidth).count() : 0);
   }
   bool start_combine(SimulatedWalker& walker, Token token, const Combine& combine, const LoopIndices&) {
     return after(
-        walker.rank(), token,
+        actor_of(walker), token,
         profile_.reduction.bandwidth ? transfer_time(combine.source.bytes, *profile_.reduction.bandwidth).count() : 0);
   }
   bool start_compute(SimulatedWalker&, Token, const Compute& compute) {
@@ -211,15 +284,14 @@ class Simulation {
   bool start_verify(SimulatedWalker&, Token, const Collective&) { return true; }
   bool start_mark(SimulatedWalker& walker, Token token, const Mark& mark) {
     if (!mark.together) return true;
-    meeting_.push_back({walker.rank(), token.packed()});
+    note_open(token);
+    meeting_.push_back({actor_of(walker), token.packed()});
     if (meeting_.size() == walkers_.size()) {
-      for (const auto& [rank, packed] : meeting_) {
+      for (const auto& [actor, packed] : meeting_) {
         // A common start is the instant that what follows is measured from; the rank runs a little later.
         const std::int64_t late = mark.common_start ? profile_.start_latency.count() : 0;
-        if (mark.common_start)
-          common_starts_[static_cast<std::size_t>(rank)] = CommonStart{Token::unpack(packed).stream, now_};
-        push(now_ + late, mark.common_start ? EventKind::started : EventKind::action_done,
-             static_cast<std::uint32_t>(rank), packed);
+        if (mark.common_start) common_starts_[actor] = CommonStart{Token::unpack(packed).stream, now_ + replayed_};
+        push(now_ + late, mark.common_start ? EventKind::started : EventKind::action_done, actor, packed);
       }
       meeting_.clear();
       if (mark.common_start && network_.active() == 0) network_.rest(now_);  // other streams may be at work
@@ -227,26 +299,39 @@ class Simulation {
     return false;
   }
   void operation_started(SimulatedWalker& walker, std::size_t stream) {
-    auto& common = common_starts_[static_cast<std::size_t>(walker.rank())];
+    auto& common = common_starts_[actor_of(walker)];
     const bool follows = common && common->stream == stream;
-    starts_[static_cast<std::size_t>(walker.rank())][stream] = follows ? common->time : now_;
+    starts_[actor_of(walker)][stream] = follows ? common->time : now_ + replayed_;
     if (follows) common.reset();
   }
   void operation_done(SimulatedWalker& walker, std::size_t stream) {
     const Cursor& cursor = walker.cursor(stream);
+    const Actor actor = actor_of(walker);
     OperationRecord record;
     record.rank = walker.rank();
+    record.ranks = ranks_of(actor);
     record.role = plan_.role_index(walker.rank());
     record.stream = static_cast<std::uint32_t>(stream);
     record.operation = cursor.operation().id;
     record.ordinal = cursor.completed();
     record.iteration = cursor.indices()[0];
     record.warmup = !options_.once && cursor.warming_up();
-    record.start = Duration{starts_[static_cast<std::size_t>(walker.rank())][stream]};
-    const auto& common = common_starts_[static_cast<std::size_t>(walker.rank())];
+    record.start = Duration{starts_[actor][stream]};
+    const auto& common = common_starts_[actor];
     const auto* mark = std::get_if<Mark>(&cursor.operation().operation->action);
-    record.end = Duration{mark != nullptr && mark->common_start && common ? common->time : now_};
+    record.end = Duration{mark != nullptr && mark->common_start && common ? common->time : now_ + replayed_};
     recorder_.operation(record);
+  }
+
+  // Hooks that a walker calls where a backend has them.
+  [[nodiscard]] std::int64_t instant() const { return now_; }
+  void threads_changed(int by) { running_threads_ += by; }
+  void step_begun() {
+    if (begun_at_ != now_) {
+      begun_at_ = now_;
+      begun_ = 0;
+    }
+    ++begun_;
   }
 
   SimulationStatistics statistics;
@@ -257,16 +342,25 @@ class Simulation {
     return static_cast<std::uint64_t>(job) << 32 | message;
   }
 
+  [[nodiscard]] std::size_t actor_count() const {
+    return folding_ ? folding_->representatives.size() : static_cast<std::size_t>(plan_.ranks);
+  }
+  [[nodiscard]] Actor actor_of(const SimulatedWalker& walker) const {
+    return static_cast<Actor>(&walker - walkers_.data());
+  }
+  [[nodiscard]] Actor actor_of(Rank rank) const {
+    return folding_ ? folding_->class_of[static_cast<std::size_t>(rank)] : static_cast<Actor>(rank);
+  }
+  [[nodiscard]] std::int64_t ranks_of(Actor actor) const { return folding_ ? folding_->sizes[actor] : 1; }
+
   // Directed links first, by their shared resources; then, where the profile limits it, each rank's processor rate out
   // and in.
-  void add_resources() {
-    std::vector<double> capacity(topology_.resource_count(), 0);
-    std::vector<double> burst(topology_.resource_count(), 0);
+  void list_resources() {
+    resources_.resize(topology_.resource_count());
     for (const Link& link : topology_.links) {
-      capacity[link.resource] = static_cast<double>(link.bandwidth.bits_per_second());
-      burst[link.resource] = link.burst ? static_cast<double>(link.burst->count()) * 8 : 0;
+      resources_[link.resource].bits_per_second = static_cast<double>(link.bandwidth.bits_per_second());
+      resources_[link.resource].burst_bits = link.burst ? static_cast<double>(link.burst->count()) * 8 : 0;
     }
-    for (std::size_t r = 0; r < capacity.size(); ++r) network_.add_resource(capacity[r], burst[r]);
     out_base_ = in_base_ = none;
     // The profile's rates count payload, flows the bits on the wire: the share of the largest frames converts.
     Bytes mtu{0};
@@ -275,9 +369,9 @@ class Simulation {
         1.0 / costs_.payload_share(std::max(mtu, profile_.tcp.framing.packet_header + Bytes{1}));
     const auto add_rates = [&](const std::optional<Bandwidth>& rate, std::uint32_t& base) {
       if (!rate) return;
-      base = static_cast<std::uint32_t>(network_.resource_count());
+      base = static_cast<std::uint32_t>(resources_.size());
       for (Rank r = 0; r < plan_.ranks; ++r)
-        network_.add_rate(static_cast<double>(rate->bits_per_second()) * wire_per_payload);
+        resources_.push_back({static_cast<double>(rate->bits_per_second()) * wire_per_payload, 0, true});
     };
     add_rates(costs_.send_rate(), out_base_);
     add_rates(costs_.receive_rate(), in_base_);
@@ -285,7 +379,42 @@ class Simulation {
     if (profile_.cores && costs_.send_rate() && costs_.receive_rate()) {
       const double seconds_per_bit = 1.0 / static_cast<double>(costs_.send_rate()->bits_per_second()) +
                                      1.0 / static_cast<double>(costs_.receive_rate()->bits_per_second());
-      machine_ = network_.add_rate(static_cast<double>(*profile_.cores) / seconds_per_bit * wire_per_payload);
+      machine_ = static_cast<std::uint32_t>(resources_.size());
+      resources_.push_back({static_cast<double>(*profile_.cores) / seconds_per_bit * wire_per_payload, 0, true});
+    }
+  }
+
+  // Ranks that share cores queue for them by rank, so none is like another.
+  void fold_ranks() {
+    if (!options_.fold || recorder_.wants_every_rank() || profile_.cores) return;
+    std::vector<std::uint64_t> keys;
+    keys.reserve(resources_.size());
+    for (const ResourceFigures& resource : resources_)
+      keys.push_back(mix64(std::bit_cast<std::uint64_t>(resource.bits_per_second) ^
+                           mix64(std::bit_cast<std::uint64_t>(resource.burst_bits) + (resource.rate ? 1 : 0))));
+    folding_ = fold(plan_, programs_, keys, [this](Rank from, Rank to) { return way_between(from, to); });
+  }
+
+  void add_resources() {
+    const auto add = [this](const ResourceFigures& resource) {
+      if (resource.rate)
+        network_.add_rate(resource.bits_per_second);
+      else
+        network_.add_resource(resource.bits_per_second, resource.burst_bits);
+    };
+    if (!folding_) {
+      std::for_each(resources_.begin(), resources_.end(), add);
+      return;
+    }
+    for (const ResourceId representative : folding_->resource_representatives) add(resources_[representative]);
+    for (const Folding::Kind& kind : folding_->kinds) {
+      Pair pair;
+      take_figures(pair, kind.way);
+      std::vector<FlowNetwork::Hop> hops;
+      for (std::size_t h = 0; h < kind.way.resources.size(); ++h)
+        hops.push_back({kind.way.resources[h], kind.weights[h]});
+      if (!hops.empty()) pair.route = network_.add_route(hops);
+      pairs_.push_back(std::move(pair));
     }
   }
 
@@ -301,27 +430,25 @@ class Simulation {
 
   // Events of messages are told apart by sender and its count of messages, which do not hang on the order in which
   // other ranks act; numbers of messages and flows do.
-  void push_message(std::int64_t time, EventKind kind, std::uint32_t id) { push_message(time, kind, id, id); }
-  void push_message(std::int64_t time, EventKind kind, std::uint32_t id, std::uint64_t data) {
+  void push_message(std::int64_t time, EventKind kind, std::uint32_t id) {
     const Message& message = messages_[id];
     Event event;
     event.time = time;
     event.kind = static_cast<std::uint8_t>(kind);
-    event.entity = static_cast<std::uint32_t>(lanes_[message.lane].from);
+    event.entity = static_cast<std::uint32_t>(message.from);
     event.counter = message.sequence;
-    event.data = data;
+    event.data = id;
     queue_.push(event);
   }
 
-  bool after(Rank rank, Token token, std::int64_t duration) {
+  bool after(Actor actor, Token token, std::int64_t duration) {
     if (duration == 0) return true;
-    push(now_ + duration, EventKind::action_done, static_cast<std::uint32_t>(rank), token.packed());
+    note_open(token);
+    push(now_ + duration, EventKind::action_done, actor, token.packed());
     return false;
   }
 
-  void submit(Rank rank, std::int64_t duration, std::uint64_t tag) {
-    processors_.submit(static_cast<std::uint32_t>(rank), duration, tag);
-  }
+  void submit(Actor actor, std::int64_t duration, std::uint64_t tag) { processors_.submit(actor, duration, tag); }
   void begin_jobs() {
     processors_.dispatch(started_);
     for (const auto& job : started_) push(now_ + job.duration, EventKind::processor_done, job.rank, 0);
@@ -330,27 +457,6 @@ class Simulation {
 
   void handle(const Event& event) {
     switch (static_cast<EventKind>(event.kind)) {
-      case EventKind::flow_end: {
-        const auto flow = static_cast<FlowId>(event.data >> 32);
-        if (!network_.current(flow, static_cast<std::uint32_t>(event.data))) return;
-        const std::uint32_t id = message_of_flow_[flow];
-        network_.finish(flow);
-        left(id);
-        return;
-      }
-      case EventKind::buffered: {
-        const auto flow = static_cast<FlowId>(event.data >> 32);
-        if (!network_.current(flow, static_cast<std::uint32_t>(event.data))) return;
-        Pair& pair = pairs_[lanes_[messages_[message_of_flow_[flow]].lane].pair];
-        if (pair.unbuffered.empty()) return;
-        const std::uint32_t id = pair.unbuffered.front();
-        if (messages_[id].sequence != event.counter) return;
-        pair.unbuffered.pop();
-        await_buffer(pair);
-        return sent(id);
-      }
-      case EventKind::drained:
-        return network_.drain(event.entity, static_cast<std::uint32_t>(event.data));
       case EventKind::departure:
         return left(static_cast<std::uint32_t>(event.data));
       case EventKind::request:
@@ -368,20 +474,94 @@ class Simulation {
           case Job::receive:
             return received(id);
           case Job::start:
-            return walkers_[event.entity].complete(Token::unpack(id));
+            return complete(event.entity, Token::unpack(id));
         }
         return;
       }
       case EventKind::started:
         // The rank has woken up; what that costs its processor comes before what it woke up for.
         if (profile_.start_overhead.count() == 0)
-          return walkers_[event.entity].complete(Token::unpack(static_cast<std::uint32_t>(event.data)));
-        return submit(static_cast<Rank>(event.entity), profile_.start_overhead.count(),
+          return complete(event.entity, Token::unpack(static_cast<std::uint32_t>(event.data)));
+        return submit(event.entity, profile_.start_overhead.count(),
                       job_tag(Job::start, static_cast<std::uint32_t>(event.data)));
       case EventKind::action_done:
-        walkers_[event.entity].complete(Token::unpack(static_cast<std::uint32_t>(event.data)));
+        complete(event.entity, Token::unpack(static_cast<std::uint32_t>(event.data)));
         return;
     }
+  }
+
+  // Ends of flows and full send buffers of this moment, by sender: what one rank does first does not hang on the
+  // network.
+  void take_notices() {
+    notices_.clear();
+    for (const auto& due : network_.take_due(now_)) {
+      const Message& message = messages_[due.tag];
+      notices_.push_back({message.from, message.sequence, due.tag, due.ended});
+    }
+    statistics.events += notices_.size();
+    sort_notices();
+    for (std::size_t i = 0; i < notices_.size(); ++i) {
+      prefetch(
+          i, notices_.size(), [this](std::size_t k) { return notices_[k].message; }, true);
+      if (notices_[i].ended) left(notices_[i].message);
+    }
+    for (const Notice& notice : notices_)
+      if (!notice.ended) buffered(notice.message);
+  }
+
+  // Thousands of ranks do not fit into a fast cache: what the messages coming up need is fetched ahead, each pointer a
+  // few messages after what it stands in. Of a batch of which only the end are arrivals, `message` may give any number.
+  template <class MessageAt>
+  void prefetch(std::size_t i, std::size_t count, MessageAt message_at, bool of_sender) const {
+    constexpr std::size_t distance = 5;
+    const auto message = [&](std::size_t k) -> const Message* {
+      const std::uint32_t id = message_at(k);
+      return id < messages_.size() ? &messages_[id] : nullptr;
+    };
+    const auto walker = [&](const Message& m) -> const SimulatedWalker& {
+      return walkers_[of_sender ? m.from : lanes_[m.lane].to];
+    };
+    if (i + 5 * distance < count)
+      if (const auto* m = message(i + 5 * distance)) __builtin_prefetch(m);
+    if (i + 4 * distance < count)
+      if (const auto* m = message(i + 4 * distance)) {
+        __builtin_prefetch(&lanes_[m->lane]);
+        __builtin_prefetch(reinterpret_cast<const char*>(&lanes_[m->lane]) + 64);
+      }
+    if (i + 3 * distance < count)
+      if (const auto* m = message(i + 3 * distance)) {
+        __builtin_prefetch(&pairs_[lanes_[m->lane].pair]);
+        __builtin_prefetch(&walker(*m));
+      }
+    if (i + 2 * distance < count)
+      if (const auto* m = message(i + 2 * distance)) walker(*m).prefetch_streams();
+    if (i + distance < count)
+      if (const auto* m = message(i + distance)) walker(*m).prefetch_threads();
+  }
+
+  void sort_notices() {
+    const auto before = [](const Notice& a, const Notice& b) {
+      return a.from != b.from ? a.from < b.from : a.sequence < b.sequence;
+    };
+    if (notices_.size() * 8 < walkers_.size()) return std::sort(notices_.begin(), notices_.end(), before);
+    // Many at once: dealt out by sender.
+    places_.assign(walkers_.size() + 1, 0);
+    for (const Notice& notice : notices_) ++places_[notice.from + 1];
+    for (std::size_t i = 1; i < places_.size(); ++i) places_[i] += places_[i - 1];
+    sorted_notices_.resize(notices_.size());
+    for (const Notice& notice : notices_) sorted_notices_[places_[notice.from]++] = notice;
+    notices_.swap(sorted_notices_);
+    for (std::size_t i = 1; i < notices_.size(); ++i)
+      for (std::size_t j = i; j > 0 && before(notices_[j], notices_[j - 1]); --j)
+        std::swap(notices_[j], notices_[j - 1]);
+  }
+
+  // The message has got into the send buffer of its pair.
+  void buffered(std::uint32_t id) {
+    Pair& pair = pairs_[lanes_[messages_[id].lane].pair];
+    const std::uint32_t first = pair.unbuffered.pop();
+    await_buffer(pair);
+    sent(first);
   }
 
   // The sender's processor is done with it.
@@ -405,20 +585,15 @@ class Simulation {
   }
 
   // When will the first message that is not yet in the pair's send buffer be there? Its last byte gets in when no more
-  // than the buffer's size has not left before it and with it. An event will say so, or the end of the flow before.
+  // than the buffer's size has not left before it and with it. The network will say so, or the end of the flow before.
   void await_buffer(Pair& pair) {
     if (pair.unbuffered.empty()) return;
     const std::uint32_t id = pair.unbuffered.front();
     const std::int64_t leave_first = messages_[id].end - profile_.tcp.send_buffer->count() - pair.departed;
     if (pair.flow == none) return;
-    const Message& leaving = messages_[message_of_flow_[pair.flow]];
-    const std::int64_t flowing = leaving.bytes + profile_.tcp.message_header.count();
+    const std::int64_t flowing = messages_[pair.leaving].bytes + profile_.tcp.message_header.count();
     if (leave_first > flowing) return;
-    const double bits = static_cast<double>(flowing - leave_first) * 8 / pair.payload_share;
-    const auto time = network_.left_at(pair.flow, bits, now_);
-    if (time)
-      push_message(*time, EventKind::buffered, id,
-                   static_cast<std::uint64_t>(pair.flow) << 32 | network_.version(pair.flow));
+    network_.watch(pair.flow, static_cast<double>(flowing - leave_first) * 8 / pair.payload_share, now_);
   }
 
   void hand_over(std::uint32_t id) {
@@ -438,14 +613,12 @@ class Simulation {
     Pair& pair = pairs_[lanes_[message.lane].pair];
     message.injected = now_;
     const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
-    if (wire == 0 || pair.route.empty()) {
+    if (wire == 0 || pair.route == none) {
       push_message(now_, EventKind::departure, id);
       return;
     }
-    const FlowId flow = network_.start(pair.route, static_cast<double>(wire) * 8 / pair.payload_share);
-    if (message_of_flow_.size() <= flow) message_of_flow_.resize(flow + 1);
-    message_of_flow_[flow] = id;
-    pair.flow = flow;
+    pair.flow = network_.start(pair.route, static_cast<double>(wire) * 8 / pair.payload_share, now_, id);
+    pair.leaving = id;
   }
 
   // The last byte has left the sender.
@@ -478,18 +651,20 @@ class Simulation {
   // The sender's data may change from now on.
   void sent(std::uint32_t id) {
     const Token token = Token::unpack(messages_[id].send_token);
-    const Rank sender = lanes_[messages_[id].lane].from;
-    if (keep_parts_) part_end(sender, token, true, lanes_[messages_[id].lane].to, messages_[id].bytes);
-    walkers_[static_cast<std::size_t>(sender)].complete(token);
+    if (keep_parts_)
+      part_end(walkers_[messages_[id].from].rank(), token, true, walkers_[lanes_[messages_[id].lane].to].rank(),
+               messages_[id].bytes);
+    complete(messages_[id].from, token);
   }
 
   void bind(std::uint32_t id, const PendingReceive& receive) {
     Message& message = messages_[id];
     const Lane& lane = lanes_[message.lane];
     if (message.bytes != receive.bytes)
-      throw RunFailure(fmt::format("rank {} sent {} bytes to rank {}, which expects {}", lane.from, message.bytes,
-                                   lane.to, receive.bytes));
-    message.receive = receive;
+      throw RunFailure(fmt::format("rank {} sent {} bytes to rank {}, which expects {}", walkers_[lane.from].rank(),
+                                   message.bytes, walkers_[lane.to].rank(), receive.bytes));
+    message.receive_token = receive.token;
+    message.combine = receive.combine;
     message.bound = true;
   }
 
@@ -512,7 +687,7 @@ class Simulation {
   bool take_in(std::uint32_t id) {
     const Message& message = messages_[id];
     std::int64_t work = costs_.receive_time(message.bytes);
-    if (message.receive.combine && profile_.reduction.bandwidth) {
+    if (message.combine && profile_.reduction.bandwidth) {
       const std::int64_t whole = transfer_time(Bytes{message.bytes}, *profile_.reduction.bandwidth).count();
       const std::int64_t piece = profile_.reduction.granularity.count() > 0
                                      ? std::min(message.bytes, profile_.reduction.granularity.count())
@@ -525,39 +700,35 @@ class Simulation {
   }
 
   void received(std::uint32_t id) {
-    const Token token = Token::unpack(messages_[id].receive.token);
-    const Rank to = lanes_[messages_[id].lane].to;
+    const Token token = Token::unpack(messages_[id].receive_token);
+    const Actor to = lanes_[messages_[id].lane].to;
     end_receive(id);
-    walkers_[static_cast<std::size_t>(to)].complete(token);
+    complete(to, token);
   }
 
   void end_receive(std::uint32_t id) {
     const Message& message = messages_[id];
     const Lane& lane = lanes_[message.lane];
-    if (keep_parts_) part_end(lane.to, Token::unpack(message.receive.token), false, lane.from, message.bytes);
+    if (keep_parts_)
+      part_end(walkers_[lane.to].rank(), Token::unpack(message.receive_token), false, walkers_[lane.from].rank(),
+               message.bytes);
+    --live_messages_;
+    if (message.created < created_at_) --older_messages_;
     free_messages_.push_back(id);
   }
 
   void settle() {
+    if (replays_) replay();
     begin_jobs();
-    if (!network_.needs_settling()) return;
-    for (const auto& end : network_.settle(now_)) {
-      push_message(end.time, EventKind::flow_end, message_of_flow_[end.flow],
-                   static_cast<std::uint64_t>(end.flow) << 32 | end.version);
-      if (profile_.tcp.send_buffer) await_buffer(pairs_[lanes_[messages_[message_of_flow_[end.flow]].lane].pair]);
-    }
-    for (const auto& drain : network_.drains()) {
-      Event event;
-      event.time = drain.time;
-      event.kind = static_cast<std::uint8_t>(EventKind::drained);
-      event.entity = drain.resource;
-      event.counter = drain.version;
-      event.data = drain.version;
-      queue_.push(event);
-    }
+    network_.settle(now_);
   }
 
   std::uint32_t new_message() {
+    if (created_at_ != now_) {
+      created_at_ = now_;
+      older_messages_ = live_messages_;
+    }
+    ++live_messages_;
     if (free_messages_.empty()) {
       messages_.emplace_back();
       return static_cast<std::uint32_t>(messages_.size() - 1);
@@ -568,49 +739,150 @@ class Simulation {
   }
 
   struct LaneKey {
-    std::uint64_t ranks;
+    std::uint64_t ranks;  // or the kind of message, where ranks are folded
     std::uint64_t tag;
     bool operator==(const LaneKey&) const = default;
   };
   struct LaneHash {
     std::size_t operator()(const LaneKey& key) const { return mix64(key.ranks ^ mix64(key.tag)); }
   };
+  static std::uint64_t ranks_key(Rank from, Rank to) {
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32 | static_cast<std::uint32_t>(to);
+  }
 
-  std::uint32_t lane_of(Rank from, Rank to, std::uint64_t tag) {
-    const std::uint64_t ranks =
-        static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32 | static_cast<std::uint32_t>(to);
-    const auto [entry, fresh] = lane_index_.try_emplace(LaneKey{ranks, tag}, static_cast<std::uint32_t>(lanes_.size()));
+  // What a rank used last in one direction: mostly the same again.
+  struct LastLane {
+    Rank peer = -1;
+    std::uint64_t tag = 0;
+    std::uint32_t lane = none;
+  };
+  std::uint32_t lane_of(Rank from, Rank to, std::uint64_t tag, LastLane& last, Rank peer) {
+    if (last.peer != peer || last.tag != tag) last = {peer, tag, find_lane(from, to, tag)};
+    return last.lane;
+  }
+
+  std::uint32_t find_lane(Rank from, Rank to, std::uint64_t tag) {
+    const LaneKey key{folding_ ? folding_->kind_of(from, to) : ranks_key(from, to), tag};
+    const auto [entry, fresh] = lane_index_.try_emplace(key, static_cast<std::uint32_t>(lanes_.size()));
     if (fresh) {
       Lane lane;
-      lane.from = from;
-      lane.to = to;
-      lane.pair = pair_of(ranks, from, to);
+      lane.from = actor_of(from);
+      lane.to = actor_of(to);
+      lane.pair = folding_ ? static_cast<std::uint32_t>(key.ranks) : pair_of(from, to);
       lanes_.push_back(std::move(lane));
     }
     return entry->second;
   }
 
-  std::uint32_t pair_of(std::uint64_t ranks, Rank from, Rank to) {
-    const auto [entry, fresh] = pair_index_.try_emplace(ranks, static_cast<std::uint32_t>(pairs_.size()));
+  std::uint32_t pair_of(Rank from, Rank to) {
+    const auto [entry, fresh] = pair_index_.try_emplace(ranks_key(from, to), static_cast<std::uint32_t>(pairs_.size()));
     if (fresh) {
+      const Way way = way_between(from, to);
       Pair pair;
-      const auto links = routing_.route(topology_.endpoint(from), topology_.endpoint(to));
-      pair.latency = route_latency(topology_, links).count();
-      pair.switches = route_switches(topology_, links);
-      Bytes mtu{0};
-      for (const LinkId link : links) {
-        const ResourceId resource = topology_.links[link].resource;
-        if (std::find(pair.route.begin(), pair.route.end(), resource) == pair.route.end())
-          pair.route.push_back(resource);
-        mtu = mtu.count() == 0 ? topology_.links[link].mtu : std::min(mtu, topology_.links[link].mtu);
-      }
-      if (!links.empty()) pair.payload_share = costs_.payload_share(mtu);
-      if (out_base_ != none) pair.route.push_back(out_base_ + static_cast<std::uint32_t>(from));
-      if (in_base_ != none) pair.route.push_back(in_base_ + static_cast<std::uint32_t>(to));
-      if (machine_ != none) pair.route.push_back(machine_);
+      take_figures(pair, way);
+      if (!way.resources.empty()) pair.route = network_.add_route(way.resources);
       pairs_.push_back(std::move(pair));
     }
     return entry->second;
+  }
+
+  static void take_figures(Pair& pair, const Way& way) {
+    pair.latency = way.latency;
+    pair.switches = way.switches;
+    pair.payload_share = way.payload_share;
+  }
+
+  [[nodiscard]] Way way_between(Rank from, Rank to) const {
+    Way way;
+    const auto links = routing_.route(topology_.endpoint(from), topology_.endpoint(to));
+    way.latency = route_latency(topology_, links).count();
+    way.switches = route_switches(topology_, links);
+    Bytes mtu{0};
+    for (const LinkId link : links) {
+      const ResourceId resource = topology_.links[link].resource;
+      if (std::find(way.resources.begin(), way.resources.end(), resource) == way.resources.end())
+        way.resources.push_back(resource);
+      mtu = mtu.count() == 0 ? topology_.links[link].mtu : std::min(mtu, topology_.links[link].mtu);
+    }
+    if (!links.empty()) way.payload_share = costs_.payload_share(mtu);
+    if (out_base_ != none) way.resources.push_back(out_base_ + static_cast<std::uint32_t>(from));
+    if (in_base_ != none) way.resources.push_back(in_base_ + static_cast<std::uint32_t>(to));
+    if (machine_ != none) way.resources.push_back(machine_);
+    return way;
+  }
+
+  // --- Replay: steps that are done again are not simulated again ---
+  //
+  // At an instant at which every rank that runs a collective has just begun a step, and nothing older is under way,
+  // what happens until the next such instant hangs on these steps alone (and on the token buckets). If they are the
+  // steps of the instant before, and the buckets stand as they stood then, the time between the two will pass again; as
+  // often as all schedules repeat their step, the ranks are set forward and the clock's offset with them. Nothing under
+  // way has to be moved: it began now.
+
+  void note_open(Token token) {
+    if (token.part == whole_operation) ++open_operations_;
+  }
+  void complete(Actor actor, Token token) {
+    if (token.part == whole_operation) --open_operations_;
+    walkers_[actor].complete(token);
+  }
+
+  void replay() {
+    if (begun_at_ != now_ || begun_ != running_threads_ || open_operations_ > 0) return;
+    if (created_at_ != now_ || older_messages_ > 0) return;
+    Instant instant;
+    instant.time = now_;
+    instant.messages = statistics.messages;
+    instant.payload_bytes = statistics.payload_bytes;
+    bool quiet = true;
+    for_each_running_thread([&](const SimulatedWalker& walker, std::size_t s, std::size_t t) {
+      quiet = quiet && walker.begun(s, t) == now_;  // else one thread began twice, another not at all
+      const Token token{static_cast<std::uint8_t>(s), 0, static_cast<std::uint16_t>(t)};
+      instant.threads.push_back({signature(walker, s, t), walker.cursor(s).completed(), walker.step_index(token),
+                                 walker.running_schedule(s, t)->repeats()});
+    });
+    if (!quiet) return;
+    instant.saved = network_.saved_bits(now_);
+    const std::int64_t times = last_instant_ ? repetitions(*last_instant_, instant) : 0;
+    if (times > 0) {
+      std::size_t i = 0;
+      for_each_running_thread([&](SimulatedWalker& walker, std::size_t s, std::size_t t) {
+        const std::int64_t steps = times * (instant.threads[i].index - last_instant_->threads[i].index);
+        walker.skip(s, t, steps);
+        statistics.replayed_steps += static_cast<std::uint64_t>(steps);
+        ++i;
+      });
+      replayed_ += times * (now_ - last_instant_->time);
+      statistics.messages += static_cast<std::uint64_t>(times) * (instant.messages - last_instant_->messages);
+      statistics.payload_bytes +=
+          static_cast<std::uint64_t>(times) * (instant.payload_bytes - last_instant_->payload_bytes);
+      last_instant_.reset();
+      return;
+    }
+    last_instant_ = std::move(instant);
+  }
+
+  template <class Visit>
+  void for_each_running_thread(Visit visit) {
+    for (SimulatedWalker& walker : walkers_)
+      for (std::size_t s = 0; s < walker.stream_count(); ++s)
+        for (std::size_t t = 0; t < walker.running_threads(s); ++t)
+          if (walker.running_schedule(s, t) != nullptr) visit(walker, s, t);
+  }
+
+  // All that the time of a step hangs on: whom it sends to and receives from, how much, and what is combined.
+  [[nodiscard]] std::uint64_t signature(const SimulatedWalker& walker, std::size_t stream, std::size_t thread) const {
+    const Step& step = walker.step(Token{static_cast<std::uint8_t>(stream), 0, static_cast<std::uint16_t>(thread)});
+    std::uint64_t hash = mix64(actor_of(walker) ^ mix64(stream << 32 | thread));
+    const auto add = [&hash](const Part& part, std::uint64_t kind) {
+      hash = mix64(hash ^ mix64(static_cast<std::uint64_t>(part.count) ^
+                                mix64(static_cast<std::uint64_t>(static_cast<std::uint32_t>(part.peer)) << 32 |
+                                      std::uint64_t{part.lane} << 8 | kind)));
+    };
+    for (std::uint8_t i = 0; i < step.send_count; ++i) add(step.sends[i], 0);
+    for (std::uint8_t i = 0; i < step.receive_count; ++i)
+      add(step.receives[i], 1U + (step.receives[i].combine ? 1U : 0U));
+    return mix64(hash ^ static_cast<std::uint64_t>(step.copy.count));
   }
 
   static std::string waiting_operation(const SimulatedWalker& walker) {
@@ -648,7 +920,15 @@ class Simulation {
   const Plan& plan_;
   Recorder& recorder_;
   MessageCosts costs_;
-  Processors processors_;
+  bool keep_parts_;
+  struct ResourceFigures {
+    double bits_per_second = 0;
+    double burst_bits = 0;
+    bool rate = false;  // of a processor, not a link
+  };
+  std::vector<ResourceFigures> resources_;
+  std::optional<Folding> folding_;
+  Processors processors_{0, 0};
   FlowNetwork network_;
   EventQueue queue_;
   std::vector<Program> programs_;
@@ -661,17 +941,34 @@ class Simulation {
   std::vector<Pair> pairs_;
   std::vector<Message> messages_;
   std::vector<std::uint32_t> free_messages_;
-  std::vector<std::uint32_t> message_of_flow_;
+  std::vector<Notice> notices_;
+  std::vector<Notice> sorted_notices_;
+  std::vector<std::uint32_t> places_;
+  struct LastLanes {
+    LastLane send;
+    LastLane receive;
+  };
+  std::vector<LastLanes> last_lanes_;  // by rank
   std::unordered_map<LaneKey, std::uint32_t, LaneHash> lane_index_;
   std::unordered_map<std::uint64_t, std::uint32_t> pair_index_;
   std::unordered_map<std::uint64_t, std::int64_t> part_starts_;
-  std::vector<std::pair<Rank, std::uint32_t>> meeting_;
+  std::vector<std::pair<Actor, std::uint32_t>> meeting_;
   std::vector<Processors::Started> started_;
   std::uint32_t machine_ = none;
   std::uint32_t out_base_ = none;
   std::uint32_t in_base_ = none;
   std::int64_t now_ = 0;
-  bool keep_parts_ = false;
+  // Replay
+  bool replays_ = false;
+  std::int64_t replayed_ = 0;  // time that replays stand for: the clock is now_ + replayed_
+  std::int64_t running_threads_ = 0;
+  std::int64_t begun_at_ = -1;
+  std::int64_t begun_ = 0;  // steps, at that instant
+  std::int64_t open_operations_ = 0;
+  std::int64_t live_messages_ = 0;
+  std::int64_t created_at_ = -1;
+  std::int64_t older_messages_ = 0;  // live ones created before that
+  std::optional<Instant> last_instant_;
 };
 
 }  // namespace

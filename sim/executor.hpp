@@ -21,16 +21,20 @@
 namespace lockstep::sim {
 
 struct SimulationOptions {
-  bool once = true;  ///< independent loops run one iteration, which stands for all (there is no noise)
+  bool once = true;    ///< independent loops run one iteration, which stands for all (there is no noise)
+  bool fold = true;    ///< ranks that nothing tells apart are simulated as one: the same numbers (sim/folding.hpp)
+  bool replay = true;  ///< steps that are done again are not simulated again: the same numbers
   std::uint64_t shuffle =
       0;  ///< not 0: simultaneous starts are pushed in an order drawn from it; no result may change (a test)
 };
 
 struct SimulationStatistics {
-  std::uint64_t events = 0;
+  std::uint64_t events = 0;  ///< simulated
   std::uint64_t messages = 0;
   std::uint64_t payload_bytes = 0;
   Duration end{0};
+  std::uint64_t simulated_ranks = 0;
+  std::uint64_t replayed_steps = 0;  ///< of all simulated ranks
 };
 
 class SimulatedExecutor final : public Executor {

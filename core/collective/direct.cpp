@@ -33,10 +33,13 @@ Cost cost(const ScheduleRequest& request) {
   return cost;
 }
 
+Symmetry symmetry(const ScheduleRequest&) { return rotation_if(true); }
+
 }  // namespace
 
 Algorithm direct_algorithm() {
-  return {"direct", "one message from every rank to the next", {CollectiveKind::send_recv}, threads, make, cost};
+  return {"direct", "one message from every rank to the next", {CollectiveKind::send_recv}, threads, make, cost,
+          symmetry};
 }
 
 }  // namespace lockstep

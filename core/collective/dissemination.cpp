@@ -30,6 +30,8 @@ Cost cost(const ScheduleRequest& request) {
   return cost;
 }
 
+Symmetry symmetry(const ScheduleRequest&) { return rotation_if(true); }
+
 }  // namespace
 
 Algorithm dissemination_algorithm() {
@@ -38,7 +40,8 @@ Algorithm dissemination_algorithm() {
           {CollectiveKind::barrier},
           threads,
           make,
-          cost};
+          cost,
+          symmetry};
 }
 
 }  // namespace lockstep

@@ -117,6 +117,10 @@ Cost cost(const ScheduleRequest& request) {
   return cost;
 }
 
+Symmetry symmetry(const ScheduleRequest& request) {
+  return exclusive_or_if(power_of_two(request.size) && even_shares(request));
+}
+
 }  // namespace
 
 Algorithm halving_doubling_algorithm() {
@@ -125,7 +129,8 @@ Algorithm halving_doubling_algorithm() {
           {CollectiveKind::all_reduce},
           threads,
           make,
-          cost};
+          cost,
+          symmetry};
 }
 
 }  // namespace lockstep

@@ -59,10 +59,13 @@ Cost cost(const ScheduleRequest& request) {
   return cost;
 }
 
+Symmetry symmetry(const ScheduleRequest&) { return rotation_if(true); }
+
 }  // namespace
 
 Algorithm pairwise_algorithm() {
-  return {"pairwise", "n-1 exchanges, each with another partner", {CollectiveKind::all_to_all}, threads, make, cost};
+  return {"pairwise", "n-1 exchanges, each with another partner", {CollectiveKind::all_to_all}, threads, make, cost,
+          symmetry};
 }
 
 }  // namespace lockstep

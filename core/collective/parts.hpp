@@ -55,6 +55,22 @@ inline void append_if_any(std::vector<Step>& steps, const Step& step) {
   if (!step.empty()) steps.push_back(step);
 }
 
+/// Symmetries of algorithms all of whose ranks do the same to their neighbours at fixed distances, or to their partners
+/// of an exclusive or, provided that all get equally much.
+constexpr Symmetry rotation_if(bool equal, int period = 1) {
+  return equal ? Symmetry{Symmetry::Kind::rotation, period} : Symmetry{};
+}
+constexpr Symmetry exclusive_or_if(bool equal) {
+  return equal ? Symmetry{Symmetry::Kind::exclusive_or, 1} : Symmetry{};
+}
+constexpr bool power_of_two(int n) { return n > 0 && (n & (n - 1)) == 0; }
+/// Every channel's share is dealt evenly to the ranks.
+inline bool even_shares(const ScheduleRequest& request) {
+  for (int channel = 0; channel < request.channels; ++channel)
+    if (partition(request.count, request.channels, channel).size() % request.size != 0) return false;
+  return true;
+}
+
 constexpr int modulo(int value, int n) {
   const int r = value % n;
   return r < 0 ? r + n : r;

@@ -71,6 +71,8 @@ Cost cost(const ScheduleRequest& request) {
   return cost;
 }
 
+Symmetry symmetry(const ScheduleRequest& request) { return exclusive_or_if(power_of_two(request.size)); }
+
 }  // namespace
 
 Algorithm recursive_doubling_algorithm() {
@@ -79,7 +81,8 @@ Algorithm recursive_doubling_algorithm() {
           {CollectiveKind::all_reduce},
           threads,
           make,
-          cost};
+          cost,
+          symmetry};
 }
 
 }  // namespace lockstep

@@ -23,6 +23,12 @@ class Ring final : public Schedule {
     const int phase = request.size - 1;
     scatter_steps_ = request.kind == CollectiveKind::all_gather ? 0 : phase;
     gather_steps_ = request.kind == CollectiveKind::reduce_scatter ? 0 : phase;
+    equal_ = request.kind == CollectiveKind::all_reduce ? share_.size() % request.size == 0
+                                                        : request.count % request.size == 0;
+    if (equal_) {
+      first_ = chunk_of(0);
+      stride_ = request.size > 1 ? chunk_of(1).begin - first_.begin : 0;
+    }
     // What is forwarded and combined lives in target. An all_gather needs its own chunk only; the elements of one of
     // several channels of a reduce_scatter are a piece of every chunk, copied one by one.
     if (!request.in_place)
@@ -60,10 +66,25 @@ class Ring final : public Schedule {
     return false;
   }
 
+  // Where all chunks are equal, the steps of a phase are; the last of a reduce_scatter finishes its combine.
+  [[nodiscard]] std::int64_t repeats() const override {
+    if (!equal_ || k_ == 0) return 0;
+    if (k_ <= scatter_steps_) return std::max(0, scatter_steps_ - 1 - k_);
+    return scatter_steps_ + gather_steps_ - k_;
+  }
+  void skip(std::int64_t steps) override { k_ += static_cast<int>(steps); }
+
  private:
   // The result of an all_gather or reduce_scatter is defined on the whole buffer: rank r owns partition(count, n, r),
   // of which every channel carries its share.
   [[nodiscard]] Range chunk(int index) const {
+    if (equal_) {
+      const std::int64_t begin = first_.begin + index * stride_;
+      return {begin, begin + first_.size()};
+    }
+    return chunk_of(index);
+  }
+  [[nodiscard]] Range chunk_of(int index) const {
     if (request_.kind == CollectiveKind::all_reduce) {
       const Range part = partition(share_.size(), request_.size, index);
       return {share_.begin + part.begin, share_.begin + part.end};
@@ -76,6 +97,9 @@ class Ring final : public Schedule {
   ScheduleRequest request_;
   int channel_;
   Range share_;
+  bool equal_ = false;  // all chunks of this channel: then chunk i is the first, i strides on
+  Range first_;
+  std::int64_t stride_ = 0;
   int scatter_steps_ = 0;
   int gather_steps_ = 0;
   int k_ = 0;
@@ -210,6 +234,13 @@ Cost cost(const ScheduleRequest& request) {
   return cost;
 }
 
+Symmetry symmetry(const ScheduleRequest& request) {
+  if (is_chain(request.kind)) return {};
+  // Channels of an all_gather or reduce_scatter divide a rank's chunk; those of an all_reduce are divided into chunks.
+  return rotation_if(request.kind == CollectiveKind::all_reduce ? even_shares(request)
+                                                                : request.count % request.size == 0);
+}
+
 }  // namespace
 
 Algorithm ring_algorithm() {
@@ -220,7 +251,8 @@ Algorithm ring_algorithm() {
        CollectiveKind::broadcast, CollectiveKind::reduce},
       threads,
       make,
-      cost};
+      cost,
+      symmetry};
 }
 
 }  // namespace lockstep

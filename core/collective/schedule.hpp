@@ -69,6 +69,10 @@ class Schedule {
   virtual ~Schedule() = default;
   /// Fills `step` (cleared by the callee) and returns true, or returns false at the end.
   virtual bool next(Step& step) = 0;
+  /// How many of the steps to come are the step last given out again, but for the offsets of their parts.
+  [[nodiscard]] virtual std::int64_t repeats() const { return 0; }
+  /// Leaves out `steps` of them, at most repeats().
+  virtual void skip(std::int64_t /*steps*/) {}
 };
 
 struct ScheduleRequest {
@@ -98,6 +102,16 @@ struct Cost {
       phases;  ///< closed form of the time: sum of rounds x (alpha + bytes / bandwidth); rounds add up to steps
 };
 
+/// Which ranks of a group do the same, seen from themselves: their schedules have the same threads of the same steps,
+/// with the same counts, copies and combines, and differ in offsets and in the peers alone:
+///  - rotation: ranks whose difference d is a multiple of `period`; the peers are those of the other plus d, modulo n;
+///  - exclusive_or: all ranks (n a power of two); the peers of r are those of rank 0, exclusive or r;
+///  - none: nothing is known.
+struct Symmetry {
+  enum class Kind : std::uint8_t { none, rotation, exclusive_or } kind = Kind::none;
+  int period = 1;
+};
+
 struct Algorithm {
   std::string name;
   std::string description;  ///< one line
@@ -106,6 +120,8 @@ struct Algorithm {
   int (*threads)(const ScheduleRequest& request);
   std::unique_ptr<Schedule> (*make)(const ScheduleRequest& request, int thread);
   Cost (*cost)(const ScheduleRequest& request);  ///< request.rank is ignored
+  /// What a simulator may use to treat ranks as one (asserted against the schedules in the tests); none: nothing.
+  Symmetry (*symmetry)(const ScheduleRequest& request) = nullptr;
   [[nodiscard]] bool supports(CollectiveKind kind) const;
 };
 

@@ -14,6 +14,10 @@
 //   bool start_native(Walker&, Token, const Collective&)     algorithm: native
 //   void operation_started(Walker&, stream), operation_done(Walker&, stream)
 //   void part_started / part_done are derived by the backend from tokens where it records them
+// A backend may have (the simulator has):
+//   void threads_changed(int by)   so many more threads of schedules are running
+//   void step_begun()              a thread has issued the messages of a step
+//   std::int64_t instant() const   what Walker::begun() gives back for that step
 #pragma once
 
 #include <algorithm>
@@ -120,14 +124,46 @@ class Walker {
   [[nodiscard]] const Step& step(Token token) const { return streams_[token.stream].threads[token.thread].step; }
   [[nodiscard]] std::size_t stream_count() const { return streams_.size(); }
   [[nodiscard]] bool active(std::size_t stream) const { return streams_[stream].active; }
+  [[nodiscard]] std::size_t running_threads(std::size_t stream) const {
+    return streams_[stream].threads_running > 0 ? streams_[stream].threads.size() : 0;
+  }
+  /// Null: the thread is at its end.
+  [[nodiscard]] const Schedule* running_schedule(std::size_t stream, std::size_t thread) const {
+    const Thread& t = streams_[stream].threads[thread];
+    return t.ended ? nullptr : t.schedule.get();
+  }
+  /// The instant at which the thread issued its step, by the backend's clock.
+  [[nodiscard]] std::int64_t begun(std::size_t stream, std::size_t thread) const {
+    return streams_[stream].threads[thread].begun;
+  }
+  /// Leaves out steps to come that are like the present one, see Schedule::skip.
+  void skip(std::size_t stream, std::size_t thread, std::int64_t steps) {
+    Thread& t = streams_[stream].threads[thread];
+    if (t.ended) return;
+    t.schedule->skip(steps);
+    t.index += steps;
+  }
+  /// Hints to the processor: complete() will follow soon. First the one, a little later the other.
+  void prefetch_streams() const {
+    __builtin_prefetch(streams_.data());
+    __builtin_prefetch(reinterpret_cast<const char*>(streams_.data()) + 64);
+  }
+  void prefetch_threads() const {
+    if (streams_.empty() || streams_.front().threads.empty()) return;
+    const Thread& thread = streams_.front().threads.front();
+    __builtin_prefetch(&thread);
+    __builtin_prefetch(reinterpret_cast<const char*>(&thread) + 64);
+  }
   [[nodiscard]] std::size_t thread_count(std::size_t stream) const { return streams_[stream].threads.size(); }
 
  private:
   struct Thread {
     std::unique_ptr<Schedule> schedule;
-    Step step;
-    std::int64_t index = -1;
     int outstanding = 0;
+    bool ended = false;
+    std::int64_t index = -1;
+    std::int64_t begun = -1;
+    Step step;
   };
   struct Stream {
     Cursor cursor;
@@ -229,7 +265,9 @@ class Walker {
       Thread& thread = stream.threads[static_cast<std::size_t>(t)];
       thread.schedule = algorithm.make(stream.request, t);
       thread.index = -1;
+      thread.ended = false;
     }
+    note_threads(threads);
     for (int t = 0; t < threads; ++t) next_step(s, static_cast<std::uint16_t>(t));
     return stream.threads_running == 0;
   }
@@ -240,7 +278,9 @@ class Walker {
     Thread& thread = stream.threads[t];
     for (;;) {
       if (!thread.schedule->next(thread.step)) {
+        thread.ended = true;
         --stream.threads_running;
+        note_threads(-1);
         return;
       }
       ++thread.index;
@@ -260,6 +300,10 @@ class Walker {
     }
   }
 
+  void note_threads(int by) {
+    if constexpr (requires { backend_->threads_changed(by); }) backend_->threads_changed(by);
+  }
+
   void issue_messages(std::size_t s, std::uint16_t t) {
     Stream& stream = streams_[s];
     Thread& thread = stream.threads[t];
@@ -268,6 +312,10 @@ class Walker {
     const auto width = static_cast<std::int64_t>(stream.request.element_bytes);
     const LoopIndices& indices = stream.cursor.indices();
     const Step& step = thread.step;
+    if constexpr (requires { backend_->step_begun(); }) {
+      backend_->step_begun();
+      thread.begun = backend_->instant();
+    }
     // Receives first: a message that finds its receive posted needs no buffer in between.
     for (std::uint8_t i = 0; i < step.receive_count; ++i) {
       const Part& part = step.receives[i];

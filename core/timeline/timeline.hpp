@@ -24,6 +24,7 @@ struct OperationRecord {
   bool warmup = false;
   Duration start{0};
   Duration end{0};
+  std::int64_t ranks = 1;  ///< how many ranks it stands for: a simulator may run one for all that do the same
 };
 
 /// One part of one schedule step (recorded only when asked for).
@@ -48,15 +49,19 @@ class Recorder {
   virtual void part(const PartRecord&) {}
   /// Executors ask once; parts are reported only where it says true.
   [[nodiscard]] virtual bool wants_parts() const { return false; }
+  /// False: one record may stand for several ranks (OperationRecord::ranks).
+  [[nodiscard]] virtual bool wants_every_rank() const { return wants_parts(); }
 };
 
 /// Keeps everything in memory.
 class Timeline final : public Recorder {
  public:
-  explicit Timeline(bool keep_parts = false) : keep_parts_(keep_parts) {}
+  explicit Timeline(bool keep_parts = false, bool every_rank = false)
+      : keep_parts_(keep_parts), every_rank_(every_rank || keep_parts) {}
   void operation(const OperationRecord& record) override { operations.push_back(record); }
   void part(const PartRecord& record) override { parts.push_back(record); }
   [[nodiscard]] bool wants_parts() const override { return keep_parts_; }
+  [[nodiscard]] bool wants_every_rank() const override { return every_rank_; }
   /// Orders records by (start, rank, stream, ordinal), whatever order they came in.
   void sort();
 
@@ -65,6 +70,7 @@ class Timeline final : public Recorder {
 
  private:
   bool keep_parts_;
+  bool every_rank_;
 };
 
 /// Does this timeline keep the order that the plan asks for? Streams in order, waits honoured, a receive not before the

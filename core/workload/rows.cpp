@@ -66,9 +66,17 @@ Summary collective_summary(const PlannedWorkload& planned, const Timeline& timel
   summary.exposed_communication_s = summary.step_time_s;
   summary.exposed_communication_by_kind_s.assign(by_kind.begin(), by_kind.end());
 
-  // Per rank: the time in the collectives' operations of one pass (the mean over counted iterations).
-  std::vector<double> per_rank(static_cast<std::size_t>(planned.plan.ranks), 0);
-  std::map<std::pair<std::uint32_t, Rank>, std::pair<double, std::int64_t>> sums;
+  // Per rank: the time in the collectives' operations of one pass (the mean over counted iterations), in whole
+  // picoseconds, so that ranks that were simulated as one give the same mean as each of them.
+  struct Sum {
+    std::int64_t time = 0;
+    std::int64_t count = 0;
+  };
+  struct PerRank {
+    std::int64_t ranks = 1;
+    std::map<std::uint32_t, Sum> operations;
+  };
+  std::map<Rank, PerRank> by_rank;
   std::vector<bool> is_row;
   for (const auto& entry : planned.rows) {
     is_row.resize(std::max<std::size_t>(is_row.size(), entry.operation + 1), false);
@@ -77,22 +85,33 @@ Summary collective_summary(const PlannedWorkload& planned, const Timeline& timel
   Duration last_end{std::numeric_limits<std::int64_t>::min()};
   for (const auto& record : timeline.operations) {
     if (record.warmup || record.operation >= is_row.size() || !is_row[record.operation]) continue;
-    auto& [sum, count] = sums[{record.operation, record.rank}];
-    sum += to_seconds(record.end - record.start);
-    ++count;
+    PerRank& rank = by_rank[record.rank];
+    rank.ranks = record.ranks;
+    Sum& sum = rank.operations[record.operation];
+    sum.time += (record.end - record.start).count();
+    ++sum.count;
     if (record.end > last_end) {
       last_end = record.end;
       summary.rank = record.rank;
     }
   }
-  for (const auto& [key, value] : sums)
-    per_rank[static_cast<std::size_t>(key.second)] += value.first / static_cast<double>(value.second);
-  if (!per_rank.empty()) {
-    summary.per_rank_min_s = *std::min_element(per_rank.begin(), per_rank.end());
-    summary.per_rank_max_s = *std::max_element(per_rank.begin(), per_rank.end());
-    double total = 0;
-    for (const double t : per_rank) total += t;
-    summary.per_rank_mean_s = total / static_cast<double>(per_rank.size());
+  if (planned.plan.ranks > 0) {
+    std::int64_t counted = 0;
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    std::int64_t most = 0;
+    __int128 total = 0;
+    for (const auto& [rank, entry] : by_rank) {
+      std::int64_t time = 0;
+      for (const auto& [operation, sum] : entry.operations) time += sum.time / sum.count;
+      least = std::min(least, time);
+      most = std::max(most, time);
+      total += static_cast<__int128>(time) * entry.ranks;
+      counted += entry.ranks;
+    }
+    if (counted < planned.plan.ranks) least = 0;  // some take no part
+    summary.per_rank_min_s = to_seconds(Duration{least});
+    summary.per_rank_max_s = to_seconds(Duration{most});
+    summary.per_rank_mean_s = static_cast<double>(total) / static_cast<double>(planned.plan.ranks) * 1e-12;
   }
   return summary;
 }
@@ -100,7 +119,7 @@ Summary collective_summary(const PlannedWorkload& planned, const Timeline& timel
 std::vector<OperationRow> operation_rows(const Plan& plan, const Timeline& timeline) {
   struct Sum {
     std::int64_t count = 0;
-    double total = 0;
+    __int128 total = 0;  // picoseconds
     double least = std::numeric_limits<double>::max();
     double most = 0;
     Duration first{std::numeric_limits<std::int64_t>::max()};
@@ -111,8 +130,8 @@ std::vector<OperationRow> operation_rows(const Plan& plan, const Timeline& timel
     if (record.warmup) continue;
     Sum& sum = sums[{record.role, record.operation}];
     const double time = to_seconds(record.end - record.start);
-    ++sum.count;
-    sum.total += time;
+    sum.count += record.ranks;
+    sum.total += static_cast<__int128>((record.end - record.start).count()) * record.ranks;
     sum.least = std::min(sum.least, time);
     sum.most = std::max(sum.most, time);
     sum.first = std::min(sum.first, record.start);
@@ -129,7 +148,7 @@ std::vector<OperationRow> operation_rows(const Plan& plan, const Timeline& timel
     row.name = operation.name;
     row.kind = kind_of(operation.action);
     row.count = sum.count;
-    row.mean_s = sum.total / static_cast<double>(sum.count);
+    row.mean_s = static_cast<double>(sum.total) / static_cast<double>(sum.count) * 1e-12;
     row.min_s = sum.least;
     row.max_s = sum.most;
     row.first_start_s = to_seconds(sum.first);

@@ -25,7 +25,22 @@ void EventQueue::push(const Event& event) {
   const std::size_t bucket = bucket_of(event.time);
   if (bucket > 0) filled_ |= std::uint64_t{1} << (bucket - 1);
   buckets_[bucket].push_back(event);
+  if (event.time < least_) least_ = event.time;
   ++size_;
+}
+
+std::int64_t EventQueue::next_time() {
+  if (!least_known_) {
+    least_ = never;
+    if (!buckets_[0].empty()) {
+      least_ = last_;
+    } else if (filled_ != 0) {
+      for (const Event& event : buckets_[static_cast<std::size_t>(std::countr_zero(filled_)) + 1])
+        least_ = std::min(least_, event.time);
+    }
+    least_known_ = true;
+  }
+  return least_;
 }
 
 bool EventQueue::next(std::vector<Event>& batch) {
@@ -34,9 +49,7 @@ bool EventQueue::next(std::vector<Event>& batch) {
   if (buckets_[0].empty()) {
     const auto lowest = static_cast<std::size_t>(std::countr_zero(filled_)) + 1;
     auto& bucket = buckets_[lowest];
-    last_ = std::min_element(bucket.begin(), bucket.end(), [](const Event& a, const Event& b) {
-              return a.time < b.time;
-            })->time;
+    last_ = next_time();
     filled_ &= ~(std::uint64_t{1} << (lowest - 1));
     // All of them go to lower buckets: they agree with the new moment in every bit from this bucket's up.
     for (const Event& event : bucket) {
@@ -47,6 +60,8 @@ bool EventQueue::next(std::vector<Event>& batch) {
     bucket.clear();
   }
   batch.swap(buckets_[0]);
+  least_known_ = false;
+  least_ = never;
   size_ -= batch.size();
   if (!std::is_sorted(batch.begin(), batch.end(), before)) std::sort(batch.begin(), batch.end(), before);
   return true;

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace lockstep::sim {
@@ -29,6 +30,9 @@ class EventQueue {
   void push(const Event& event);
   /// Moves the next moment's events into `batch` (cleared first), ordered; false when there are none.
   bool next(std::vector<Event>& batch);
+  /// The time of the next moment; `never` if there is none. It may still be before events that will be pushed.
+  [[nodiscard]] std::int64_t next_time();
+  static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t size() const { return size_; }
   /// The moment last taken out.
@@ -40,6 +44,8 @@ class EventQueue {
   std::array<std::vector<Event>, bucket_count> buckets_;
   std::uint64_t filled_ = 0;  // bit b-1: bucket b is not empty
   std::int64_t last_ = 0;
+  std::int64_t least_ = never;  // time of the next moment, where known
+  bool least_known_ = true;
   std::size_t size_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "sim/network/flow.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "core/base/error.hpp"
@@ -9,7 +10,8 @@ namespace lockstep::sim {
 namespace {
 
 constexpr double picoseconds_per_second = 1e12;
-constexpr double least_tokens = 1;  // bits; what rounding leaves in a bucket is none
+constexpr double least_saved = 1;  // bits; what rounding leaves in a bucket is none
+constexpr int capacity_bits = 59;  // of the largest capacity in quanta
 
 std::int64_t time_to_move(double bits, double rate) {
   if (bits <= 0) return 0;
@@ -20,20 +22,46 @@ std::int64_t time_to_move(double bits, double rate) {
 
 }  // namespace
 
-ResourceId FlowNetwork::add_resource(double bits_per_second, double burst_bits) {
+// --- Resources and routes ---
+
+void FlowNetwork::fit_quantum(double bits_per_second) {
   LOCKSTEP_CHECK(bits_per_second > 0, "a resource of {} bit/s", bits_per_second);
-  Resource resource;
-  resource.capacity = bits_per_second;
-  resource.burst = burst_bits;
-  resource.tokens = burst_bits;
-  resources_.push_back(std::move(resource));
-  return static_cast<ResourceId>(resources_.size() - 1);
+  if (bits_per_second < largest_) return;
+  int exponent = 0;
+  static_cast<void>(std::frexp(bits_per_second, &exponent));  // bits_per_second < 2^exponent
+  const double quantum = std::ldexp(1.0, exponent - capacity_bits);
+  largest_ = std::ldexp(1.0, exponent);
+  if (quantum_ > 0) {
+    // Everything in the new, larger quanta; what has flows is filled again.
+    const double ratio = quantum_ / quantum;
+    for (Route& route : routes_)
+      if (route.rate != unlimited) route.rate = static_cast<Rate>(static_cast<double>(route.rate) * ratio);
+    for (ResourceId r = 0; r < resources_.size(); ++r) {
+      Resource& resource = resources_[r];
+      resource.capacity = std::max<Rate>(1, static_cast<Rate>(resource.bits_per_second / quantum));
+      if (resource.active == 0) continue;
+      resource.level = 0;
+      touch(r);
+    }
+  }
+  quantum_ = quantum;
 }
 
-void FlowNetwork::set_capacity(ResourceId resource, double bits_per_second) {
-  LOCKSTEP_CHECK(bits_per_second > 0, "a resource of {} bit/s", bits_per_second);
-  resources_[resource].capacity = bits_per_second;
-  touch(resource);
+ResourceId FlowNetwork::add_resource(double bits_per_second, double burst_bits) {
+  fit_quantum(bits_per_second);
+  Resource resource;
+  resource.bits_per_second = bits_per_second;
+  resource.capacity = quanta(bits_per_second);
+  const auto id = static_cast<ResourceId>(resources_.size());
+  if (burst_bits > 0) {
+    resource.bucket = static_cast<std::uint32_t>(buckets_.size());
+    Bucket bucket;
+    bucket.resource = id;
+    bucket.size = bucket.saved = burst_bits;
+    buckets_.push_back(bucket);
+  }
+  resources_.push_back(std::move(resource));
+  return id;
 }
 
 ResourceId FlowNetwork::add_rate(double bits_per_second) {
@@ -42,24 +70,59 @@ ResourceId FlowNetwork::add_rate(double bits_per_second) {
   return id;
 }
 
-void FlowNetwork::rest(std::int64_t now) {
-  for (Resource& resource : resources_) {
-    if (resource.burst <= 0) continue;
-    LOCKSTEP_CHECK(resource.flows.empty(), "a network at rest carries {} flows", resource.flows.size());
-    resource.tokens = resource.burst;
-    resource.used = 0;
-    resource.tokens_at = now;
+RouteId FlowNetwork::add_route(std::span<const Hop> hops) {
+  LOCKSTEP_CHECK(!hops.empty(), "a route over no resource");
+  Route route;
+  route.first_hop = static_cast<std::uint32_t>(hops_.size());
+  route.hops = static_cast<std::uint32_t>(hops.size());
+  for (const Hop& hop : hops) hops_.push_back({hop.resource, hop.weight, none});
+  routes_.push_back(route);
+  return static_cast<RouteId>(routes_.size() - 1);
+}
+
+RouteId FlowNetwork::add_route(std::span<const ResourceId> resources) {
+  std::vector<Hop> hops;
+  hops.reserve(resources.size());
+  for (const ResourceId resource : resources) hops.push_back({resource, 1});
+  return add_route(hops);
+}
+
+void FlowNetwork::set_capacity(ResourceId id, double bits_per_second, std::int64_t now) {
+  fit_quantum(bits_per_second);
+  Resource& resource = resources_[id];
+  if (resource.bucket != none) refill(buckets_[resource.bucket], now);
+  resource.bits_per_second = bits_per_second;
+  resource.capacity = quanta(bits_per_second);
+  resource.gained = true;
+  touch(id);
+}
+
+void FlowNetwork::touch(ResourceId id) {
+  if (resources_[id].touched) return;
+  resources_[id].touched = true;
+  touched_.push_back(id);
+}
+
+double FlowNetwork::rate(FlowId flow) const {
+  const Rate rate = routes_[flows_[flow].route].rate;
+  return rate == unlimited ? std::numeric_limits<double>::infinity() : to_bits(rate);
+}
+
+double FlowNetwork::load(ResourceId id) const {
+  // Of whole numbers: the same in any order. A bucket lets more than its capacity pass.
+  __int128 sum = 0;
+  for (const Member& member : resources_[id].members) {
+    const Route& route = routes_[member.route];
+    if (route.rate != unlimited)
+      sum += static_cast<__int128>(route.rate) * (static_cast<std::int64_t>(hops_[member.hop].weight) * route.count);
   }
+  return static_cast<double>(sum) * quantum_;
 }
 
-void FlowNetwork::touch(ResourceId resource) {
-  if (resources_[resource].touched) return;
-  resources_[resource].touched = true;
-  touched_.push_back(resource);
-}
+// --- Flows ---
 
-FlowId FlowNetwork::start(std::span<const ResourceId> route, double bits) {
-  LOCKSTEP_INNER_CHECK(!route.empty() && bits > 0, "a flow of {} bits over {} resources", bits, route.size());
+FlowId FlowNetwork::start(RouteId route_id, double bits, std::int64_t now, std::uint32_t tag) {
+  LOCKSTEP_INNER_CHECK(bits > 0, "a flow of {} bits", bits);
   FlowId id = 0;
   if (free_.empty()) {
     id = static_cast<FlowId>(flows_.size());
@@ -68,257 +131,433 @@ FlowId FlowNetwork::start(std::span<const ResourceId> route, double bits) {
     id = free_.back();
     free_.pop_back();
   }
+  Route& route = routes_[route_id];
   Flow& flow = flows_[id];
-  flow.route = route;
+  flow = {};
   flow.remaining = bits;
-  flow.rate = 0;
-  flow.alive = true;
-  flow.fresh = true;
-  ++flow.version;
-  flow.position.resize(route.size());
-  for (std::uint32_t hop = 0; hop < route.size(); ++hop) {
-    Resource& resource = resources_[route[hop]];
-    flow.position[hop] = static_cast<std::uint32_t>(resource.flows.size());
-    resource.flows.push_back({id, hop});
-    touch(route[hop]);
+  flow.route = route_id;
+  flow.next = route.first;
+  flow.tag = tag;
+  if (route.first != none) flows_[route.first].previous = id;
+  if (route.count == 0) {
+    route.rate = unlimited;
+    route.updated = now;
+    for (RouteHop& hop : hops_of(route)) {
+      Resource& resource = resources_[hop.resource];
+      ++resource.active;
+      if (hop.position != none) continue;
+      hop.position = static_cast<std::uint32_t>(resource.members.size());
+      resource.members.push_back({route_id, static_cast<std::uint32_t>(&hop - hops_.data())});
+    }
+  } else {
+    advance(route, now);
   }
+  route.first = id;
+  ++route.count;
+  route.changed = true;
   started_.push_back(id);
   ++active_;
   return id;
 }
 
-void FlowNetwork::finish(FlowId id) {
-  Flow& flow = flows_[id];
-  LOCKSTEP_INNER_CHECK(flow.alive, "flow {} ends twice", id);
-  for (std::uint32_t hop = 0; hop < flow.route.size(); ++hop) {
-    Resource& resource = resources_[flow.route[hop]];
-    const std::uint32_t at = flow.position[hop];
-    const Member last = resource.flows.back();
-    resource.flows[at] = last;
-    flows_[last.flow].position[last.hop] = at;
-    resource.flows.pop_back();
-    // A resource left empty needs no solving, but its bucket has to know that it is idle from now on.
-    if (!resource.flows.empty() || resource.burst > 0) touch(flow.route[hop]);
-  }
-  flow.alive = false;
-  ++flow.version;
+void FlowNetwork::end(FlowId id) {
+  const RouteId route_id = flows_[id].route;
+  Route& route = routes_[route_id];
+  const Flow& flow = flows_[id];
+  if (flow.next != none) flows_[flow.next].previous = flow.previous;
+  if (flow.previous != none)
+    flows_[flow.previous].next = flow.next;
+  else
+    route.first = flow.next;
+  flows_[id].route = none;
   free_.push_back(id);
   --active_;
+  --route.count;
+  route.changed = true;
+  for (const RouteHop& hop : hops_of(route)) {
+    Resource& resource = resources_[hop.resource];
+    if (route.count == 0) {
+      if (--resource.active == 0) resource.level = unlimited;
+      if (resource.members.size() > 8 + 2 * std::size_t{resource.active}) drop_idle(resource);
+    }
+    // What is not full has nobody waiting for room; a bucket has to know what it carries.
+    if (resource.level != unlimited || resource.bucket != none) touch(hop.resource);
+  }
 }
 
-double FlowNetwork::load(ResourceId resource) const {
-  rates_.clear();
-  for (const Member& member : resources_[resource].flows) rates_.push_back(flows_[member.flow].rate);
-  // In ascending order, so that the sum does not hang on the order in which the flows came.
-  std::sort(rates_.begin(), rates_.end());
-  double sum = 0;
-  for (const double rate : rates_) sum += rate;
-  return sum;
+// Keeps the members that have flows. Called when most have none, so that a member is moved a few times at most.
+void FlowNetwork::drop_idle(Resource& resource) {
+  std::size_t kept = 0;
+  for (const Member member : resource.members) {
+    if (routes_[member.route].count == 0) {
+      hops_[member.hop].position = none;
+    } else {
+      hops_[member.hop].position = static_cast<std::uint32_t>(kept);
+      resource.members[kept++] = member;
+    }
+  }
+  resource.members.resize(kept);
 }
 
-void FlowNetwork::refill(Resource& resource, std::int64_t now) {
-  if (resource.tokens_at >= now) return;
-  const double seconds = static_cast<double>(now - resource.tokens_at) / picoseconds_per_second;
-  const double tokens = resource.tokens + (resource.capacity - resource.used) * seconds;
-  resource.tokens = tokens < least_tokens ? 0 : std::min(resource.burst, tokens);
-  resource.tokens_at = now;
+void FlowNetwork::watch(FlowId id, double bits, std::int64_t now) {
+  Flow& flow = flows_[id];
+  flow.watch = bits;
+  const Route& route = routes_[flow.route];
+  if (!route.changed) ends_.set(flow.route, std::max(now, next_of(route)));
 }
 
-// The load of a resource with a bucket may have changed.
-void FlowNetwork::use(ResourceId id, std::int64_t now) {
-  Resource& resource = resources_[id];
-  refill(resource, now);
-  resource.used = load(id);
-  ++resource.version;
-  // Rates that add up to the capacity may exceed it by rounding.
-  if (limits(resource) || resource.used <= resource.capacity * (1 + 1e-9)) return;
-  drains_.push_back({id, resource.version, now + time_to_move(resource.tokens, resource.used - resource.capacity)});
+void FlowNetwork::advance(Route& route, std::int64_t now) {
+  if (route.updated == now) return;
+  const double moved = route.rate == unlimited
+                           ? std::numeric_limits<double>::infinity()
+                           : to_bits(route.rate) * (static_cast<double>(now - route.updated) / picoseconds_per_second);
+  for (FlowId f = route.first; f != none; f = flows_[f].next)
+    flows_[f].remaining = std::max(0.0, flows_[f].remaining - moved);
+  route.updated = now;
 }
 
-void FlowNetwork::drain(ResourceId id, std::uint32_t version) {
-  Resource& resource = resources_[id];
-  if (resource.version != version) return;
-  resource.drained = true;
-  touch(id);
+std::int64_t FlowNetwork::next_of(const Route& route) const {
+  if (route.rate == unlimited) return route.updated;
+  double least = std::numeric_limits<double>::infinity();
+  for (FlowId f = route.first; f != none; f = flows_[f].next) {
+    const Flow& flow = flows_[f];
+    least = std::min(least, flow.watch >= 0 ? flow.remaining - flow.watch : flow.remaining);
+  }
+  return route.updated + time_to_move(least, to_bits(route.rate));
+}
+
+const std::vector<FlowNetwork::Due>& FlowNetwork::take_due(std::int64_t now) {
+  due_.clear();
+  while (drains_.top_time() <= now) {
+    Bucket& bucket = buckets_[drains_.top()];
+    refill(bucket, now);
+    bucket.saved = 0;
+    resources_[bucket.resource].gained = true;
+    touch(bucket.resource);
+    drains_.remove(drains_.top());
+  }
+  while (ends_.top_time() <= now) {
+    const RouteId id = ends_.top();
+    Route& route = routes_[id];
+    LOCKSTEP_INNER_CHECK(ends_.top_time() == now, "an end at {} ps is taken at {} ps", ends_.top_time(), now);
+    const double rate = route.rate == unlimited ? std::numeric_limits<double>::infinity() : to_bits(route.rate);
+    const auto is_due = [&](double bits) { return route.updated + time_to_move(bits, rate) <= now; };
+    for (FlowId f = route.first; f != none;) {
+      Flow& flow = flows_[f];
+      const FlowId following = flow.next;
+      if (is_due(flow.remaining)) {
+        due_.push_back({f, flow.tag, true});
+        end(f);
+      } else if (flow.watch >= 0 && is_due(flow.remaining - flow.watch)) {
+        due_.push_back({f, flow.tag, false});
+        flow.watch = -1;
+      }
+      f = following;
+    }
+    if (route.count == 0)
+      ends_.remove(id);
+    else
+      ends_.set(id, std::max(now + 1, next_of(route)));
+  }
+  return due_;
+}
+
+// --- Token buckets ---
+
+void FlowNetwork::rest(std::int64_t now) {
+  for (Bucket& bucket : buckets_) {
+    const auto routes = resources_[bucket.resource].active;
+    LOCKSTEP_CHECK(routes == 0, "a network at rest has flows on {} routes", routes);
+    bucket.saved = bucket.size;
+    bucket.used = 0;
+    bucket.at = now;
+  }
+}
+
+void FlowNetwork::refill(Bucket& bucket, std::int64_t now) {
+  if (bucket.at >= now) return;
+  const double seconds = static_cast<double>(now - bucket.at) / picoseconds_per_second;
+  const double saved = bucket.saved + (resources_[bucket.resource].bits_per_second - bucket.used) * seconds;
+  bucket.saved = saved < least_saved ? 0 : std::min(bucket.size, saved);
+  bucket.at = now;
+}
+
+std::vector<double> FlowNetwork::saved_bits(std::int64_t now) {
+  std::vector<double> saved;
+  for (Bucket& bucket : buckets_) {
+    refill(bucket, now);
+    saved.push_back(bucket.saved);
+  }
+  return saved;
+}
+
+void FlowNetwork::note_bucket(const Resource& resource) {
+  if (resource.bucket == none || buckets_[resource.bucket].changed) return;
+  buckets_[resource.bucket].changed = true;
+  changed_buckets_.push_back(resource.bucket);
+}
+
+void FlowNetwork::prepare_buckets(std::int64_t now) {
+  for (const ResourceId r : touched_) note_bucket(resources_[r]);
+  for (const FlowId f : started_)
+    for (const RouteHop& hop : hops_of(routes_[flows_[f].route])) note_bucket(resources_[hop.resource]);
+  for (const std::uint32_t b : changed_buckets_) refill(buckets_[b], now);
 }
 
 // Flows that start where every link has saved something: what they get at once. Each round empties a bucket or has
 // nobody left, so that every flow ends up done or behind a resource that limits.
-void FlowNetwork::grant_bursts(std::int64_t now) {
-  bool some = false;
-  for (const ResourceId id : touched_) {
-    Resource& resource = resources_[id];
-    if (resource.burst <= 0) continue;
-    refill(resource, now);
-    if (resource.drained) resource.tokens = 0;
-    resource.drained = false;
-    some = true;
-  }
-  if (!some) return;
+void FlowNetwork::grant_bursts() {
   const auto stuck = [this](FlowId id) {
     const Flow& flow = flows_[id];
-    if (!flow.alive || flow.remaining <= 0) return true;
+    if (flow.remaining <= 0) return true;
     bool over_links = false;
-    for (const ResourceId r : flow.route) {
-      if (resources_[r].passes_bursts) continue;
+    for (const RouteHop& hop : hops_of(routes_[flow.route])) {
+      const Resource& resource = resources_[hop.resource];
+      if (resource.passes_bursts) continue;
       over_links = true;
-      if (limits(resources_[r])) return true;
+      if (limits(resource)) return true;
     }
     return !over_links;
   };
+  const auto for_each_bucket = [this](FlowId id, auto&& visit) {
+    for (const RouteHop& hop : hops_of(routes_[flows_[id].route])) {
+      const std::uint32_t bucket = resources_[hop.resource].bucket;
+      if (bucket != none) visit(buckets_[bucket], hop.weight);
+    }
+  };
   bursting_ = started_;
-  while (true) {
+  for (;;) {
     bursting_.erase(std::remove_if(bursting_.begin(), bursting_.end(), stuck), bursting_.end());
-    if (bursting_.empty()) return;
+    if (bursting_.empty()) break;
     for (const FlowId id : bursting_)
-      for (const ResourceId r : flows_[id].route) ++resources_[r].starting;
+      for_each_bucket(id, [](Bucket& bucket, std::uint32_t weight) { bucket.starting += weight; });
+    grants_.clear();
     for (const FlowId id : bursting_) {
-      Flow& flow = flows_[id];
-      flow.grant = flow.remaining;
-      for (const ResourceId r : flow.route)
-        if (!resources_[r].passes_bursts)
-          flow.grant = std::min(flow.grant, resources_[r].tokens / resources_[r].starting);
+      double grant = flows_[id].remaining;
+      for_each_bucket(id, [&](const Bucket& bucket, std::uint32_t) {
+        grant = std::min(grant, bucket.saved / static_cast<double>(bucket.starting));
+      });
+      grants_.emplace_back(grant, id);
     }
     // In the order of the grants, so that what is left does not hang on the order of starting.
-    std::sort(bursting_.begin(), bursting_.end(),
-              [this](FlowId a, FlowId b) { return flows_[a].grant > flows_[b].grant; });
-    for (const FlowId id : bursting_) {
-      Flow& flow = flows_[id];
-      flow.remaining -= flow.grant;
-      for (const ResourceId r : flow.route) {
-        Resource& resource = resources_[r];
-        resource.starting = 0;
-        if (resource.passes_bursts) continue;
-        resource.tokens -= flow.grant;
-        if (resource.tokens < least_tokens) resource.tokens = 0;
-      }
+    std::sort(grants_.begin(), grants_.end(), [this](const auto& a, const auto& b) {
+      return std::pair(b.first, flows_[a.second].route) < std::pair(a.first, flows_[b.second].route);
+    });
+    for (const auto& [grant, id] : grants_) {
+      flows_[id].remaining -= grant;
+      for_each_bucket(id, [amount = grant](Bucket& bucket, std::uint32_t weight) {
+        bucket.starting = 0;
+        bucket.saved -= amount * weight;
+        if (bucket.saved < least_saved) bucket.saved = 0;
+      });
     }
   }
 }
 
-std::optional<std::int64_t> FlowNetwork::left_at(FlowId id, double bits, std::int64_t now) const {
-  const Flow& flow = flows_[id];
-  if (flow.fresh) return std::nullopt;
-  return std::max(now, flow.updated + time_to_move(std::max(0.0, flow.remaining - bits), flow.rate));
-}
-
-void FlowNetwork::set_rate(FlowId id, double rate, std::int64_t now) {
-  Flow& flow = flows_[id];
-  if (flow.fresh) {
-    flow.fresh = false;
-  } else if (flow.rate == rate) {
-    return;
-  } else {
-    const double moved = flow.rate * (static_cast<double>(now - flow.updated) / picoseconds_per_second);
-    flow.remaining = std::max(0.0, flow.remaining - moved);
-    ++flow.version;
+// Buckets whose load has changed: when will they be empty?
+void FlowNetwork::use_buckets(std::int64_t now) {
+  for (const RouteId r : rerated_)
+    for (const RouteHop& hop : hops_of(routes_[r])) note_bucket(resources_[hop.resource]);
+  for (const std::uint32_t b : changed_buckets_) {
+    Bucket& bucket = buckets_[b];
+    bucket.changed = false;
+    refill(bucket, now);
+    bucket.used = load(bucket.resource);
+    const double excess = bucket.used - resources_[bucket.resource].bits_per_second;
+    // Rates that add up to the capacity may exceed it by rounding.
+    if (bucket.saved <= 0 || excess <= resources_[bucket.resource].bits_per_second * 1e-9)
+      drains_.remove(b);
+    else
+      drains_.set(b, now + time_to_move(bucket.saved, excess));
   }
-  flow.updated = now;
-  flow.rate = rate;
-  ends_.push_back({id, flow.version, now + time_to_move(flow.remaining, rate)});
+  changed_buckets_.clear();
 }
 
-void FlowNetwork::solve_component(ResourceId seed, std::int64_t now) {
-  // Everything that shares, directly or through others, with the touched resource.
+// --- Rates ---
+
+bool FlowNetwork::alone(const Route& route) const {
+  for (const RouteHop& hop : hops_of(route)) {
+    const Resource& resource = resources_[hop.resource];
+    if (resource.active != 1 || resource.bucket != none) return false;
+  }
+  return true;
+}
+
+void FlowNetwork::set_alone(RouteId id, std::int64_t now) {
+  const Route& route = routes_[id];
+  Rate rate = unlimited;
+  for (const RouteHop& hop : hops_of(route))
+    rate = std::min(rate, resources_[hop.resource].capacity / (Rate{hop.weight} * route.count));
+  for (const RouteHop& hop : hops_of(route)) {
+    Resource& resource = resources_[hop.resource];
+    resource.level = resource.capacity / (Rate{hop.weight} * route.count) == rate ? rate : unlimited;
+  }
+  set_rate(id, rate, now);
+}
+
+// The least rate at which the filling of this resource, which gained something, can differ from what it was: where it
+// is full if its slower flows keep their rates. Found from below, so that stopping early is safe.
+FlowNetwork::Rate FlowNetwork::first_difference(const Resource& resource) const {
+  if (!limits(resource)) return unlimited;
+  Rate level = 0;
+  for (int round = 0; round < 5; ++round) {
+    Rate slower = 0;
+    std::int64_t open = 0;
+    for (const Member& member : resource.members) {
+      const Route& route = routes_[member.route];
+      const auto weight = static_cast<std::int64_t>(hops_[member.hop].weight) * route.count;
+      if (weight == 0) continue;
+      if (route.rate < level)
+        slower += weight * route.rate;
+      else
+        open += weight;
+    }
+    if (open == 0) return unlimited;
+    const Rate next = (resource.capacity - slower) / open;
+    if (next <= level) break;
+    level = next;
+  }
+  return level;
+}
+
+void FlowNetwork::set_rate(RouteId id, Rate rate, std::int64_t now) {
+  Route& route = routes_[id];
+  if (route.rate == rate && !route.changed) return;
+  advance(route, now);
+  route.rate = rate;
+  route.changed = false;
+  rerated_.push_back(id);
+}
+
+// Fills the flows of at least rate `from` that are joined to the seed; the slower ones stay.
+void FlowNetwork::fill(ResourceId seed, Rate from, std::int64_t now) {
   component_.clear();
-  component_flows_.clear();
+  component_routes_.clear();
   component_.push_back(seed);
   resources_[seed].mark = mark_;
   for (std::size_t i = 0; i < component_.size(); ++i) {
-    for (const Member& member : resources_[component_[i]].flows) {
-      Flow& flow = flows_[member.flow];
-      if (flow.mark == mark_) continue;
-      flow.mark = mark_;
-      component_flows_.push_back(member.flow);
-      for (const ResourceId r : flow.route) {
-        if (resources_[r].mark == mark_) continue;
-        resources_[r].mark = mark_;
-        component_.push_back(r);
+    Resource& resource = resources_[component_[i]];
+    if (resource.bucket != none) {
+      refill(buckets_[resource.bucket], now);
+      note_bucket(resource);
+    }
+    const bool limited = limits(resource);
+    Rate residual = resource.capacity;
+    std::int64_t open = 0;
+    for (const Member& member : resource.members) {
+      Route& route = routes_[member.route];
+      const auto weight = static_cast<std::int64_t>(hops_[member.hop].weight) * route.count;
+      if (weight == 0) continue;
+      if (route.rate < from) {
+        if (limited) residual -= weight * route.rate;
+        continue;
+      }
+      open += weight;
+      if (route.mark == mark_) continue;
+      route.mark = mark_;
+      component_routes_.push_back(member.route);
+      for (const RouteHop& hop : hops_of(route)) {
+        if (resources_[hop.resource].mark == mark_) continue;
+        resources_[hop.resource].mark = mark_;
+        component_.push_back(hop.resource);
       }
     }
+    filling_[component_[i]] = {residual, open};
+    resource.level = unlimited;
   }
-  solved_flows_ += component_flows_.size();
-  for (const ResourceId r : component_)
-    if (resources_[r].burst > 0) refill(resources_[r], now);
-  if (component_flows_.size() == 1) {
-    const FlowId id = component_flows_.front();
-    double rate = 0;
-    for (const ResourceId r : flows_[id].route)
-      if (limits(resources_[r])) rate = rate > 0 ? std::min(rate, resources_[r].capacity) : resources_[r].capacity;
-    set_rate(id, rate, now);
-    return;
-  }
-  // Flows by id and resources by (level, id): the result depends on neither the order of insertion nor of discovery.
+  filled_routes_ += component_routes_.size();
   heap_.clear();
-  for (const ResourceId r : component_) {
-    Resource& resource = resources_[r];
-    resource.residual = resource.capacity;
-    resource.unfixed = static_cast<std::uint32_t>(resource.flows.size());
-    if (resource.unfixed > 0 && limits(resource)) heap_.emplace_back(resource.residual / resource.unfixed, r);
-  }
+  for (const ResourceId r : component_)
+    if (filling_[r].open > 0 && limits(resources_[r]))
+      heap_.emplace_back(std::max<Rate>(0, filling_[r].residual) / filling_[r].open, r);
   std::make_heap(heap_.begin(), heap_.end(), std::greater<>{});
-  ++mark_;  // now marks flows whose rate is fixed
-  std::size_t left = component_flows_.size();
+  std::size_t left = component_routes_.size();
+  const std::uint64_t filled = mark_ + 1;
   while (left > 0 && !heap_.empty()) {
     std::pop_heap(heap_.begin(), heap_.end(), std::greater<>{});
     const auto [level, r] = heap_.back();
     heap_.pop_back();
-    Resource& resource = resources_[r];
-    if (resource.unfixed == 0) continue;
-    const double now_level = resource.residual / resource.unfixed;
-    if (now_level > level) {  // fair levels only rise while others are fixed below them
-      heap_.emplace_back(now_level, r);
+    const Filling filling = filling_[r];
+    if (filling.open == 0) continue;
+    const Rate level_now = std::max<Rate>(0, filling.residual) / filling.open;
+    if (level_now > level) {  // levels only rise while others are filled below them
+      heap_.emplace_back(level_now, r);
       std::push_heap(heap_.begin(), heap_.end(), std::greater<>{});
       continue;
     }
-    for (const Member& member : resource.flows) {
-      Flow& flow = flows_[member.flow];
-      if (flow.mark == mark_) continue;
-      flow.mark = mark_;
-      set_rate(member.flow, now_level, now);
+    resources_[r].level = level;
+    const Rate rate = std::max<Rate>(1, level);
+    for (const Member& member : resources_[r].members) {
+      Route& route = routes_[member.route];
+      if (route.mark != mark_) continue;
+      route.mark = filled;
+      set_rate(member.route, rate, now);
       --left;
-      for (const ResourceId other : flow.route) {
-        resources_[other].residual = std::max(0.0, resources_[other].residual - now_level);
-        --resources_[other].unfixed;
+      for (const RouteHop& hop : hops_of(route)) {
+        const auto weight = static_cast<std::int64_t>(hop.weight) * route.count;
+        filling_[hop.resource].residual -= weight * rate;
+        filling_[hop.resource].open -= weight;
       }
     }
   }
   // What is left has passed in its burst, and ends now.
   if (left > 0)
-    for (const FlowId id : component_flows_)
-      if (flows_[id].mark != mark_) {
-        LOCKSTEP_INNER_CHECK(flows_[id].remaining <= 0, "nothing limits flow {}", id);
-        set_rate(id, 0, now);
-      }
+    for (const RouteId id : component_routes_)
+      if (routes_[id].mark == mark_) set_rate(id, unlimited, now);
+  mark_ += 2;
 }
 
-const std::vector<FlowNetwork::End>& FlowNetwork::settle(std::int64_t now) {
-  ends_.clear();
-  drains_.clear();
-  if (touched_.empty()) return ends_;
-  grant_bursts(now);
+void FlowNetwork::schedule_ends() {
+  if (rerated_.size() * 4 < ends_.size() || rerated_.size() < 8) {
+    for (const RouteId id : rerated_) ends_.set(id, next_of(routes_[id]));
+  } else {
+    for (const RouteId id : rerated_) ends_.set_unordered(id, next_of(routes_[id]));
+    ends_.restore();
+  }
+}
+
+void FlowNetwork::settle(std::int64_t now) {
+  if (!needs_settling()) return;
+  if (!buckets_.empty()) {
+    prepare_buckets(now);
+    grant_bursts();
+  }
+  filling_.resize(resources_.size());
+  rerated_.clear();
+  for (const FlowId f : started_) {
+    const RouteId id = flows_[f].route;
+    const Route& route = routes_[id];
+    if (!route.changed) continue;  // its first new flow has settled it
+    if (alone(route)) {
+      set_alone(id, now);
+      continue;
+    }
+    for (const RouteHop& hop : hops_of(route)) {
+      resources_[hop.resource].gained = true;
+      touch(hop.resource);
+    }
+  }
+  seeds_.clear();
+  for (const ResourceId r : touched_) {
+    Resource& resource = resources_[r];
+    resource.touched = false;
+    const Rate from = resource.gained ? std::min(resource.level, first_difference(resource)) : resource.level;
+    resource.gained = false;
+    if (from != unlimited && resource.active > 0) seeds_.emplace_back(from, r);
+  }
+  touched_.clear();
+  // From the least level up: what is joined to a seed is filled from the least level of its seeds.
+  std::sort(seeds_.begin(), seeds_.end());
   mark_ += 2;
   const std::uint64_t first = mark_;
-  for (const ResourceId r : touched_) {
-    resources_[r].touched = false;
-    if (resources_[r].mark >= first || resources_[r].flows.empty()) continue;
-    solve_component(r, now);
-    ++mark_;
-  }
-  // Buckets whose load may have changed: touched, or of flows with new rates.
-  bucketed_.clear();
-  for (const ResourceId r : touched_)
-    if (resources_[r].burst > 0) bucketed_.push_back(r);
-  for (const End& end : ends_)
-    for (const ResourceId r : flows_[end.flow].route)
-      if (resources_[r].burst > 0) bucketed_.push_back(r);
-  std::sort(bucketed_.begin(), bucketed_.end());
-  bucketed_.erase(std::unique(bucketed_.begin(), bucketed_.end()), bucketed_.end());
-  for (const ResourceId r : bucketed_) use(r, now);
-  touched_.clear();
+  for (const auto& [from, r] : seeds_)
+    if (resources_[r].mark < first) fill(r, from, now);
+  // Nothing limits a route whose every resource has saved something: its flows have passed.
+  for (const FlowId f : started_)
+    if (routes_[flows_[f].route].changed) set_rate(flows_[f].route, unlimited, now);
   started_.clear();
-  std::sort(ends_.begin(), ends_.end(), [](const End& a, const End& b) { return a.flow < b.flow; });
-  return ends_;
+  if (!buckets_.empty()) use_buckets(now);
+  schedule_ends();
 }
 
 }  // namespace lockstep::sim

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <tuple>
 
 #include "core/base/error.hpp"
 #include "core/collective/binary_tree.hpp"
@@ -266,6 +267,90 @@ TEST(Algorithms, UnknownNamesAndWrongKindsAreRefused) {
   } catch (const InputError& error) {
     EXPECT_STREQ(error.what(), "algorithm 'ring' does not do all_to_all; those that do: pairwise");
   }
+}
+
+// Parts without what a symmetry lets differ: offsets, and peers seen from rank 0.
+std::vector<std::tuple<int, std::int64_t, std::int64_t, bool, bool>> seen_from_itself(const Step& step, int rank, int n,
+                                                                                      Symmetry::Kind kind) {
+  std::vector<std::tuple<int, std::int64_t, std::int64_t, bool, bool>> parts;
+  const auto peer = [&](int other) { return kind == Symmetry::Kind::rotation ? (other - rank + n) % n : other ^ rank; };
+  for (std::uint8_t s = 0; s < step.send_count; ++s)
+    parts.emplace_back(peer(step.sends[s].peer), step.sends[s].lane, step.sends[s].count, false, false);
+  for (std::uint8_t r = 0; r < step.receive_count; ++r)
+    parts.emplace_back(~peer(step.receives[r].peer), step.receives[r].lane, step.receives[r].count,
+                       step.receives[r].combine, step.receives[r].finish);
+  parts.emplace_back(0, 0, step.copy.count, false, false);
+  return parts;
+}
+
+TEST(Schedules, AreAsSymmetricAndAsRepetitiveAsTheySay) {
+  int symmetric = 0;
+  int repetitive = 0;
+  for (const auto& algorithm : algorithm_catalogue())
+    for (const auto kind : algorithm.kinds)
+      for (const int n : {1, 2, 3, 4, 5, 6, 8, 12, 16, 32})
+        for (const std::int64_t count : {std::int64_t{0}, std::int64_t{1}, std::int64_t{n}, std::int64_t{97},
+                                         std::int64_t{n} * 60, std::int64_t{n} * 60 + 1})
+          for (const int channels : {1, 2, 3}) {
+            ScheduleRequest request;
+            request.kind = kind;
+            request.size = n;
+            request.count = kind == CollectiveKind::barrier ? 0 : count;
+            request.channels = channels;
+            request.in_place = n % 2 == 0 && !needs_separate_source(kind);
+            std::vector<std::vector<std::vector<Step>>> steps(static_cast<std::size_t>(n));
+            for (int r = 0; r < n; ++r) {
+              request.rank = r;
+              for (int t = 0; t < algorithm.threads(request); ++t) {
+                auto& thread = steps[static_cast<std::size_t>(r)].emplace_back();
+                const auto schedule = algorithm.make(request, t);
+                std::vector<std::int64_t> repeats;
+                Step step;
+                while (schedule->next(step)) {
+                  thread.push_back(step);
+                  repeats.push_back(schedule->repeats());
+                }
+                for (std::size_t s = 0; s < thread.size(); ++s) {
+                  ASSERT_LT(s + static_cast<std::size_t>(repeats[s]), thread.size());
+                  repetitive += repeats[s] > 0 ? 1 : 0;
+                  for (std::size_t k = 1; k <= static_cast<std::size_t>(repeats[s]); ++k)
+                    ASSERT_EQ(seen_from_itself(thread[s + k], 0, n, Symmetry::Kind::rotation),
+                              seen_from_itself(thread[s], 0, n, Symmetry::Kind::rotation))
+                        << algorithm.name << " " << to_string(kind) << " n=" << n << " count=" << count << " step "
+                        << s;
+                }
+                // Left out, they are left out.
+                const auto again = algorithm.make(request, t);
+                std::size_t at = 0;
+                while (again->next(step)) {
+                  ASSERT_EQ(seen_from_itself(step, 0, n, Symmetry::Kind::rotation),
+                            seen_from_itself(thread.at(at), 0, n, Symmetry::Kind::rotation));
+                  at += 1 + static_cast<std::size_t>(again->repeats());
+                  again->skip(again->repeats());
+                }
+                ASSERT_EQ(at, thread.size());
+              }
+            }
+            const Symmetry symmetry = algorithm.symmetry != nullptr ? algorithm.symmetry(request) : Symmetry{};
+            if (symmetry.kind == Symmetry::Kind::none) continue;
+            ++symmetric;
+            const int period = symmetry.kind == Symmetry::Kind::rotation ? symmetry.period : 1;
+            for (int r = 0; r < n; ++r) {
+              const auto& mine = steps[static_cast<std::size_t>(r)];
+              const auto& other = steps[static_cast<std::size_t>(r % period)];
+              ASSERT_EQ(mine.size(), other.size());
+              for (std::size_t t = 0; t < mine.size(); ++t) {
+                ASSERT_EQ(mine[t].size(), other[t].size())
+                    << algorithm.name << " " << to_string(kind) << " n=" << n << " count=" << count << " rank " << r;
+                for (std::size_t s = 0; s < mine[t].size(); ++s)
+                  ASSERT_EQ(seen_from_itself(mine[t][s], r, n, symmetry.kind),
+                            seen_from_itself(other[t][s], r % period, n, symmetry.kind))
+                      << algorithm.name << " " << to_string(kind) << " n=" << n << " count=" << count << " rank " << r;
+              }
+            }
+          }
+  EXPECT_GT(symmetric, 500);
+  EXPECT_GT(repetitive, 500);
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ Timeline simulate(const Plan& plan, const Topology& topology, const Profile& pro
   const Routing routing(topology);
   SimulationOptions options;
   options.once = false;
+  options.fold = options.replay = false;
   options.shuffle = shuffle;
   Timeline timeline;
   SimulatedExecutor(topology, routing, profile, options).execute(plan, timeline);

@@ -99,50 +99,40 @@ Played play(const std::vector<double>& capacity, const std::vector<double>& burs
             const std::vector<Transfer>& transfers, const std::vector<std::size_t>& order, bool check_rates = false) {
   FlowNetwork network;
   for (std::size_t r = 0; r < capacity.size(); ++r) network.add_resource(capacity[r], burst.empty() ? 0 : burst[r]);
+  std::vector<RouteId> routes;
+  for (const auto& transfer : transfers) routes.push_back(network.add_route(transfer.route));
   Played played;
   played.ends.assign(transfers.size(), -1);
-  std::map<FlowId, std::size_t> owner;
-  std::multimap<std::int64_t, FlowNetwork::End> ends;
-  std::multimap<std::int64_t, FlowNetwork::Drain> drains;
+  std::map<std::size_t, FlowId> active;
   std::vector<std::size_t> waiting = order;
-  while (!waiting.empty() || !owner.empty()) {
-    while (!ends.empty() && !network.current(ends.begin()->second.flow, ends.begin()->second.version))
-      ends.erase(ends.begin());
-    std::int64_t now = ends.empty() ? std::numeric_limits<std::int64_t>::max() : ends.begin()->first;
+  while (!waiting.empty() || !active.empty()) {
+    std::int64_t now = network.next();
     for (const std::size_t i : waiting) now = std::min(now, transfers[i].start);
-    if (!drains.empty()) now = std::min(now, drains.begin()->first);
-    while (!drains.empty() && drains.begin()->first == now) {
-      network.drain(drains.begin()->second.resource, drains.begin()->second.version);
-      drains.erase(drains.begin());
-    }
-    while (!ends.empty() && ends.begin()->first == now) {
-      const auto end = ends.begin()->second;
-      ends.erase(ends.begin());
-      if (!network.current(end.flow, end.version)) continue;
-      played.ends[owner.at(end.flow)] = now;
-      owner.erase(end.flow);
-      network.finish(end.flow);
-    }
+    if (network.next() == now)
+      for (const auto& due : network.take_due(now)) {
+        EXPECT_TRUE(due.ended);
+        played.ends[due.tag] = now;
+        active.erase(due.tag);
+      }
     std::vector<std::size_t> later;
     for (const std::size_t i : waiting) {
       if (transfers[i].start == now)
-        owner[network.start(transfers[i].route, transfers[i].bits)] = i;
+        active[i] = network.start(routes[i], transfers[i].bits, now, static_cast<std::uint32_t>(i));
       else
         later.push_back(i);
     }
     waiting = later;
-    for (const auto& end : network.settle(now)) ends.emplace(end.time, end);
-    for (const auto& drain : network.drains()) drains.emplace(drain.time, drain);
-    EXPECT_EQ(network.active(), owner.size());
+    network.settle(now);
+    EXPECT_EQ(network.active(), active.size());
     if (!check_rates) continue;
     std::vector<const Transfer*> flows;
-    for (const auto& [flow, i] : owner) flows.push_back(&transfers[i]);
+    for (const auto& [i, flow] : active) flows.push_back(&transfers[i]);
     const auto expected = fair_rates(capacity, flows);
     std::size_t k = 0;
-    for (const auto& [flow, i] : owner) {
-      played.worst_rate = std::max(played.worst_rate, std::abs(network.rate(flow) / expected[k] - 1));
-      ++k;
-    }
+    for (const auto& [i, flow] : active)
+      played.worst_rate = std::max(played.worst_rate, std::abs(network.rate(flow) / expected[k++] - 1));
+    for (ResourceId r = 0; r < capacity.size(); ++r)
+      EXPECT_LE(network.load(r), capacity[r]) << "no link carries more than its capacity, not even by rounding";
   }
   return played;
 }
@@ -207,45 +197,105 @@ TEST(Flow, TheOrderOfInsertionDoesNotMatter) {
   }
 }
 
+std::vector<std::uint32_t> ended_at(FlowNetwork& network, std::int64_t now) {
+  std::vector<std::uint32_t> tags;
+  if (network.next() == now)
+    for (const auto& due : network.take_due(now)) tags.push_back(due.tag);
+  std::sort(tags.begin(), tags.end());
+  return tags;
+}
+using Tags = std::vector<std::uint32_t>;
+
 TEST(Flow, TwoOnOneLinkGetHalfEach) {
   FlowNetwork network;
-  const std::vector<ResourceId> route{network.add_resource(1e9)};
-  const FlowId a = network.start(route, 1e6);
-  const FlowId b = network.start(route, 2e6);
-  const auto ends = network.settle(0);
-  ASSERT_EQ(ends.size(), 2U);
+  const RouteId route = network.add_route(std::vector<ResourceId>{network.add_resource(1e9)});
+  const FlowId a = network.start(route, 1e6, 0, 1);
+  const FlowId b = network.start(route, 2e6, 0, 2);
+  EXPECT_TRUE(network.needs_settling());
+  network.settle(0);
   EXPECT_DOUBLE_EQ(network.rate(a), 5e8);
   EXPECT_DOUBLE_EQ(network.rate(b), 5e8);
-  EXPECT_EQ(ends[0].time, 2'000'000'000);
-  network.finish(a);
-  const auto after = network.settle(2'000'000'000);
-  ASSERT_EQ(after.size(), 1U);
-  EXPECT_EQ(after[0].time, 3'000'000'000);
-  EXPECT_FALSE(network.current(b, ends[1].version));
-  EXPECT_TRUE(network.current(b, after[0].version));
+  EXPECT_EQ(network.next(), 2'000'000'000);
+  EXPECT_EQ(ended_at(network, 2'000'000'000), Tags{1});
+  network.settle(2'000'000'000);
+  EXPECT_DOUBLE_EQ(network.rate(b), 1e9);
+  EXPECT_EQ(network.next(), 3'000'000'000);
+  EXPECT_EQ(ended_at(network, 3'000'000'000), Tags{2});
+  EXPECT_EQ(network.next(), FlowNetwork::never);
+  EXPECT_EQ(network.active(), 0U);
 }
 
 TEST(Flow, AParkingLotSharesItsBottleneck) {
   // One flow over three links and one on each of them; the second link is the narrowest.
   FlowNetwork network;
   const std::vector<ResourceId> links{network.add_resource(10e6), network.add_resource(4e6), network.add_resource(8e6)};
-  const FlowId along = network.start(links, 1e6);
-  std::vector<std::vector<ResourceId>> routes;
-  for (const ResourceId link : links) routes.push_back({link});
+  const FlowId along = network.start(network.add_route(links), 1e6, 0);
   std::vector<FlowId> across;
-  for (const auto& route : routes) across.push_back(network.start(route, 1e6));
+  for (const ResourceId link : links)
+    across.push_back(network.start(network.add_route(std::vector<ResourceId>{link}), 1e6, 0));
   network.settle(0);
   EXPECT_DOUBLE_EQ(network.rate(along), 2e6);
   EXPECT_DOUBLE_EQ(network.rate(across[0]), 8e6);
   EXPECT_DOUBLE_EQ(network.rate(across[1]), 2e6);
   EXPECT_DOUBLE_EQ(network.rate(across[2]), 6e6);
   EXPECT_DOUBLE_EQ(network.load(links[1]), 4e6);
-  network.set_capacity(links[1], 20e6);
+  network.set_capacity(links[1], 20e6, 1);
   network.settle(1);
   EXPECT_DOUBLE_EQ(network.rate(along), 4e6);
   EXPECT_DOUBLE_EQ(network.rate(across[0]), 6e6);
   EXPECT_DOUBLE_EQ(network.rate(across[1]), 16e6);
   EXPECT_DOUBLE_EQ(network.rate(across[2]), 4e6);
+  network.set_capacity(links[1], 1e6, 2);
+  network.settle(2);
+  EXPECT_DOUBLE_EQ(network.rate(along), 5e5);
+  EXPECT_DOUBLE_EQ(network.rate(across[0]), 95e5);
+}
+
+TEST(Flow, AWatchTellsOnceWhenSoMuchIsLeft) {
+  FlowNetwork network;
+  const RouteId route = network.add_route(std::vector<ResourceId>{network.add_resource(1e9)});
+  const FlowId a = network.start(route, 4e6, 0, 7);
+  network.watch(a, 1e6, 0);
+  network.settle(0);
+  EXPECT_EQ(network.next(), 3'000'000'000);
+  // A second flow halves the rate at 1 ms: 2 Mbit are to go until the watch.
+  network.start(route, 9e6, 1'000'000'000, 8);
+  network.settle(1'000'000'000);
+  EXPECT_EQ(network.next(), 5'000'000'000);
+  const auto due = network.take_due(5'000'000'000);
+  ASSERT_EQ(due.size(), 1U);
+  EXPECT_EQ(due[0].tag, 7U);
+  EXPECT_FALSE(due[0].ended);
+  network.watch(a, 2e6, 5'000'000'000);
+  EXPECT_EQ(network.next(), 5'000'000'000) << "less than that is left already";
+  EXPECT_FALSE(network.take_due(5'000'000'000).at(0).ended);
+  EXPECT_EQ(network.next(), 7'000'000'000);
+}
+
+TEST(Flow, AWeightTakesAMultipleOfTheRate) {
+  // One flow that stands for three over the first link, one of weight 1 beside it.
+  FlowNetwork network;
+  const ResourceId shared = network.add_resource(8e6);
+  const std::vector<FlowNetwork::Hop> three{{shared, 3}, {network.add_resource(1.5e6), 1}};
+  const FlowId heavy = network.start(network.add_route(three), 1e6, 0);
+  const FlowId light = network.start(network.add_route(std::vector<ResourceId>{shared}), 1e6, 0);
+  network.settle(0);
+  EXPECT_DOUBLE_EQ(network.rate(heavy), 1.5e6);
+  EXPECT_DOUBLE_EQ(network.rate(light), 3.5e6);
+  EXPECT_DOUBLE_EQ(network.load(shared), 8e6);
+}
+
+TEST(Flow, ALargerCapacityAddedLaterChangesNoRate) {
+  FlowNetwork network;
+  const ResourceId slow = network.add_resource(3e3);
+  const RouteId route = network.add_route(std::vector<ResourceId>{slow});
+  const FlowId a = network.start(route, 1e6, 0);
+  const FlowId b = network.start(route, 1e6, 0);
+  network.settle(0);
+  const ResourceId fast = network.add_resource(8e11);
+  const FlowId c = network.start(network.add_route(std::vector<ResourceId>{slow, fast}), 1e6, 5);
+  network.settle(5);
+  for (const FlowId flow : {a, b, c}) EXPECT_NEAR(network.rate(flow) / 1e3, 1, 1e-9);
 }
 
 // 1 Mbit/s and a bucket of 1000 bits: a microsecond per bit.
@@ -335,45 +385,81 @@ TEST(TokenBucket, RatesOfProcessorsLetBurstsPass) {
   FlowNetwork network;
   const ResourceId link = network.add_resource(1e6, 1000);
   const ResourceId rate = network.add_rate(5e5);
-  const std::vector<ResourceId> both{link, rate};
-  network.start(both, 2000);
-  EXPECT_EQ(network.settle(0).at(0).time, 2'000'000'000);
+  network.start(network.add_route(std::vector<ResourceId>{link, rate}), 2000, 0);
+  network.settle(0);
+  EXPECT_EQ(network.next(), 2'000'000'000);
   // Without a link there is no bucket to draw on.
   FlowNetwork other;
-  const std::vector<ResourceId> through{other.add_resource(1e6, 1000)};
-  const std::vector<ResourceId> inside{other.add_rate(5e5)};
-  other.start(through, 1000);
-  other.start(inside, 1000);
-  EXPECT_EQ(other.settle(0).at(1).time, 2'000'000'000);
+  const auto through = other.add_route(std::vector<ResourceId>{other.add_resource(1e6, 1000)});
+  const auto inside = other.add_route(std::vector<ResourceId>{other.add_rate(5e5)});
+  other.start(through, 1000, 0, 1);
+  other.start(inside, 1000, 0, 2);
+  other.settle(0);
+  EXPECT_EQ(ended_at(other, 0), Tags{1});
+  other.settle(0);
+  EXPECT_EQ(other.next(), 2'000'000'000);
 }
 
 TEST(TokenBucket, RestFillsIt) {
   FlowNetwork network;
-  const std::vector<ResourceId> route{network.add_resource(1e6, 1000)};
-  const FlowId first = network.start(route, 2000);
-  EXPECT_EQ(network.settle(0).at(0).time, 1'000'000'000);
-  network.finish(first);
+  const RouteId route = network.add_route(std::vector<ResourceId>{network.add_resource(1e6, 1000)});
+  network.start(route, 2000, 0, 1);
+  network.settle(0);
+  EXPECT_EQ(ended_at(network, 1'000'000'000), Tags{1});
   network.settle(1'000'000'000);
   network.rest(1'000'000'000);
-  network.start(route, 2000);
-  EXPECT_EQ(network.settle(1'000'000'000).at(0).time, 2'000'000'000);
+  network.start(route, 2000, 1'000'000'000, 2);
+  network.settle(1'000'000'000);
+  EXPECT_EQ(network.next(), 2'000'000'000);
 }
 
-TEST(Flow, UnrelatedFlowsAreNotSolvedAgain) {
+TEST(TokenBucket, AChangeOfCapacityLeavesWhatWasSavedBefore) {
+  // Empty at 0; refills at 1 Mbit/s for 0.5 ms, then at 0.1 Mbit/s: 500 and 50 bits are there at 1 ms.
+  FlowNetwork network;
+  const ResourceId link = network.add_resource(1e6, 1000);
+  const RouteId route = network.add_route(std::vector<ResourceId>{link});
+  network.start(route, 1000, 0, 1);
+  network.settle(0);
+  EXPECT_EQ(ended_at(network, 0), Tags{1});
+  network.settle(0);
+  network.set_capacity(link, 1e5, 500'000'000);
+  network.settle(500'000'000);
+  network.start(route, 1550, 1'000'000'000, 2);
+  network.settle(1'000'000'000);
+  EXPECT_EQ(network.next(), 1'000'000'000 + 10'000'000'000);
+}
+
+TEST(Flow, OnlyWhatATouchedLinkCanChangeIsFilledAgain) {
+  // Unrelated links, each with two flows.
   for (const int others : {0, 10, 1000}) {
     FlowNetwork network;
-    std::vector<std::vector<ResourceId>> routes;
+    std::vector<RouteId> routes;
     for (int i = 0; i <= others; ++i) {
-      routes.push_back({network.add_resource(1e9)});
+      const ResourceId link = network.add_resource(1e9);
+      const ResourceId tail = network.add_resource(1e9);
+      for (int k = 0; k < 2; ++k) routes.push_back(network.add_route(std::vector<ResourceId>{link, tail}));
     }
-    for (const auto& route : routes)
-      for (int k = 0; k < 2; ++k) network.start(route, 1e6);
+    for (const RouteId route : routes) network.start(route, 1e6, 0);
     network.settle(0);
-    const auto before = network.solved_flows();
-    network.start(routes[0], 1e6);
-    EXPECT_EQ(network.settle(5).size(), 3U);
-    EXPECT_EQ(network.solved_flows() - before, 3U);
+    const auto before = network.filled_routes();
+    network.start(routes[0], 1e6, 5);
+    network.settle(5);
+    EXPECT_EQ(network.filled_routes() - before, 2U);
   }
+  // Joined links: whoever is slower than the least level that can change is left alone.
+  FlowNetwork network;
+  const ResourceId narrow = network.add_resource(1e6);
+  const ResourceId wide = network.add_resource(100e6);
+  const RouteId slow = network.add_route(std::vector<ResourceId>{narrow, wide});
+  for (int k = 0; k < 10; ++k) network.start(network.add_route(std::vector<ResourceId>{narrow, wide}), 1e9, 0);
+  const FlowId one = network.start(slow, 1e9, 0);
+  network.start(network.add_route(std::vector<ResourceId>{wide}), 1e9, 0);
+  network.settle(0);
+  const auto before = network.filled_routes();
+  network.start(network.add_route(std::vector<ResourceId>{wide}), 1e9, 3);
+  network.settle(3);
+  EXPECT_EQ(network.filled_routes() - before, 2U);
+  EXPECT_NEAR(network.rate(one), 1e6 / 11, 1e-3);
 }
 
 }  // namespace
