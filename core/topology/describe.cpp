@@ -194,12 +194,15 @@ nlohmann::ordered_json to_json(const Topology& topology, const TopologySummary& 
   for (const Node& node : topology.nodes) {
     Json devices = Json::array();
     for (const DeviceId device : node.devices) devices.push_back(topology.devices[device].name);
-    json["nodes"].push_back({{"name", node.name}, {"devices", devices}});
+    json["nodes"].push_back({{"name", node.name}, {"kind", node.kind}, {"devices", devices}});
   }
   json["devices"] = Json::array();
-  for (const Device& device : topology.devices)
+  for (const Device& device : topology.devices) {
     json["devices"].push_back(
         {{"name", device.name}, {"kind", to_string(device.kind)}, {"latency_s", to_seconds(device.latency)}});
+    if (device.kind == DeviceKind::gpu)
+      json["devices"].back()["model"] = device.model.empty() ? Json(nullptr) : Json(device.model);
+  }
   json["links"] = Json::array();
   for (std::size_t id = 0; id < topology.links.size(); id += 2) {
     const Link& link = topology.links[id];

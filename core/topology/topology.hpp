@@ -33,6 +33,7 @@ struct Device {
   DeviceKind kind = DeviceKind::host;
   NodeId node = no_id;  ///< no_id for network switches
   Duration latency{0};  ///< a switch's own forwarding latency
+  std::string model{};  ///< of a GPU: its name in gpu_models() (core/topology/gpu_model.hpp); empty: not said
 };
 
 struct Link {
@@ -52,6 +53,7 @@ struct Node {
   std::string name;
   std::vector<DeviceId> devices;
   std::vector<DeviceId> endpoints;  ///< where its ranks sit: the host itself, or its GPUs in order
+  std::string kind{};               ///< the node template's name; "inline" if described in the file
 };
 
 class Topology {

@@ -18,8 +18,9 @@ namespace {
 // back to back: about 100 ns a link. NICs: one per GPU. Their rate is that of the link they are cabled with, which the
 // topology file states: 200 Gbps (HDR) for DGX A100, 400 Gbps (NDR) for the others. A DGX A100 has two GPUs and two
 // NICs on a PCIe switch; a switch for each pair carries the same traffic.
-GpuNodeShape eight_gpus(Bandwidth nvlink, Bandwidth pcie) {
+GpuNodeShape eight_gpus(const char* model, Bandwidth nvlink, Bandwidth pcie) {
   GpuNodeShape shape;
+  shape.model = model;
   shape.gpus = 8;
   shape.nics = 8;
   shape.nvlink = nvlink;
@@ -37,13 +38,13 @@ std::span<const NodeTemplate> node_template_catalogue() {
   static const std::array catalogue{
       plain_host(),
       gpu_node("dgx_a100", "8 A100, NVLink 3 (300 GB/s per GPU and direction), 8 NICs on PCIe Gen4 x16",
-               eight_gpus(GB_per_s(300), pcie_gen4_x16)),
+               eight_gpus("a100_sxm", GB_per_s(300), pcie_gen4_x16)),
       gpu_node("hgx_h100", "8 H100, NVLink 4 (450 GB/s per GPU and direction), 8 NICs on PCIe Gen5 x16",
-               eight_gpus(GB_per_s(450), pcie_gen5_x16)),
+               eight_gpus("h100_sxm", GB_per_s(450), pcie_gen5_x16)),
       gpu_node("hgx_h200", "8 H200, NVLink 4 (450 GB/s per GPU and direction), 8 NICs on PCIe Gen5 x16",
-               eight_gpus(GB_per_s(450), pcie_gen5_x16)),
+               eight_gpus("h200_sxm", GB_per_s(450), pcie_gen5_x16)),
       gpu_node("hgx_b200", "8 B200, NVLink 5 (900 GB/s per GPU and direction), 8 NICs on PCIe Gen5 x16",
-               eight_gpus(GB_per_s(900), pcie_gen5_x16)),
+               eight_gpus("b200_sxm", GB_per_s(900), pcie_gen5_x16)),
   };
   return catalogue;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/catalogue.hpp"
+#include "core/topology/gpu_model.hpp"
 #include "core/topology/link_spec.hpp"
 
 namespace lockstep {
@@ -25,15 +27,17 @@ std::int64_t pcie_switches(const GpuNodeShape& shape) {
 
 bool has_root(const GpuNodeShape& shape) { return !shape.nvlink && shape.gpus > 1; }
 
-std::vector<DeviceId> build_gpu_node(const GpuNodeShape& shape, Topology& topology, const std::string& name) {
+std::vector<DeviceId> build_gpu_node(const GpuNodeShape& shape, const std::string& kind, Topology& topology,
+                                     const std::string& name) {
   const auto id = static_cast<NodeId>(topology.nodes.size());
-  Node node{name, {}, {}};
-  const auto add_named = [&](std::string part, DeviceKind kind) {
-    node.devices.push_back(topology.add_device({std::move(part), kind, id, Duration{0}}));
+  Node node{name, {}, {}, kind};
+  const auto add_named = [&](std::string part, DeviceKind device_kind) {
+    node.devices.push_back(topology.add_device(
+        {std::move(part), device_kind, id, Duration{0}, device_kind == DeviceKind::gpu ? shape.model : std::string()}));
     return node.devices.back();
   };
-  const auto add = [&](const char* part, std::int64_t index, DeviceKind kind) {
-    return add_named(fmt::format("{}.{}{}", name, part, index), kind);
+  const auto add = [&](const char* part, std::int64_t index, DeviceKind device_kind) {
+    return add_named(fmt::format("{}.{}{}", name, part, index), device_kind);
   };
   for (std::int64_t i = 0; i < shape.gpus; ++i) node.endpoints.push_back(add("gpu", i, DeviceKind::gpu));
   if (shape.nvlink) {
@@ -72,8 +76,8 @@ NodeTemplate gpu_node(std::string name, std::string description, const GpuNodeSh
   node.ranks = shape.gpus;
   node.ports = shape.nics;
   node.devices = shape.gpus + shape.nics + pcie_switches(shape) + (shape.nvlink ? 1 : 0) + (has_root(shape) ? 1 : 0);
-  node.build = [shape](Topology& topology, const std::string& node_name) {
-    return build_gpu_node(shape, topology, node_name);
+  node.build = [shape, kind = node.name](Topology& topology, const std::string& node_name) {
+    return build_gpu_node(shape, kind, topology, node_name);
   };
   return node;
 }
@@ -81,6 +85,8 @@ NodeTemplate gpu_node(std::string name, std::string description, const GpuNodeSh
 config::Type<GpuNodeShape> gpu_node_shape() {
   return config::record<GpuNodeShape>("node", "A node with GPUs; every pair of GPU and NIC has a PCIe switch.")
       .required("gpus", &GpuNodeShape::gpus, config::integer(1, 1024), "GPUs, one rank each")
+      .optional("gpu", &GpuNodeShape::model, config::name_of("GPU", names_of(gpu_models())),
+                "their model, for models of performance (default: not said)")
       .optional("nvlink", &GpuNodeShape::nvlink, config::bandwidth().positive(),
                 "of one GPU to the NVSwitch, one direction (default: no NVLink)")
       .optional("nvlink_latency", &GpuNodeShape::nvlink_latency, config::duration(),

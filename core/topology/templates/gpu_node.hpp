@@ -22,6 +22,7 @@ namespace lockstep {
 
 struct GpuNodeShape {
   std::int64_t gpus = 0;
+  std::string model;                 ///< of every GPU (core/topology/gpu_model.hpp); empty: not said
   std::optional<Bandwidth> nvlink;   ///< per GPU, one direction; none: no NVLink
   Duration nvlink_latency{468'000};  ///< of one link, GPU to NVSwitch
   std::int64_t nics = 0;
@@ -31,7 +32,7 @@ struct GpuNodeShape {
 
 NodeTemplate gpu_node(std::string name, std::string description, const GpuNodeShape& shape);
 
-/// `node: {gpus: 8, nvlink: 450GB/s, nics: 8, pcie: 56.4GB/s}` in a file.
+/// `node: {gpus: 8, gpu: h100_sxm, nvlink: 450GB/s, nics: 8, pcie: 56.4GB/s}` in a file.
 config::Type<GpuNodeShape> gpu_node_shape();
 
 }  // namespace lockstep

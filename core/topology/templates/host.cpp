@@ -9,7 +9,7 @@ NodeTemplate plain_host() {
   host.build = [](Topology& topology, const std::string& name) {
     const auto node = static_cast<NodeId>(topology.nodes.size());
     const DeviceId device = topology.add_device({name, DeviceKind::host, node, Duration{0}});
-    topology.nodes.push_back({name, {device}, {device}});
+    topology.nodes.push_back({name, {device}, {device}, "host"});
     return std::vector<DeviceId>{device};
   };
   return host;
