@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,16 +21,22 @@ inline constexpr std::int64_t cable_limit = 8'000'000;
 
 class TopologyBuilder {
  public:
-  TopologyBuilder(Topology& topology, NodeTemplate node, config::Diagnostics& diagnostics)
-      : topology_(topology), node_(std::move(node)), diagnostics_(diagnostics) {}
+  TopologyBuilder(Topology& topology, NodeMix nodes, config::Diagnostics& diagnostics)
+      : topology_(topology), nodes_(std::move(nodes)), diagnostics_(diagnostics) {}
 
   /// To be asked before anything is added: false, with an error at the position, if so many would make the topology too
-  /// large. `cables` are those between switches (the others are bounded by the nodes).
+  /// large, or if the file's `node:` counts other nodes. `cables` are those between switches (the others are bounded by
+  /// the nodes).
   bool reserve(std::int64_t nodes, std::int64_t switches, std::int64_t cables, const config::Position& position);
 
-  /// The template of the file's `node:`.
-  [[nodiscard]] const NodeTemplate& node() const { return node_; }
-  /// Adds the index-th node of the file's template ("h3", "node3"); returns its ports.
+  /// How many NICs every node of the file's `node:` has; nullopt, with an error at the position, if it has none, or
+  /// kinds of nodes differ in that: for generators that deal ports out evenly.
+  std::optional<std::int64_t> ports_per_node(const config::Position& position);
+  /// The name of the file's `node:`, for messages.
+  [[nodiscard]] const std::string& node_name() const { return nodes_.kinds.front().node.name; }
+  /// The file's `node:`, where it is one kind for all.
+  [[nodiscard]] const NodeTemplate* only_node() const;
+  /// Adds the index-th node of the file's `node:` ("h3", "node3"); returns its ports.
   std::vector<DeviceId> add_node(std::int64_t index);
   DeviceId add_switch(const std::string& name, Duration latency) {
     return topology_.add_device({name, DeviceKind::network_switch, no_id, latency});
@@ -46,7 +53,7 @@ class TopologyBuilder {
 
  private:
   Topology& topology_;
-  NodeTemplate node_;
+  NodeMix nodes_;
   config::Diagnostics& diagnostics_;
 };
 

@@ -19,8 +19,26 @@ namespace {
 constexpr int all_pairs_at_most = 512;
 constexpr int sampled_sources = 64;
 
+/// Whether every rank reaches every other without CPUs forwarding.
+bool joined_without_cpus(const Topology& topology) {
+  std::vector<bool> reached(topology.devices.size(), false);
+  std::vector<DeviceId> queue{topology.endpoint(0)};
+  reached[queue[0]] = true;
+  for (std::size_t next = 0; next < queue.size(); ++next) {
+    if (next > 0 && topology.devices[queue[next]].kind == DeviceKind::cpu) continue;
+    for (const LinkId link : topology.links_from(queue[next])) {
+      const DeviceId to = topology.links[link].to;
+      if (!reached[to]) queue.push_back(to);
+      reached[to] = true;
+    }
+  }
+  for (int rank = 0; rank < topology.rank_capacity(); ++rank)
+    if (!reached[topology.endpoint(rank)]) return false;
+  return true;
+}
+
 /// The least cut between the first half of the ranks and the rest. Endpoints without a rank do not forward, so they are
-/// left out.
+/// left out; CPUs too where ranks hang together without them, since routes do not go through them then.
 Bandwidth bisection(const Topology& topology) {
   const int ranks = topology.rank_capacity();
   const int half = ranks / 2;
@@ -39,8 +57,10 @@ Bandwidth bisection(const Topology& topology) {
     else
       flow.add_edge(device, sink, all, 0);
   }
-  const auto takes_part = [&](DeviceId device) {
+  const bool without_cpus = joined_without_cpus(topology);
+  const auto takes_part = [&](DeviceId device) -> bool {
     const DeviceKind kind = topology.devices[device].kind;
+    if (kind == DeviceKind::cpu && without_cpus) return ranked[device];
     return ranked[device] || (kind != DeviceKind::host && kind != DeviceKind::gpu);
   };
   for (std::size_t link = 0; link < topology.links.size(); link += 2) {
@@ -109,8 +129,10 @@ std::vector<std::vector<std::string>> cable_rows(const Topology& topology) {
 
 TopologySummary summarise(const Topology& topology) {
   TopologySummary summary;
+  for (const Node& node : topology.nodes)
+    summary.hosts += std::none_of(node.endpoints.begin(), node.endpoints.end(),
+                                  [&](DeviceId device) { return topology.devices[device].kind == DeviceKind::gpu; });
   for (const Device& device : topology.devices) {
-    summary.hosts += device.kind == DeviceKind::host;
     summary.gpus += device.kind == DeviceKind::gpu;
     summary.nics += device.kind == DeviceKind::nic;
     summary.switches += device.kind == DeviceKind::network_switch;
@@ -140,6 +162,10 @@ std::string to_text(const Topology& topology, const TopologySummary& summary) {
   text += fmt::format("bisection  {} per direction, between ranks 0-{} and the others\n",
                       format_bandwidth(summary.bisection), std::max(summary.ranks / 2 - 1, 0));
   if (summary.ranks < 2) text.erase(text.find("bisection"));
+  if (topology.routing != RoutingPolicy{})
+    text += fmt::format("routing    {}{}\n", to_string(topology.routing.mode), topology.routing.pxn ? ", PXN" : "");
+  for (const auto& failed : topology.failed) text += fmt::format("failed     {}\n", failed);
+  for (const auto& degraded : topology.degraded) text += fmt::format("degraded   {}\n", degraded);
   return text + "\n" + format_table(cable_rows(topology));
 }
 
@@ -154,6 +180,8 @@ std::string to_dot(const Topology& topology) {
         return "diamond";
       case DeviceKind::nic:
         return "hexagon";
+      case DeviceKind::cpu:
+        return "octagon";
       case DeviceKind::host:
       case DeviceKind::gpu:
         break;
@@ -187,6 +215,9 @@ nlohmann::ordered_json to_json(const Topology& topology, const TopologySummary& 
                      {"diameter_latency_s", to_seconds(summary.diameter_latency)},
                      {"diameter_sampled", summary.diameter_sampled},
                      {"bisection_Gbps", Gbps(summary.bisection)}};
+  json["routing"] = {{"mode", to_string(topology.routing.mode)}, {"pxn", topology.routing.pxn}};
+  json["failed"] = topology.failed;
+  json["degraded"] = topology.degraded;
   json["rank_devices"] = Json::array();
   for (int rank = 0; rank < summary.ranks; ++rank)
     json["rank_devices"].push_back(topology.devices[topology.endpoint(rank)].name);

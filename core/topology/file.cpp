@@ -11,35 +11,6 @@
 namespace lockstep {
 namespace {
 
-constexpr std::string_view name_pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
-
-bool is_name(const std::string& text) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
-  if (text.empty() || text.size() > 64 || !letter(text[0])) return false;
-  return std::all_of(text.begin(), text.end(), [&](char c) { return letter(c) || c == '_' || c == '.' || c == '-'; });
-}
-
-// Names go into graphs, JSON and the lab's namespaces: no blanks, no quotes, no slashes.
-config::Type<std::string> name_text() {
-  return config::text()
-      .where([](const std::string& text) -> std::optional<std::string> {
-        if (is_name(text)) return std::nullopt;
-        return "'" + text + "' is no name: at most 64 letters, digits, '_', '-', '.', the first a letter or digit";
-      })
-      .with_schema({{"pattern", name_pattern}});
-}
-
-config::Type<NameInFile> name_in_file() {
-  const auto inner = name_text();
-  return config::Type<NameInFile>(
-      [inner](const config::Node& node, config::Diagnostics& diagnostics) -> std::optional<NameInFile> {
-        auto text = inner.read(node, diagnostics);
-        if (!text) return std::nullopt;
-        return NameInFile{std::move(*text), node.position};
-      },
-      inner.schema());
-}
-
 config::Type<NodeInFile> node_type() {
   std::vector<std::string> kinds = names_of(node_template_catalogue());
   kinds.insert(kinds.begin() + 1, "switch");  // after host
@@ -59,15 +30,88 @@ config::Type<NodeInFile> node_type() {
 
 config::Type<LinkInFile> link_type() {
   auto declaration = config::record<LinkInFile>("link", "A link between two devices.");
-  const auto ends = config::list(name_in_file())
-                        .where([](const std::vector<NameInFile>& names) -> std::optional<std::string> {
-                          if (names.size() == 2) return std::nullopt;
-                          return fmt::format("'between' names two devices, [a, b]; this has {}", names.size());
-                        })
-                        .with_schema({{"minItems", 2}, {"maxItems", 2}});
-  declaration.required("between", &LinkInFile::between, ends,
+  declaration.required("between", &LinkInFile::between, two_names(),
                        "the two devices: hosts, switches, or parts of a node such as node0.nic0");
   return with_link_keys(declaration).type();
+}
+
+config::Type<RoutingPolicy> routing_type() {
+  struct InFile {
+    RoutingMode mode = RoutingMode::ecmp;
+    std::optional<bool> pxn;
+  };
+  const auto inner =
+      config::record<InFile>("routing", "How flows choose among equally short paths.")
+          .optional("mode", &InFile::mode,
+                    config::choice<RoutingMode>("routing mode", {{"ecmp", RoutingMode::ecmp},
+                                                                 {"shortest", RoutingMode::shortest},
+                                                                 {"spray", RoutingMode::spray},
+                                                                 {"adaptive", RoutingMode::adaptive},
+                                                                 {"static_rail", RoutingMode::static_rail}}),
+                    "ecmp: a hash of the flow (default); shortest: the first; spray: every packet anew; adaptive: the "
+                    "least loaded; static_rail: by destination")
+          .optional(
+              "pxn", &InFile::pxn, config::boolean(),
+              "what goes to another rail first crosses NVLink to the GPU of that rail (default: with static_rail)")
+          .type();
+  return config::Type<RoutingPolicy>(
+      [inner](const config::Node& node, config::Diagnostics& diagnostics) -> std::optional<RoutingPolicy> {
+        const auto read = inner.read(node, diagnostics);
+        if (!read) return std::nullopt;
+        return RoutingPolicy{read->mode, read->pxn.value_or(read->mode == RoutingMode::static_rail)};
+      },
+      inner.schema());
+}
+
+config::Type<std::int64_t> cables() { return config::integer(1, 1'000'000); }
+
+config::Type<FailureInFile> failure_type() {
+  return config::record<FailureInFile>("failure", "What is out of order: cables between two devices, or a device.")
+      .keep_position(&FailureInFile::position)
+      .optional("between", &FailureInFile::between, two_names(), "the two devices whose cables have failed")
+      .optional("cables", &FailureInFile::cables, cables(), "how many of several cables between them (default: all)")
+      .optional("device", &FailureInFile::device, name_in_file(), "a switch or NIC, with all its cables")
+      .rule([](const FailureInFile& failure, const config::Node& node, config::Diagnostics& diagnostics) {
+        if (failure.between.empty() == !failure.device)
+          diagnostics.error(node.position, "a failure has either 'between', two devices, or 'device'");
+        else if (failure.device && failure.cables)
+          diagnostics.error(node.find("cables")->position, "'cables' goes with 'between', not with 'device'");
+      })
+      .type();
+}
+
+config::Type<RateInFile> rate_type() {
+  const auto share = config::fraction().positive();
+  const auto rate = config::bandwidth().positive();
+  return config::Type<RateInFile>(
+      [share, rate](const config::Node& node, config::Diagnostics& diagnostics) -> std::optional<RateInFile> {
+        if (node.kind == config::Node::Kind::scalar && !node.scalar.empty() && node.scalar.back() == '%') {
+          const auto read = share.read(node, diagnostics);
+          if (!read) return std::nullopt;
+          return RateInFile{*read, {}};
+        }
+        const auto read = rate.read(node, diagnostics);
+        if (!read) return std::nullopt;
+        return RateInFile{std::nullopt, *read};
+      },
+      config::Json{{"anyOf", {{{"type", "string"}, {"pattern", "%$"}}, rate.schema()}}});
+}
+
+config::Type<DegradationInFile> degradation_type() {
+  return config::record<DegradationInFile>("degradation", "Cables that work, but worse than the file says elsewhere.")
+      .keep_position(&DegradationInFile::position)
+      .required("between", &DegradationInFile::between, two_names(), "the two devices that the cables join")
+      .optional("cables", &DegradationInFile::cables, cables(),
+                "how many of several cables between them (default: all)")
+      .optional("bandwidth", &DegradationInFile::bandwidth, rate_type(), "instead: 50% of what it was, or a rate")
+      .optional("latency", &DegradationInFile::latency, config::duration(), "instead of what it was")
+      .optional("loss", &DegradationInFile::loss, config::fraction(), "instead of what it was")
+      .rule([](const DegradationInFile& entry, const config::Node& node, config::Diagnostics& diagnostics) {
+        if (!entry.bandwidth && !entry.latency && !entry.loss)
+          diagnostics.error(node.position,
+                            "a degradation changes 'bandwidth', 'latency' or 'loss'; this changes nothing");
+      })
+      .type();
 }
 
 }  // namespace
@@ -75,13 +119,19 @@ config::Type<LinkInFile> link_type() {
 config::Type<TopologyFile> topology_file_type() {
   return config::record<TopologyFile>("topology", "The hardware: nodes, switches and the links between them.")
       .optional("name", &TopologyFile::name, name_text(), "of the topology (default: the file's name)")
-      .optional("node", &TopologyFile::node, node_template(),
-                "what a machine looks like inside: a template's name or a description (default host)")
+      .optional("node", &TopologyFile::node, node_mix(),
+                "what a machine looks like inside: a template's name, a description, or a list of kinds with counts "
+                "(default host)")
       .optional("generate", &TopologyFile::generate, generate_type(), "a generator with its keys")
       .optional("nodes", &TopologyFile::nodes, config::list(node_type()), "machines and switches, one by one")
       .optional("links", &TopologyFile::links, config::list(link_type()), "links, one by one")
       .optional("placement", &TopologyFile::placement, config::list(name_in_file(), 1),
                 "nodes in the order in which ranks fill them; nodes left out get no rank (default: all, in file order)")
+      .optional("routing", &TopologyFile::routing, routing_type(), "how flows choose among equally short paths")
+      .optional("failed", &TopologyFile::failed, config::list(failure_type()),
+                "cables and devices that are out of order; routes go around them")
+      .optional("degraded", &TopologyFile::degraded, config::list(degradation_type()),
+                "cables that are worse than they were")
       .type();
 }
 

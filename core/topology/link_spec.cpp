@@ -30,8 +30,13 @@ config::Type<bool> half_duplex() {
 config::Type<LinkKind> link_kind() {
   return config::choice<LinkKind>("kind of link", {{"ethernet", LinkKind::ethernet},
                                                    {"infiniband", LinkKind::infiniband},
+                                                   {"roce", LinkKind::roce},
+                                                   {"efa", LinkKind::efa},
+                                                   {"slingshot", LinkKind::slingshot},
                                                    {"nvlink", LinkKind::nvlink},
-                                                   {"pcie", LinkKind::pcie}});
+                                                   {"pcie", LinkKind::pcie},
+                                                   {"xgmi", LinkKind::xgmi},
+                                                   {"socket", LinkKind::socket}});
 }
 
 config::Type<Bytes> mtu() {

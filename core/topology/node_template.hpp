@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,12 +27,28 @@ struct NodeTemplate {
   std::function<std::vector<DeviceId>(Topology&, const std::string& name)> build;
 };
 
+/// So many nodes of a kind; no count: as many as the generator makes.
+struct NodeCount {
+  NodeTemplate node;
+  std::optional<std::int64_t> count;
+};
+
+/// The nodes of a file, `node:`: one kind for all, or kinds with their counts, which generators use in this order.
+struct NodeMix {
+  std::vector<NodeCount> kinds;
+  config::Position position;
+};
+
 std::span<const NodeTemplate> node_template_catalogue();
 
 /// A machine without GPUs: one device, one rank, one port (itself).
 NodeTemplate plain_host();
 
-/// The name of a template, or a map that describes a node with GPUs (templates/gpu_node.hpp).
+/// The name of a template, or a map that describes a node: by a few numbers (templates/gpu_node.hpp), or part by part
+/// (node_graph.hpp).
 config::Type<NodeTemplate> node_template();
+
+/// One of these, or a list `[{kind: hgx_h100, count: 4}, {kind: dgx_a100, count: 2}]`.
+config::Type<NodeMix> node_mix();
 
 }  // namespace lockstep

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 #include <unordered_map>
@@ -7,6 +8,7 @@
 #include "core/base/catalogue.hpp"
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
+#include "core/base/text.hpp"
 #include "core/topology/builder.hpp"
 #include "core/topology/file.hpp"
 #include "core/topology/topology.hpp"
@@ -70,19 +72,26 @@ class ExplicitLists {
       : file_(file), topology_(topology), builder_(builder), names_(topology) {}
 
   void build() {
-    if (file_.nodes.empty() && file_.links.empty() && file_.placement.empty()) return;
+    if (file_.nodes.empty() && file_.links.empty() && file_.placement.empty() && file_.failed.empty() &&
+        file_.degraded.empty())
+      return;
     names_.update({});
     for (const auto& node : file_.nodes) add(node);
     for (const auto& link : file_.links) add(link);
     place();
+    for (const auto& entry : file_.degraded) degrade(entry);
+    fail();
   }
 
  private:
   void add(const NodeInFile& entry) {
     const std::string& name = entry.name.text;
     const bool is_switch = entry.kind == "switch";
-    const NodeTemplate node =
-        entry.kind && !is_switch ? *find_in(node_template_catalogue(), *entry.kind) : builder_.node();
+    const NodeTemplate* given =
+        entry.kind && !is_switch ? find_in(node_template_catalogue(), *entry.kind) : builder_.only_node();
+    if (given == nullptr && !is_switch)
+      return builder_.error(entry.position, "'" + name + "' needs a 'kind': the file's 'node' is a list of kinds");
+    const NodeTemplate node = given != nullptr ? *given : plain_host();
     // Every device of the node begins with its name: looking up "a.gpu0" covers an earlier node "a.gpu0" as well.
     if (const auto* first = names_.find(name)) {
       const std::string where =
@@ -150,6 +159,91 @@ class ExplicitLists {
     }
   }
 
+  /// The first `wanted` cables between two devices (all if not said), by cable; empty, with an error, if there are not
+  /// so many.
+  std::vector<std::size_t> cables_between(const std::vector<NameInFile>& between,
+                                          const std::optional<std::int64_t>& wanted) {
+    const DeviceId a = end(between[0]);
+    const DeviceId b = end(between[1]);
+    if (a == no_id || b == no_id) return {};
+    std::vector<std::size_t> found;
+    for (std::size_t id = 0; id < topology_.links.size(); id += 2) {
+      const Link& link = topology_.links[id];
+      if ((link.from == a && link.to == b) || (link.from == b && link.to == a)) found.push_back(id / 2);
+    }
+    const std::string pair = fmt::format("'{}' and '{}'", between[0].text, between[1].text);
+    if (found.empty()) {
+      builder_.error(between[0].position, "no cable joins " + pair);
+    } else if (wanted && static_cast<std::size_t>(*wanted) > found.size()) {
+      builder_.error(between[0].position,
+                     fmt::format("{} cable{} {} {}, not {}", found.size(), found.size() == 1 ? "" : "s",
+                                 found.size() == 1 ? "joins" : "join", pair, *wanted));
+      return {};
+    } else if (wanted) {
+      found.resize(static_cast<std::size_t>(*wanted));
+    }
+    return found;
+  }
+
+  static std::string what(const std::vector<NameInFile>& between, const std::optional<std::int64_t>& cables) {
+    return (cables ? fmt::format("{} of ", *cables) : "") + between[0].text + " - " + between[1].text;
+  }
+
+  void degrade(const DegradationInFile& entry) {
+    std::vector<std::string> changes;
+    for (const std::size_t cable : cables_between(entry.between, entry.cables)) {
+      changes.clear();
+      for (const std::size_t id : {2 * cable, 2 * cable + 1}) {
+        Link& link = topology_.links[id];
+        if (entry.bandwidth) {
+          // Rounded to a bit per second, at least one.
+          const double bits =
+              static_cast<double>(link.bandwidth.bits_per_second()) * entry.bandwidth->share.value_or(1);
+          link.bandwidth =
+              entry.bandwidth->share
+                  ? Bandwidth::bits_per_second(std::max<std::int64_t>(1, static_cast<std::int64_t>(bits + 0.5)))
+                  : entry.bandwidth->rate;
+        }
+        if (entry.latency) link.latency = *entry.latency;
+        if (entry.loss) link.loss = *entry.loss;
+      }
+      const Link& link = topology_.links[2 * cable];
+      if (entry.bandwidth) changes.push_back(format_bandwidth(link.bandwidth));
+      if (entry.latency) changes.push_back(format_duration(link.latency));
+      if (entry.loss) changes.push_back(fmt::format("loss {}", link.loss));
+    }
+    if (!changes.empty()) topology_.degraded.push_back(what(entry.between, entry.cables) + ": " + join(changes, ", "));
+  }
+
+  void fail() {
+    std::vector<bool> gone(topology_.links.size() / 2, false);
+    for (const auto& failure : file_.failed) {
+      if (!failure.device) {
+        for (const std::size_t cable : cables_between(failure.between, failure.cables)) gone[cable] = true;
+        topology_.failed.push_back(what(failure.between, failure.cables));
+        continue;
+      }
+      const auto* entry = names_.find(failure.device->text);
+      if (entry == nullptr) {
+        builder_.error(failure.device->position, "no node or device '" + failure.device->text + "' to fail" +
+                                                     names_.did_you_mean(failure.device->text, false));
+        continue;
+      }
+      if (entry->node != no_id) {
+        builder_.error(failure.device->position,
+                       "'" + failure.device->text +
+                           "' is a machine with ranks; a switch or a part of a node can fail, "
+                           "and 'placement' leaves machines out");
+        continue;
+      }
+      for (std::size_t id = 0; id < topology_.links.size(); id += 2)
+        if (topology_.links[id].from == entry->ports[0] || topology_.links[id].to == entry->ports[0])
+          gone[id / 2] = true;
+      topology_.failed.push_back(failure.device->text);
+    }
+    if (!file_.failed.empty()) topology_.remove_cables(gone);
+  }
+
   const TopologyFile& file_;
   Topology& topology_;
   TopologyBuilder& builder_;
@@ -194,6 +288,8 @@ std::string_view to_string(DeviceKind kind) {
       return "nvswitch";
     case DeviceKind::pcie_switch:
       return "pcie_switch";
+    case DeviceKind::cpu:
+      return "cpu";
   }
   return "";
 }
@@ -204,10 +300,36 @@ std::string_view to_string(LinkKind kind) {
       return "ethernet";
     case LinkKind::infiniband:
       return "infiniband";
+    case LinkKind::roce:
+      return "roce";
+    case LinkKind::efa:
+      return "efa";
+    case LinkKind::slingshot:
+      return "slingshot";
     case LinkKind::nvlink:
       return "nvlink";
     case LinkKind::pcie:
       return "pcie";
+    case LinkKind::xgmi:
+      return "xgmi";
+    case LinkKind::socket:
+      return "socket";
+  }
+  return "";
+}
+
+std::string_view to_string(RoutingMode mode) {
+  switch (mode) {
+    case RoutingMode::ecmp:
+      return "ecmp";
+    case RoutingMode::shortest:
+      return "shortest";
+    case RoutingMode::spray:
+      return "spray";
+    case RoutingMode::adaptive:
+      return "adaptive";
+    case RoutingMode::static_rail:
+      return "static_rail";
   }
   return "";
 }
@@ -222,7 +344,8 @@ nlohmann::ordered_json topology_schema() {
 
 Topology read_topology(const config::Node& root, const std::string& file) {
   config::Diagnostics diagnostics;
-  const auto read = topology_file_type().read(root, diagnostics);
+  static const auto type = topology_file_type();  // its schemas make it slow to build
+  const auto read = type.read(root, diagnostics);
   diagnostics.throw_if_errors();
   LOCKSTEP_CHECK(read.has_value(), "a topology that is neither read nor wrong");
 
@@ -230,8 +353,14 @@ Topology read_topology(const config::Node& root, const std::string& file) {
   topology.name = read->name.value_or(std::filesystem::path(file).stem().string());
   topology.file = file;
   topology.sha256 = sha256(config::canonical_text(root));
+  topology.routing = read->routing;
   TopologyBuilder builder(topology, read->node, diagnostics);
-  if (read->generate) read->generate(builder);
+  if (read->generate) {
+    read->generate(builder);
+  } else if (read->node.kinds.front().count) {
+    diagnostics.error(read->node.position,
+                      "'node' counts kinds of nodes for a generator, and the file has no 'generate'");
+  }
   // What the lists refer to may be what the generator could not make: one error is enough.
   diagnostics.throw_if_errors();
   ExplicitLists(*read, topology, builder).build();

@@ -18,31 +18,64 @@ constexpr std::uint64_t path_count_limit = std::uint64_t{1} << 32;
 constexpr std::size_t cached_distances = std::size_t{8} << 20;
 constexpr std::size_t cached_tables_at_least = 8;
 
-using Distances = std::vector<std::uint32_t>;  // by hub
+using Distances = std::vector<std::uint32_t>;  // by hub, or by device of a node
+
+/// What may forward, one after the other: switches and NICs; CPUs too; hosts and GPUs too.
+constexpr std::uint8_t levels = 3;
+std::uint8_t level_of(DeviceKind kind) {
+  if (kind == DeviceKind::cpu) return 1;
+  return kind == DeviceKind::host || kind == DeviceKind::gpu ? 2 : 0;
+}
+
+std::uint64_t saturated(std::uint64_t a, std::uint64_t b) {
+  if (a != 0 && b > path_count_limit / a) return path_count_limit;
+  return std::min(a * b, path_count_limit);
+}
 
 }  // namespace
 
 // A *stub* is a device with exactly one neighbour: every route to it ends in its neighbour's links. The others are
-// *hubs*; distances are between hubs, so hosts cost nothing.
+// *hubs*; distances are between hubs, so hosts cost nothing. A route is a chain of *legs*, each a shortest path: one,
+// unless it is staged in a CPU or crosses NVLink first.
 struct Routing::Implementation {
   const Topology& topology;
   std::uint64_t seed;
+  RoutingPolicy policy;
   std::vector<std::uint32_t> hub_of;  // by device; no_id for stubs
   std::vector<std::uint32_t> begin;   // by hub, into links
   std::vector<LinkId> links;          // from hub to hub
-  std::vector<bool> forwards;         // by hub: hosts and GPUs do not
+  std::vector<std::uint8_t> level;    // by hub: of its kind
 
   /// How far every hub is from one.
   struct Table {
     std::uint64_t key;
-    bool all_forward;  // hosts and GPUs too
+    std::uint8_t level;
     Distances distances;
   };
   std::list<Table> tables;  // most recently used first
   std::unordered_map<std::uint64_t, std::list<Table>::iterator> table_of;
   std::size_t table_limit = cached_tables_at_least;
 
-  Implementation(const Topology& graph, std::uint64_t hash_seed) : topology(graph), seed(hash_seed) {
+  /// The NICs nearest to an endpoint: the switches they are cabled to, and the number of the first within its node.
+  struct Rail {
+    std::vector<DeviceId> switches;
+    std::uint32_t nic = no_id;
+  };
+  std::unordered_map<DeviceId, Rail> rail_of;
+
+  /// One shortest path, by its distances: inside a node (by device of it), or over hubs.
+  struct Leg {
+    DeviceId from = no_id;
+    DeviceId to = no_id;
+    NodeId node = no_id;  // of a leg inside a node
+    std::uint8_t level = 0;
+    std::uint32_t length = 0;
+    Distances inside;              // of a leg inside a node
+    const Table* table = nullptr;  // of the others; null: a stub and its neighbour
+  };
+
+  Implementation(const Topology& graph, const RoutingOptions& options)
+      : topology(graph), seed(options.seed), policy(options.policy.value_or(graph.routing)) {
     hub_of.assign(topology.devices.size(), no_id);
     std::uint32_t hubs = 0;
     for (DeviceId device = 0; device < topology.devices.size(); ++device)
@@ -54,8 +87,7 @@ struct Routing::Implementation {
       for (const LinkId link : topology.links_from(device))
         if (!is_stub(topology.links[link].to)) links.push_back(link);
       begin.push_back(static_cast<std::uint32_t>(links.size()));
-      const DeviceKind kind = topology.devices[device].kind;
-      forwards.push_back(kind != DeviceKind::host && kind != DeviceKind::gpu);
+      level.push_back(level_of(topology.devices[device].kind));
     }
     table_limit = std::max(cached_tables_at_least, cached_distances / std::max<std::size_t>(hubs, 1));
   }
@@ -69,19 +101,21 @@ struct Routing::Implementation {
   bool is_stub(DeviceId device) const { return hub_of[device] == no_id; }
   DeviceId neighbour(DeviceId stub) const { return topology.links[topology.links_from(stub)[0]].to; }
   DeviceId anchor(DeviceId device) const { return is_stub(device) ? neighbour(device) : device; }
+  NodeId node_of(DeviceId device) const { return topology.devices[device].node; }
+  DeviceKind kind_of(DeviceId device) const { return topology.devices[device].kind; }
 
   std::span<const LinkId> hub_links(std::uint32_t hub) const {
     return std::span<const LinkId>(links).subspan(begin[hub], begin[hub + 1] - begin[hub]);
   }
 
   /// Links from every hub to one; cables are duplex, so the search starts at the target.
-  Distances search(std::uint32_t target, bool all_forward) const {
-    Distances distances(forwards.size(), unreachable);
+  Distances search(std::uint32_t target, std::uint8_t most) const {
+    Distances distances(level.size(), unreachable);
     std::vector<std::uint32_t> queue{target};
     distances[target] = 0;
     for (std::size_t next = 0; next < queue.size(); ++next) {
       const std::uint32_t hub = queue[next];
-      if (!all_forward && hub != target && !forwards[hub]) continue;
+      if (hub != target && level[hub] > most) continue;
       for (const LinkId link : hub_links(hub)) {
         const std::uint32_t other = hub_of[topology.links[link].to];
         if (distances[other] != unreachable) continue;
@@ -92,8 +126,8 @@ struct Routing::Implementation {
     return distances;
   }
 
-  const Table& cached(std::uint32_t target, bool all_forward) {
-    const std::uint64_t key = std::uint64_t{target} * 2 + (all_forward ? 1 : 0);
+  const Table& cached(std::uint32_t target, std::uint8_t most) {
+    const std::uint64_t key = std::uint64_t{target} * levels + most;
     if (!tables.empty() && tables.front().key == key) return tables.front();
     if (const auto found = table_of.find(key); found != table_of.end()) {
       tables.splice(tables.begin(), tables, found->second);
@@ -103,7 +137,7 @@ struct Routing::Implementation {
       table_of.erase(tables.back().key);
       tables.pop_back();
     }
-    tables.push_front({key, all_forward, search(target, all_forward)});
+    tables.push_front({key, most, search(target, most)});
     table_of[key] = tables.begin();
     return tables.front();
   }
@@ -113,24 +147,85 @@ struct Routing::Implementation {
                                  topology.devices[to].name));
   }
 
-  /// Whether a route at `left` links from the target goes on over this link.
-  bool goes_on(const Table& table, LinkId link, std::uint32_t left) const {
-    const std::uint32_t next = hub_of[topology.links[link].to];
-    const std::uint32_t distance = table.distances[next];
-    return distance + 1 == left && (distance == 0 || table.all_forward || forwards[next]);
-  }
-
-  /// Distances towards the hub of `to`, by which `from` can go: through hosts and GPUs only where there is no other
-  /// way.
+  /// Distances towards the hub of `to`, by which `from` can go, with as little forwarding as it takes.
   const Table& towards(DeviceId from, DeviceId to) {
     const std::uint32_t source = hub_of[anchor(from)];
     const std::uint32_t target = hub_of[anchor(to)];
     if (source == no_id || target == no_id) no_path(from, to);  // one of them hangs on a stub: two devices alone
-    const Table& direct = cached(target, false);
-    if (direct.distances[source] != unreachable) return direct;
-    const Table& any = cached(target, true);
-    if (any.distances[source] == unreachable) no_path(from, to);
-    return any;
+    for (std::uint8_t most = 0; most < levels; ++most) {
+      const Table& table = cached(target, most);
+      if (table.distances[source] != unreachable) return table;
+    }
+    no_path(from, to);
+  }
+
+  /// Links from every device of a node to one of them, without leaving the node.
+  Distances search_inside(NodeId node, DeviceId target, std::uint8_t most) const {
+    const auto& devices = topology.nodes[node].devices;
+    const DeviceId first = devices.front();
+    LOCKSTEP_CHECK(devices.back() - first + 1 == devices.size(), "the devices of a node are not in a row");
+    Distances distances(devices.size(), unreachable);
+    std::vector<DeviceId> queue{target};
+    distances[target - first] = 0;
+    for (std::size_t next = 0; next < queue.size(); ++next) {
+      const DeviceId device = queue[next];
+      if (device != target && level_of(kind_of(device)) > most) continue;
+      for (const LinkId link : topology.links_from(device)) {
+        const DeviceId other = topology.links[link].to;
+        if (node_of(other) != node || distances[other - first] != unreachable) continue;
+        distances[other - first] = distances[device - first] + 1;
+        queue.push_back(other);
+      }
+    }
+    return distances;
+  }
+
+  Leg leg(DeviceId from, DeviceId to) {
+    Leg made;
+    made.from = from;
+    made.to = to;
+    if (node_of(from) != no_id && node_of(from) == node_of(to)) {
+      const NodeId node = node_of(from);
+      for (std::uint8_t most = 0; most < levels; ++most) {
+        made.inside = search_inside(node, to, most);
+        made.length = made.inside[from - topology.nodes[node].devices.front()];
+        made.level = most;
+        made.node = node;
+        if (made.length != unreachable) return made;
+      }
+      made.node = no_id;
+    }
+    made.length = 1;
+    if (adjacent_by_stub(from, to)) return made;
+    made.table = &towards(from, to);
+    made.level = made.table->level;
+    made.length = made.table->distances[hub_of[anchor(from)]] + (is_stub(from) ? 1 : 0) + (is_stub(to) ? 1 : 0);
+    return made;
+  }
+
+  /// The links by which a leg goes on at a device, `left` links from its end.
+  void next_links(const Leg& leg, DeviceId at, std::uint32_t left, std::vector<LinkId>& next) const {
+    next.clear();
+    if (leg.node != no_id) {
+      const DeviceId first = topology.nodes[leg.node].devices.front();
+      for (const LinkId link : topology.links_from(at)) {
+        const DeviceId to = topology.links[link].to;
+        if (node_of(to) != leg.node || leg.inside[to - first] + 1 != left) continue;
+        if (to == leg.to || level_of(kind_of(to)) <= leg.level) next.push_back(link);
+      }
+    } else if (at == leg.from && is_stub(at)) {
+      for (const LinkId link : topology.links_from(at)) next.push_back(link);
+    } else if (left == 1 && is_stub(leg.to)) {  // the other directions of the stub's own links
+      for (const LinkId link : topology.links_from(leg.to)) next.push_back(link ^ 1U);
+    } else {
+      const std::uint32_t hubs_left = left - (is_stub(leg.to) ? 1 : 0);
+      for (const LinkId link : hub_links(hub_of[at])) {
+        const std::uint32_t hub = hub_of[topology.links[link].to];
+        const std::uint32_t distance = leg.table->distances[hub];
+        if (distance + 1 == hubs_left && (distance == 0 || level[hub] <= leg.level)) next.push_back(link);
+      }
+    }
+    LOCKSTEP_CHECK(!next.empty(), "a route that ends at {}", topology.devices[at].name);
   }
 
   void check(DeviceId from, DeviceId to) const {
@@ -140,89 +235,262 @@ struct Routing::Implementation {
   bool adjacent_by_stub(DeviceId from, DeviceId to) const {
     return (is_stub(from) && neighbour(from) == to) || (is_stub(to) && neighbour(to) == from);
   }
+
+  /// The devices of a kind in the node of `device` that are nearest to it, and how far: through CPUs only where there
+  /// is no way without.
+  std::vector<DeviceId> nearest(DeviceId device, DeviceKind kind) const {
+    const NodeId node = node_of(device);
+    const DeviceId first = topology.nodes[node].devices.front();
+    std::vector<DeviceId> found;
+    for (std::uint8_t most = 0; most + 1 < levels && found.empty(); ++most) {
+      const Distances distances = search_inside(node, device, most);
+      std::uint32_t least = unreachable;
+      for (const DeviceId other : topology.nodes[node].devices) {
+        const std::uint32_t distance = distances[other - first];
+        if (kind_of(other) != kind || distance == unreachable || distance > least) continue;
+        if (distance < least) found.clear();
+        least = distance;
+        found.push_back(other);
+      }
+    }
+    return found;
+  }
+
+  const Rail& rail(DeviceId endpoint) {
+    if (const auto found = rail_of.find(endpoint); found != rail_of.end()) return found->second;
+    Rail made;
+    if (const NodeId node = node_of(endpoint); node != no_id) {
+      std::vector<DeviceId> ports{endpoint};
+      if (kind_of(endpoint) != DeviceKind::host) ports = nearest(endpoint, DeviceKind::nic);
+      for (const DeviceId port : ports)
+        for (const LinkId link : topology.links_from(port))
+          if (node_of(topology.links[link].to) == no_id) made.switches.push_back(topology.links[link].to);
+      std::sort(made.switches.begin(), made.switches.end());
+      made.switches.erase(std::unique(made.switches.begin(), made.switches.end()), made.switches.end());
+      if (!ports.empty()) {
+        made.nic = 0;
+        for (const DeviceId device : topology.nodes[node].devices)
+          made.nic += device < ports.front() && kind_of(device) == DeviceKind::nic ? 1 : 0;
+      }
+    }
+    return rail_of.emplace(endpoint, std::move(made)).first->second;
+  }
+
+  static bool share(const std::vector<DeviceId>& a, const std::vector<DeviceId>& b) {
+    return std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) != a.end();
+  }
+
+  /// Whether one GPU reaches another over GPU links alone.
+  bool by_nvlink(DeviceId from, DeviceId to) {
+    const Leg way = leg(from, to);
+    if (way.node == no_id || way.level > 0) return false;
+    std::vector<LinkId> next;
+    DeviceId at = from;
+    for (std::uint32_t left = way.length; left > 0; --left) {
+      next_links(way, at, left, next);
+      const Link& link = topology.links[next[0]];
+      if (link.kind != LinkKind::nvlink && link.kind != LinkKind::xgmi) return false;
+      at = link.to;
+    }
+    return true;
+  }
+
+  /// The GPU of the source's node on the target's rail; the source itself if it is on it or there is none.
+  DeviceId proxy(DeviceId from, DeviceId to) {
+    const Rail& wanted = rail(to);
+    const Rail& own = rail(from);
+    if (wanted.switches.empty() || share(own.switches, wanted.switches)) return from;
+    const auto& gpus = topology.nodes[node_of(from)].endpoints;
+    for (const DeviceId gpu : gpus)
+      if (share(rail(gpu).switches, wanted.switches) && by_nvlink(from, gpu)) return gpu;
+    if (own.nic == wanted.nic) return from;
+    for (const DeviceId gpu : gpus)
+      if (rail(gpu).nic == wanted.nic && by_nvlink(from, gpu)) return gpu;
+    return from;
+  }
+
+  /// Where the legs of a route begin and end.
+  std::vector<DeviceId> stops(DeviceId from, DeviceId to) {
+    check(from, to);
+    if (from == to) return {from};
+    const bool leaves = node_of(from) == no_id || node_of(from) != node_of(to);
+    std::vector<DeviceId> made{from};
+    const auto stage = [&](DeviceId gpu) {
+      if (kind_of(gpu) != DeviceKind::gpu || topology.nodes[node_of(gpu)].gpudirect) return;
+      if (const auto cpus = nearest(gpu, DeviceKind::cpu); !cpus.empty()) made.push_back(cpus.front());
+    };
+    if (leaves) {
+      if (policy.pxn && kind_of(from) == DeviceKind::gpu && kind_of(to) == DeviceKind::gpu) {
+        if (const DeviceId gpu = proxy(from, to); gpu != from) made.push_back(gpu);
+      }
+      stage(made.back());
+      stage(to);
+    }
+    made.push_back(to);
+    return made;
+  }
+
+  /// Calls each(leg) for the legs of a route; the next leg may overwrite the distances of the last.
+  template <class Each>
+  void for_legs(DeviceId from, DeviceId to, const Each& each) {
+    const auto ends = stops(from, to);
+    for (std::size_t i = 0; i + 1 < ends.size(); ++i) each(leg(ends[i], ends[i + 1]));
+  }
+
+  std::uint64_t flow_hash(DeviceId from, DeviceId to, std::uint64_t label) const {
+    return mix64(seed ^ mix64(from ^ mix64(to ^ mix64(label))));
+  }
+
+  /// choose(leg, at, next, depth): which of the next links.
+  template <class Choose>
+  std::vector<LinkId> follow(DeviceId from, DeviceId to, const Choose& choose) {
+    std::vector<LinkId> path, next;
+    for_legs(from, to, [&](const Leg& leg) {
+      path.reserve(path.size() + leg.length);
+      DeviceId at = leg.from;
+      for (std::uint32_t left = leg.length; left > 0; --left) {
+        next_links(leg, at, left, next);
+        path.push_back(next.size() == 1 ? next[0] : next[choose(leg, at, next, path.size())]);
+        at = topology.links[path.back()].to;
+      }
+    });
+    return path;
+  }
+
+  std::vector<LinkId> by_hash(DeviceId from, DeviceId to, std::uint64_t label) {
+    const std::uint64_t flow = flow_hash(from, to, label);
+    return follow(from, to, [&](const Leg&, DeviceId, const std::vector<LinkId>& next, std::size_t depth) {
+      return static_cast<std::size_t>(mix64(flow ^ mix64(depth)) % next.size());
+    });
+  }
+
+  std::vector<LinkId> by_destination(DeviceId from, DeviceId to, std::uint64_t label) {
+    std::uint64_t rest = node_of(to) == no_id ? to : node_of(to);
+    return follow(from, to, [&](const Leg& leg, DeviceId at, const std::vector<LinkId>& next, std::size_t) {
+      std::uint64_t number = 0;
+      if (node_of(at) != no_id) {
+        number = leg.from + label;
+      } else if (node_of(topology.links[next[0]].to) != no_id) {
+        number = to + label;
+      } else {
+        number = rest;
+        rest /= next.size();
+      }
+      return static_cast<std::size_t>(number % next.size());
+    });
+  }
+
+  /// All paths of one leg, each appended to every path so far.
+  void enumerate(const Leg& leg, std::vector<WeightedRoute>& paths) const {
+    std::vector<WeightedRoute> longer;
+    const std::function<void(DeviceId, std::uint32_t, WeightedRoute&)> extend = [&](DeviceId at, std::uint32_t left,
+                                                                                    WeightedRoute& path) {
+      if (left == 0) return longer.push_back(path);
+      std::vector<LinkId> next;
+      next_links(leg, at, left, next);
+      const double share = path.share;
+      path.share = share / static_cast<double>(next.size());
+      for (const LinkId link : next) {
+        path.links.push_back(link);
+        extend(topology.links[link].to, left - 1, path);
+        path.links.pop_back();
+      }
+      path.share = share;
+    };
+    for (WeightedRoute& path : paths) extend(leg.from, leg.length, path);
+    paths = std::move(longer);
+  }
 };
 
 Routing::Routing(const Topology& topology, RoutingOptions options)
-    : implementation_(std::make_unique<Implementation>(topology, options.seed)) {}
+    : implementation_(std::make_unique<Implementation>(topology, options)) {}
 Routing::~Routing() = default;
 Routing::Routing(Routing&&) noexcept = default;
 
-std::vector<LinkId> Routing::route(DeviceId from, DeviceId to, std::uint64_t label) const {
-  Implementation& routing = *implementation_;
-  const Topology& topology = routing.topology;
-  routing.check(from, to);
-  if (from == to) return {};
-  const std::uint64_t flow = mix64(routing.seed ^ mix64(from ^ mix64(to ^ mix64(label))));
-  std::vector<LinkId> path;
-  const auto choose = [&](std::size_t count) {
-    return count == 1 ? 0 : static_cast<std::size_t>(mix64(flow ^ mix64(path.size())) % count);
-  };
-  const auto leave_stub = [&](DeviceId stub) {
-    const auto out = topology.links_from(stub);
-    path.push_back(out[choose(out.size())]);
-  };
-  const auto enter_stub = [&](DeviceId stub) {  // the other directions of the stub's own links
-    const auto out = topology.links_from(stub);
-    path.push_back(out[choose(out.size())] ^ 1U);
-  };
+RoutingPolicy Routing::policy() const { return implementation_->policy; }
 
-  if (routing.adjacent_by_stub(from, to)) {
-    if (routing.is_stub(from))
-      leave_stub(from);
-    else
-      enter_stub(to);
-    return path;
+std::vector<LinkId> Routing::route(DeviceId from, DeviceId to, std::uint64_t label) const {
+  switch (implementation_->policy.mode) {
+    case RoutingMode::shortest:
+      return implementation_->follow(from, to, [](const auto&, DeviceId, const auto&, std::size_t) { return 0U; });
+    case RoutingMode::static_rail:
+      return implementation_->by_destination(from, to, label);
+    case RoutingMode::ecmp:
+    case RoutingMode::spray:
+    case RoutingMode::adaptive:
+      break;
   }
-  const auto& table = routing.towards(from, to);
-  std::uint32_t hub = routing.hub_of[routing.anchor(from)];
-  path.reserve(table.distances[hub] + 2);
-  if (routing.is_stub(from)) leave_stub(from);
-  for (std::uint32_t left = table.distances[hub]; left > 0; --left) {
-    const auto nearer = [&](LinkId link) { return routing.goes_on(table, link, left); };
-    const auto out = routing.hub_links(hub);
-    std::size_t skip = choose(static_cast<std::size_t>(std::count_if(out.begin(), out.end(), nearer)));
-    const auto chosen = std::find_if(out.begin(), out.end(), [&](LinkId link) { return nearer(link) && skip-- == 0; });
-    LOCKSTEP_CHECK(chosen != out.end(), "a hub without a nearer neighbour");
-    path.push_back(*chosen);
-    hub = routing.hub_of[topology.links[*chosen].to];
+  return implementation_->by_hash(from, to, label);
+}
+
+std::vector<WeightedRoute> Routing::routes(DeviceId from, DeviceId to, std::uint64_t label, std::size_t most) const {
+  Implementation& routing = *implementation_;
+  LOCKSTEP_CHECK(most > 0, "at most no paths");
+  if (from == to) return {};
+  if (routing.policy.mode != RoutingMode::spray) return {{route(from, to, label), 1.0}};
+  if (path_count(from, to) <= most) {
+    std::vector<WeightedRoute> paths{{}};
+    routing.for_legs(from, to, [&](const Implementation::Leg& leg) { routing.enumerate(leg, paths); });
+    return paths;
   }
-  if (routing.is_stub(to)) enter_stub(to);
-  return path;
+  std::map<std::vector<LinkId>, std::size_t> drawn;
+  for (std::size_t i = 0; i < most; ++i) ++drawn[routing.by_hash(from, to, mix64(label) + i)];
+  std::vector<WeightedRoute> paths;
+  for (const auto& [links, times] : drawn)
+    paths.push_back({links, static_cast<double>(times) / static_cast<double>(most)});
+  return paths;
+}
+
+std::vector<LinkId> Routing::route_by_load(DeviceId from, DeviceId to, const LinkLoad& load,
+                                           std::uint64_t label) const {
+  const std::uint64_t flow = implementation_->flow_hash(from, to, label);
+  std::vector<std::size_t> least;
+  return implementation_->follow(from, to,
+                                 [&](const auto&, DeviceId, const std::vector<LinkId>& next, std::size_t depth) {
+                                   double lowest = std::numeric_limits<double>::infinity();
+                                   for (std::size_t i = 0; i < next.size(); ++i) {
+                                     const double here = load(next[i]);
+                                     if (here > lowest) continue;
+                                     if (here < lowest) least.clear();
+                                     lowest = here;
+                                     least.push_back(i);
+                                   }
+                                   LOCKSTEP_CHECK(!least.empty(), "loads that cannot be compared");
+                                   return least[mix64(flow ^ mix64(depth)) % least.size()];
+                                 });
 }
 
 int Routing::distance(DeviceId from, DeviceId to) const {
-  Implementation& routing = *implementation_;
-  routing.check(from, to);
-  if (from == to) return 0;
-  if (routing.adjacent_by_stub(from, to)) return 1;
-  const auto& table = routing.towards(from, to);
-  return static_cast<int>(table.distances[routing.hub_of[routing.anchor(from)]]) + (routing.is_stub(from) ? 1 : 0) +
-         (routing.is_stub(to) ? 1 : 0);
+  int total = 0;
+  implementation_->for_legs(from, to, [&](const auto& leg) { total += static_cast<int>(leg.length); });
+  return total;
 }
 
 std::uint64_t Routing::path_count(DeviceId from, DeviceId to) const {
   Implementation& routing = *implementation_;
-  const Topology& topology = routing.topology;
-  routing.check(from, to);
-  if (from == to) return 1;
-  if (routing.adjacent_by_stub(from, to)) return topology.links_from(routing.is_stub(from) ? from : to).size();
-  const auto& table = routing.towards(from, to);
-  const std::uint32_t source = routing.hub_of[routing.anchor(from)];
-  const auto saturated = [](std::uint64_t count) { return std::min(count, path_count_limit); };
-  std::map<std::uint32_t, std::uint64_t> layer{{source, routing.is_stub(from) ? topology.links_from(from).size() : 1}};
-  for (std::uint32_t left = table.distances[source]; left > 0; --left) {
-    std::map<std::uint32_t, std::uint64_t> nearer;
-    for (const auto& [hub, count] : layer) {
-      for (const LinkId link : routing.hub_links(hub)) {
-        if (!routing.goes_on(table, link, left)) continue;
-        std::uint64_t& paths = nearer[routing.hub_of[topology.links[link].to]];
-        paths = saturated(paths + count);
+  std::uint64_t count = 1;
+  std::vector<LinkId> next;
+  routing.for_legs(from, to, [&](const Implementation::Leg& leg) {
+    std::map<DeviceId, std::uint64_t> layer{{leg.from, 1}};
+    for (std::uint32_t left = leg.length; left > 0; --left) {
+      std::map<DeviceId, std::uint64_t> nearer;
+      for (const auto& [device, paths] : layer) {
+        routing.next_links(leg, device, left, next);
+        for (const LinkId link : next) {
+          std::uint64_t& there = nearer[routing.topology.links[link].to];
+          there = std::min(there + paths, path_count_limit);
+        }
       }
+      layer = std::move(nearer);
     }
-    layer = std::move(nearer);
-  }
-  const std::uint64_t count = layer.begin()->second;
-  return routing.is_stub(to) ? saturated(count * topology.links_from(to).size()) : count;
+    count = saturated(count, layer.begin()->second);
+  });
+  return count;
+}
+
+std::vector<DeviceId> Routing::rails(DeviceId endpoint) const {
+  implementation_->check(endpoint, endpoint);
+  return implementation_->rail(endpoint).switches;
 }
 
 Duration route_latency(const Topology& topology, std::span<const LinkId> route) {

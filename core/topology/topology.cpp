@@ -54,6 +54,15 @@ LinkId Topology::add_duplex(Link link, bool half_duplex) {
   return id;
 }
 
+void Topology::remove_cables(const std::vector<bool>& gone) {
+  LOCKSTEP_CHECK(gone.size() * 2 == links.size(), "{} cables of {}", gone.size(), links.size() / 2);
+  const std::vector<Link> before = std::move(links);
+  links.clear();
+  resources_ = 0;
+  for (std::size_t cable = 0; cable < gone.size(); ++cable)
+    if (!gone[cable]) add_duplex(before[2 * cable], before[2 * cable].resource == before[2 * cable + 1].resource);
+}
+
 void Topology::finish() {
   LOCKSTEP_CHECK(links.size() % 2 == 0, "{} directed links", links.size());
   adjacency_begin_.assign(devices.size() + 1, 0);

@@ -25,8 +25,11 @@ using LinkId = std::uint32_t;
 using NodeId = std::uint32_t;
 inline constexpr std::uint32_t no_id = std::numeric_limits<std::uint32_t>::max();
 
-enum class DeviceKind : std::uint8_t { host, gpu, nic, network_switch, nvswitch, pcie_switch };
-enum class LinkKind : std::uint8_t { ethernet, infiniband, nvlink, pcie };
+enum class DeviceKind : std::uint8_t { host, gpu, nic, network_switch, nvswitch, pcie_switch, cpu };
+/// What a link is made of. roce, efa and slingshot are Ethernet with a transport of their own: RDMA over Converged
+/// Ethernet, Amazon's Elastic Fabric Adapter (SRD), HPE Slingshot. xgmi joins AMD GPUs; socket joins processors with
+/// each other (UPI, xGMI) or with a GPU of their own (NVLink-C2C).
+enum class LinkKind : std::uint8_t { ethernet, infiniband, roce, efa, slingshot, nvlink, pcie, xgmi, socket };
 
 struct Device {
   std::string name;  ///< unique in the topology; inside a node "node0.gpu3"
@@ -54,6 +57,16 @@ struct Node {
   std::vector<DeviceId> devices;
   std::vector<DeviceId> endpoints;  ///< where its ranks sit: the host itself, or its GPUs in order
   std::string kind{};               ///< the node template's name; "inline" if described in the file
+  /// NICs read and write the memory of GPUs; if not, what leaves or enters a GPU is staged in the memory of its CPU.
+  bool gpudirect = true;
+};
+
+/// How flows choose among equally short paths, `routing:` of a file; core/topology/routing.hpp says what each does.
+enum class RoutingMode : std::uint8_t { ecmp, shortest, spray, adaptive, static_rail };
+struct RoutingPolicy {
+  RoutingMode mode = RoutingMode::ecmp;
+  bool pxn = false;  ///< what goes to another rail first crosses NVLink to the GPU of that rail
+  friend bool operator==(const RoutingPolicy&, const RoutingPolicy&) = default;
 };
 
 class Topology {
@@ -66,6 +79,10 @@ class Topology {
   std::vector<Node> nodes;
   std::vector<std::string> placement;  ///< node names in the order in which ranks fill them; empty: file order
 
+  RoutingPolicy routing;
+  std::vector<std::string> failed;    ///< what the file says is failed, as text: "leaf0 - spine1", "spine3"
+  std::vector<std::string> degraded;  ///< "leaf1 - spine0: 200Gbps"
+
   [[nodiscard]] int rank_capacity() const;          ///< how many ranks it has places for
   [[nodiscard]] DeviceId endpoint(int rank) const;  ///< device of a rank (ranks fill nodes in placement order)
   [[nodiscard]] NodeId node_of_rank(int rank) const;
@@ -76,6 +93,8 @@ class Topology {
   DeviceId add_device(Device device);
   /// Both directions, with the same figures; returns the first (from -> to), the second is the next id.
   LinkId add_duplex(Link link, bool half_duplex = false);
+  /// Takes cables out, `gone` by cable (links 2k and 2k+1); the others keep their order. Before finish().
+  void remove_cables(const std::vector<bool>& gone);
   /// Builds the indexes; call once after the last add, before any query. Checks what files cannot break.
   void finish();
 
@@ -94,6 +113,7 @@ nlohmann::ordered_json topology_schema();
 /// Names as they stand in files and results: "network_switch" is "switch".
 std::string_view to_string(DeviceKind kind);
 std::string_view to_string(LinkKind kind);
+std::string_view to_string(RoutingMode mode);
 
 /// Reads a topology. Throws InputError with every error of the file. `root` has --set already applied.
 Topology read_topology(const config::Node& root, const std::string& file);

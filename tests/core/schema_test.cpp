@@ -204,9 +204,40 @@ TEST(Schema, AgreesWithTheReaderOfProfiles) {
 
 TEST(Schema, AgreesWithTheReaderOfTopologies) {
   compare(topology_schema(), files_of("topologies"), [](const Node& node) { read_topology(node, "t.yaml"); },
-          {"a link to nowhere", "placement on an unknown node", "must be positive", "are not connected",
-           "an empty topology", "is no switch", "a leaf_spine has either", "do not divide",
-           "a node with NICs needs 'pcie'", "a ring has either"});
+          {"a link to nowhere",
+           "placement on an unknown node",
+           "must be positive",
+           "are not connected",
+           "an empty topology",
+           "is no switch",
+           "a leaf_spine has either",
+           "do not divide",
+           "a node with NICs needs 'pcie'",
+           "a ring has either",
+           "are too many",
+           "add up to",
+           "deals ports out evenly",
+           "is of the uplinks",
+           "for a generator, and the file has no",
+           "say how many 'sockets'",
+           "needs a 'kind'",
+           "no cable joins",
+           "a failure has either",
+           "to fail",
+           "changes nothing",
+           "is a machine with ranks",
+           "not both",
+           "a node without a rank",
+           "no part '",
+           "are named",
+           "two nodes",
+           "belongs to GPUs",
+           "several sockets need",
+           "GPUs without nvlink need",
+           "do not divide evenly",
+           "and the node has none",
+           "not joined",
+           "goes with"});
 }
 
 TEST(Schema, CopiesAreCurrent) {

@@ -23,23 +23,26 @@ TEST_P(TopologyErrors, HaveTheirExactMessage) {
 }
 
 // A good beginning, before or after what is wrong.
-// A good beginning, before or after what is wrong.
 #define STAR "generate: {star: {hosts: 2, link: {bandwidth: 1Gbps}}}\n"
+
+#define TEMPLATES                                                                                                      \
+  "dgx_v100, dgx_a100, hgx_h100, hgx_h200, hgx_b200, gh200, gh200_x4, gb200_nvl72, mi300x, p4d, p5, p5en, pcie_8gpu, " \
+  "pcie_8gpu_staged, cpu_intel, cpu_amd"
 
 const WrongTopology wrong[] = {
     {"UnknownKey", "name: a\nfaults: []\n" STAR,
-     "t.yaml:2:1: unknown topology key 'faults'; known: name, node, generate, nodes, links, placement"},
+     "t.yaml:2:1: unknown topology key 'faults'; known: name, node, generate, nodes, links, placement, "
+     "routing, failed, degraded"},
     {"UnknownGenerator", "generate: {stra: {hosts: 2}}\n",
-     "t.yaml:1:12: unknown generator 'stra'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree"},
+     "t.yaml:1:12: unknown generator 'stra'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree, torus, "
+     "full_mesh, hyperx, dragonfly"},
     {"TwoGenerators", "generate: {star: {hosts: 5}, ring: {}}\n",
-     "t.yaml:1:11: needs exactly one generator: star, ring, leaf_spine, fat_tree"},
+     "t.yaml:1:11: needs exactly one generator: star, ring, leaf_spine, fat_tree, torus, full_mesh, hyperx, dragonfly"},
     {"NoGenerator", "generate: star\n", "t.yaml:1:11: expected a map with the name of a generator, got 'star'"},
     {"UnknownTemplate", "node: hgx_h1000\n" STAR,
-     "t.yaml:1:7: unknown node template 'hgx_h1000'; did you mean 'hgx_h100'? known: host, dgx_a100, hgx_h100, "
-     "hgx_h200, hgx_b200"},
+     "t.yaml:1:7: unknown node template 'hgx_h1000'; did you mean 'hgx_h100'? known: host, " TEMPLATES},
     {"UnknownKind", "nodes: [{name: sw0, kind: swich}]\n",
-     "t.yaml:1:27: unknown kind of node 'swich'; did you mean 'switch'? known: host, switch, dgx_a100, hgx_h100, "
-     "hgx_h200, hgx_b200"},
+     "t.yaml:1:27: unknown kind of node 'swich'; did you mean 'switch'? known: host, switch, " TEMPLATES},
     {"BadName", "name: \"two words\"\n" STAR,
      "t.yaml:1:7: 'two words' is no name: at most 64 letters, digits, '_', '-', '.', the first a letter or digit"},
     {"NegativeBandwidth", "generate: {star: {hosts: 2, link: {bandwidth: -1Gbps}}}\n",
@@ -61,8 +64,8 @@ const WrongTopology wrong[] = {
     {"BadDuplex", "generate: {star: {hosts: 2, link: {bandwidth: 1Gbps, duplex: maybe}}}\n",
      "t.yaml:1:62: unknown duplex mode 'maybe'; known: full, half, true, false"},
     {"BadLinkKind", "generate: {star: {hosts: 2, link: {bandwidth: 1Gbps, kind: infinband}}}\n",
-     "t.yaml:1:60: unknown kind of link 'infinband'; did you mean 'infiniband'? known: ethernet, infiniband, nvlink, "
-     "pcie"},
+     "t.yaml:1:60: unknown kind of link 'infinband'; did you mean 'infiniband'? known: ethernet, infiniband, roce, "
+     "efa, slingshot, nvlink, pcie, xgmi, socket"},
     {"MtuTooSmall", "generate: {star: {hosts: 2, link: {bandwidth: 1Gbps, mtu: 20B}}}\n",
      "t.yaml:1:59: an MTU is from 68B to 64KiB, not '20B'"},
     {"BurstBelowMtu", "generate: {star: {hosts: 2, link: {bandwidth: 1Gbps, burst: 1000B}}}\n",
@@ -159,6 +162,113 @@ const WrongTopology wrong[] = {
      "t.yaml:1:7: a node with NICs needs 'pcie', the rate of its PCIe links"},
     {"GpusWithoutAnyLink", "node: {gpus: 8}\nnodes: [{name: a}]\n",
      "t.yaml:1:7: GPUs without nvlink need 'pcie', the rate of the PCIe links between them"},
+    {"TorusOfOne", "generate: {torus: {dimensions: [4, 1], link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:36: must be between 2 and 1000, is 1"},
+    {"TorusOfNoDimension", "generate: {torus: {dimensions: [], link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:32: needs at least 1 element"},
+    {"TorusOfSevenDimensions", "generate: {torus: {dimensions: [2, 2, 2, 2, 2, 2, 2], link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:32: at most 6 dimensions, not 7"},
+    {"TorusTooLarge", "generate: {torus: {dimensions: [1000, 1000, 1000], link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:19: too large: 1002000000 devices; a topology holds at most 2000000"},
+    {"FullMeshOfOne", "generate: {full_mesh: {switches: 1, link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:34: must be between 2 and 1000000000, is 1"},
+    {"HyperXWithoutDimensions", "generate: {hyperx: {link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:20: the hyperx lacks the key 'dimensions'"},
+    {"DragonflyOfTooManyGroups",
+     "generate: {dragonfly: {groups: 10, switches: 4, global_links: 2, link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:23: 10 groups of 4 switches with 2 global links each are too many: 9 is the most (switches x "
+     "global_links + 1)"},
+    {"LeavesWithoutSpines", "generate: {leaf_spine: {hosts: 4, leaves: 2, spines: 0, link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:54: leaves without spines are not joined; 'spines: 0' is for rails, or for one leaf"},
+    {"PodsWithoutSpines",
+     "node: hgx_h100\ngenerate: {leaf_spine: {nodes: 4, rails: 8, pods: 2, spines: 0, link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:2:62: pods without spines are not joined; 'spines: 0' goes with one pod"},
+    {"PodsOfHosts", "generate: {leaf_spine: {hosts: 4, leaves: 2, pods: 2, spines: 2, link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:52: 'pods' goes with 'nodes' and 'rails'"},
+    {"PodsDoNotDivideNodes",
+     "node: hgx_h100\ngenerate: {leaf_spine: {nodes: 4, rails: 8, pods: 3, spines: 2, link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:2:24: 4 nodes do not divide evenly among 3 pods; take a multiple of 3"},
+    {"OversubscriptionWithoutSpines",
+     "node: hgx_h100\ngenerate: {leaf_spine: {nodes: 4, rails: 8, spines: 0, oversubscription: 2, link: {bandwidth: "
+     "1Gbps}}}\n",
+     "t.yaml:2:74: 'oversubscription' is of the uplinks, and 'spines: 0' has none"},
+    {"MixThatDoesNotAddUp",
+     "node: [{kind: hgx_h100, count: 2}, {kind: dgx_a100, count: 4}]\n"
+     "generate: {star: {hosts: 8, link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:7: the kinds of 'node' add up to 6 nodes, and the generator makes 8"},
+    {"MixOfUnequalNics",
+     "node: [{kind: hgx_h100, count: 2}, {kind: p4d, count: 2}]\n"
+     "generate: {leaf_spine: {nodes: 4, rails: 4, spines: 2, link: {bandwidth: 1Gbps}}}\n",
+     "t.yaml:1:7: nodes of 8 NICs ('hgx_h100') and of 4 ('p4d'): this generator deals ports out evenly, so all need as "
+     "many"},
+    {"MixWithoutGenerator", "node: [{kind: hgx_h100, count: 2}]\nnodes: [{name: a, kind: host}]\n",
+     "t.yaml:1:7: 'node' counts kinds of nodes for a generator, and the file has no 'generate'"},
+    {"MixAndANodeWithoutKind",
+     "node: [{kind: hgx_h100, count: 2}]\ngenerate: {star: {hosts: 2, link: {bandwidth: 1Gbps}}}\nnodes: [{name: a}]\n",
+     "t.yaml:3:9: 'a' needs a 'kind': the file's 'node' is a list of kinds"},
+    {"UnknownGpu", "node: {gpus: 2, gpu: h100, nvlink: 1GB/s}\nnodes: [{name: a}]\n",
+     "t.yaml:1:22: unknown GPU 'h100'; known: v100_sxm, v100_pcie, a100_sxm, a100_pcie, a40, "
+     "h100_sxm, h100_pcie, h200_sxm, gh200, b200_sxm, gb200, mi300x"},
+    {"NvlinkAndMesh", "node: {gpus: 2, nvlink: 1GB/s, mesh: 1GB/s}\nnodes: [{name: a}]\n",
+     "t.yaml:1:38: GPUs have either 'nvlink' (to an NVSwitch) or 'mesh' (of every pair), not both"},
+    {"SocketsWithoutLink", "node: {gpus: 2, pcie: 1GB/s, sockets: 2}\nnodes: [{name: a}]\n",
+     "t.yaml:1:39: several sockets need 'socket_link', the rate between two of them"},
+    {"SocketLinkWithoutSockets", "node: {gpus: 2, pcie: 1GB/s, socket_link: 2GB/s}\nnodes: [{name: a}]\n",
+     "t.yaml:1:43: 'socket_link' joins sockets: say how many 'sockets', 2 or more"},
+    {"StagedWithoutSockets", "node: {gpus: 2, pcie: 1GB/s, gpudirect: false}\nnodes: [{name: a}]\n",
+     "t.yaml:1:41: 'gpudirect: false' stages data in the memory of a CPU; say how many 'sockets'"},
+    {"NoPcieSwitchesNoSockets", "node: {gpus: 2, pcie: 1GB/s, pcie_switches: 0}\nnodes: [{name: a}]\n",
+     "t.yaml:1:45: without PCIe switches GPUs and NICs hang on CPUs; say how many 'sockets'"},
+    {"PcieSwitchesDoNotDivide", "node: {gpus: 8, nics: 2, pcie: 1GB/s, pcie_switches: 3}\nnodes: [{name: a}]\n",
+     "t.yaml:1:54: 8 GPUs and 2 NICs do not divide evenly among 3 PCIe switches"},
+    {"NicPcieWithoutNics", "node: {gpus: 2, pcie: 1GB/s, nic_pcie: 1GB/s}\nnodes: [{name: a}]\n",
+     "t.yaml:1:40: 'nic_pcie' is of the links to NICs, and the node has none"},
+    {"PartsWithoutRank", "node: {parts: [{name: nic0, kind: nic}]}\nnodes: [{name: a}]\n",
+     "t.yaml:1:7: a node without a rank: it needs a GPU or a CPU for one"},
+    {"PartsOfOneName", "node: {parts: [{name: a, kind: cpu}, {name: a, kind: nic}]}\nnodes: [{name: n}]\n",
+     "t.yaml:1:45: two parts are named 'a'"},
+    {"PartLinkToNowhere",
+     "node: {parts: [{name: cpu0, kind: cpu}], links: [{between: [cpu0, nic0], bandwidth: 1GB/s}]}\nnodes: [{name: "
+     "n}]\n",
+     "t.yaml:1:67: a link to nowhere: no part 'nic0'"},
+    {"PartLinkedToItself",
+     "node: {parts: [{name: cpu0, kind: cpu}], links: [{between: [cpu0, cpu0], bandwidth: 1GB/s}]}\nnodes: [{name: "
+     "n}]\n",
+     "t.yaml:1:67: a link joins two different parts; both ends are 'cpu0'"},
+    {"PartModelOfANic", "node: {parts: [{name: a, kind: cpu}, {name: b, kind: nic, model: a40}]}\nnodes: [{name: n}]\n",
+     "t.yaml:1:66: 'model' belongs to GPUs; 'b' is a nic"},
+    {"PartRankOnANic", "node: {parts: [{name: a, kind: cpu}, {name: b, kind: nic, rank: true}]}\nnodes: [{name: n}]\n",
+     "t.yaml:1:65: a rank sits on a GPU or a CPU; 'b' is a nic"},
+    {"PartsStagedWithoutCpu", "node: {parts: [{name: a, kind: gpu}], gpudirect: false}\nnodes: [{name: n}]\n",
+     "t.yaml:1:7: 'gpudirect: false' stages data in the memory of a CPU, and the node has none"},
+    {"UnknownRoutingMode", STAR "routing: {mode: ecpm}\n",
+     "t.yaml:2:17: unknown routing mode 'ecpm'; did you mean 'ecmp'? known: ecmp, shortest, spray, adaptive, "
+     "static_rail"},
+    {"PxnMaybe", STAR "routing: {pxn: maybe}\n", "t.yaml:2:16: expected true or false, got 'maybe'"},
+    {"FailureOfNothing", STAR "failed: [{cables: 1}]\n",
+     "t.yaml:2:10: a failure has either 'between', two devices, or 'device'"},
+    {"FailureOfNoCable", STAR "failed: [{between: [h0, h1]}]\n", "t.yaml:2:21: no cable joins 'h0' and 'h1'"},
+    {"FailureOfTooManyCables", STAR "failed: [{between: [h0, s0], cables: 2}]\n",
+     "t.yaml:2:21: 1 cable joins 'h0' and 's0', not 2"},
+    {"FailureOfUnknownDevice", STAR "failed: [{device: s1}]\n",
+     "t.yaml:2:19: no node or device 's1' to fail; did you mean 'h1'?"},
+    {"FailureOfAMachine", STAR "failed: [{device: h1}]\n",
+     "t.yaml:2:19: 'h1' is a machine with ranks; a switch or a part of a node can fail, and 'placement' leaves "
+     "machines "
+     "out"},
+    {"FailureWithCablesOfADevice", STAR "failed: [{device: s0, cables: 1}]\n",
+     "t.yaml:2:31: 'cables' goes with 'between', not with 'device'"},
+    {"FailureThatParts", STAR "failed: [{between: [h1, s0]}]\n",
+     "t.yaml:1:1: rank 0 (h0) and rank 1 (h1) are not connected: no path of links joins them"},
+    {"DegradationOfNothing", STAR "degraded: [{between: [h0, s0]}]\n",
+     "t.yaml:2:12: a degradation changes 'bandwidth', 'latency' or 'loss'; this changes nothing"},
+    {"DegradationToNothing", STAR "degraded: [{between: [h0, s0], bandwidth: 0%}]\n",
+     "t.yaml:2:43: must be positive, is 0"},
+    {"DegradationBeyondAll", STAR "degraded: [{between: [h0, s0], bandwidth: 150%}]\n",
+     "t.yaml:2:43: must be between 0 and 1, is 1.5"},
+    {"DegradationWithoutUnit", STAR "degraded: [{between: [h0, s0], bandwidth: 5}]\n",
+     "t.yaml:2:43: '5' has no unit; a bandwidth takes bps, kbps, Mbps, Gbps or Tbps (bits), B/s, kB/s, MB/s, GB/s, "
+     "TB/s, KiB/s, MiB/s or GiB/s (bytes)"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Wrong, TopologyErrors, testing::ValuesIn(wrong),

@@ -172,8 +172,9 @@ TEST(TopologyFile, TemplatesHaveTheFiguresOfTheirCatalogue) {
     EXPECT_EQ(node.rank_capacity(), 8);
     EXPECT_EQ(link_between(node, "n.gpu7", "n.nvswitch").bandwidth, Bandwidth::bytes_per_second(nvlink * 1'000'000'000))
         << name;
-    EXPECT_EQ(link_between(node, "n.gpu7", "n.pcie7").bandwidth, Bandwidth::bytes_per_second(pcie * 1'000'000)) << name;
-    EXPECT_EQ(link_between(node, "n.pcie7", "n.nic7").kind, LinkKind::pcie);
+    const std::string last = name == "dgx_a100" ? "n.pcie3" : "n.pcie7";
+    EXPECT_EQ(link_between(node, "n.gpu7", last).bandwidth, Bandwidth::bytes_per_second(pcie * 1'000'000)) << name;
+    EXPECT_EQ(link_between(node, last, "n.nic7").kind, LinkKind::pcie);
   }
 }
 
@@ -267,7 +268,7 @@ TEST(TopologyFile, SchemaNamesEveryKeyGeneratorAndTemplate) {
   const auto schema = topology_schema();
   EXPECT_EQ(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
   EXPECT_EQ(schema["additionalProperties"], false);
-  for (const char* key : {"name", "node", "generate", "nodes", "links", "placement"})
+  for (const char* key : {"name", "node", "generate", "nodes", "links", "placement", "routing", "failed", "degraded"})
     EXPECT_TRUE(schema["properties"].contains(key)) << key;
   for (const auto& generator : generator_catalogue()) {
     const auto& declared = schema["properties"]["generate"]["properties"];

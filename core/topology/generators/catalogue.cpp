@@ -7,12 +7,16 @@
 namespace lockstep {
 
 std::span<const Generator> generator_catalogue() {
-  static const std::array<Generator, 4> catalogue{{
+  static const std::array<Generator, 8> catalogue{{
       {"star", "every host on one switch", star_type},
       {"ring", "switches in a ring, each with its hosts", ring_type},
       {"leaf_spine", "hosts on leaf switches (or one leaf per rail of GPU nodes), every leaf on every spine",
        leaf_spine_type},
       {"fat_tree", "k-ary fat tree of two or three tiers of k-port switches", fat_tree_type},
+      {"torus", "switches on a grid of two, three or more dimensions that close upon themselves", torus_type},
+      {"full_mesh", "every pair of switches with a cable of its own", full_mesh_type},
+      {"hyperx", "switches on a grid, all of a row joined to each other in every dimension", hyperx_type},
+      {"dragonfly", "groups of switches, all of a group joined, and every pair of groups", dragonfly_type},
   }};
   return catalogue;
 }

@@ -22,24 +22,23 @@ struct FatTree {
 
 void build(const FatTree& tree, TopologyBuilder& builder) {
   const std::int64_t half = tree.k / 2;
-  const NodeTemplate& node = builder.node();
-  if (node.ports == 0)
-    return builder.error(tree.position, fmt::format("the node template '{}' has no NIC to cable", node.name));
+  const auto each = builder.ports_per_node(tree.position);
+  if (!each) return;
   const std::int64_t ports_per_pod = tree.tiers == 3 ? half * half : half;
   const std::int64_t ports = tree.k * ports_per_pod;
-  if (!tree.hosts && ports % node.ports != 0) {
-    return builder.error(tree.position, fmt::format("{} ports do not divide evenly among nodes of {} NICs; say 'hosts'",
-                                                    ports, node.ports));
+  if (!tree.hosts && ports % *each != 0) {
+    return builder.error(
+        tree.position, fmt::format("{} ports do not divide evenly among nodes of {} NICs; say 'hosts'", ports, *each));
   }
-  const std::int64_t hosts = tree.hosts.value_or(ports / node.ports);
-  const std::int64_t most = ports / node.ports;
+  const std::int64_t hosts = tree.hosts.value_or(ports / *each);
+  const std::int64_t most = ports / *each;
   if (hosts > most) {
     return builder.error(tree.position,
                          fmt::format("{} hosts do not fit: a fat tree of {} tiers and k = {} has room for {}", hosts,
                                      tree.tiers, tree.k, most));
   }
   // Pods that would hold no host are left out; the cores are all there.
-  const std::int64_t pods = (hosts * node.ports + ports_per_pod - 1) / ports_per_pod;
+  const std::int64_t pods = (hosts * *each + ports_per_pod - 1) / ports_per_pod;
   const std::int64_t edges_per_pod = tree.tiers == 3 ? half : 1;
   const std::int64_t aggregations_per_pod = tree.tiers == 3 ? half : 0;
   const std::int64_t cores = tree.tiers == 3 ? half * half : half;

@@ -44,5 +44,9 @@ config::Type<Generate> star_type();
 config::Type<Generate> ring_type();
 config::Type<Generate> leaf_spine_type();
 config::Type<Generate> fat_tree_type();
+config::Type<Generate> torus_type();
+config::Type<Generate> hyperx_type();
+config::Type<Generate> full_mesh_type();
+config::Type<Generate> dragonfly_type();
 
 }  // namespace lockstep
