@@ -1,4 +1,5 @@
-// lockstep topology show FILE: what a topology file makes. lockstep topology list: what such a file can name.
+// lockstep topology show FILE: what a topology file makes. lockstep topology list: what such a file can name. lockstep
+// topology discover: the file of this machine.
 #include <fmt/format.h>
 
 #include <memory>
@@ -9,10 +10,15 @@
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "cli/settings.hpp"
+#include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/topology/describe.hpp"
 #include "core/topology/generators/generator.hpp"
 #include "core/topology/node_template.hpp"
+#include "core/topology/write.hpp"
+#ifdef LOCKSTEP_REAL
+#include "real/discover/machine.hpp"
+#endif
 
 namespace lockstep::cli {
 namespace {
@@ -22,6 +28,7 @@ struct TopologyOptions {
   std::vector<int> route;
   bool dot = false;
   std::string json;
+  std::string output = "-";
   Settings settings;
 };
 
@@ -60,6 +67,17 @@ int list() {
   return 0;
 }
 
+int discover(const std::string& output) {
+#ifdef LOCKSTEP_REAL
+  check_writable(output, "-o");
+  const real::Machine machine = real::machine_of(real::read_machine());
+  write_output(output, topology_file_of(machine.name, machine.graph, machine.comments));
+  return 0;
+#else
+  throw InputError("topology discover reads the machine: this build is without the real side (LOCKSTEP_REAL)" + output);
+#endif
+}
+
 }  // namespace
 
 std::function<int()> declare_topology(CLI::App& app) {
@@ -79,7 +97,14 @@ std::function<int()> declare_topology(CLI::App& app) {
   show_command->footer(
       "Example:\n  lockstep topology show topologies/lab_star4.yaml --route 0 3 --set topology.generate.star.hosts=6");
   const CLI::App* list_command = app.add_subcommand("list", "Lists generators and node templates");
-  return [options, list_command] { return list_command->parsed() ? list() : show(*options); };
+  CLI::App* discover_command = app.add_subcommand("discover", "Writes the topology file of this machine");
+  discover_command->add_option("-o,--output", options->output, "Write it there (default -: standard output)")
+      ->type_name("FILE");
+  discover_command->footer("Example:\n  lockstep topology discover -o machine.yaml");
+  return [options, list_command, discover_command] {
+    if (discover_command->parsed()) return discover(options->output);
+    return list_command->parsed() ? list() : show(*options);
+  };
 }
 
 }  // namespace lockstep::cli
