@@ -60,7 +60,7 @@ Workload load_workload_with(const std::string& path, const Settings& settings) {
 Profile load_profile_with(const std::string& path, const Settings& settings) {
   config::Node root = load_profile_document(path);
   settings.apply("profile", root);
-  return read_profile(root, path == "ideal" ? "" : path);
+  return read_profile(root, profile_file(path));
 }
 
 }  // namespace lockstep::cli

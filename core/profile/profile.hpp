@@ -15,6 +15,7 @@
 
 #include "core/config/document.hpp"
 #include "core/config/type.hpp"
+#include "core/profile/nccl_profile.hpp"
 #include "core/units/duration.hpp"
 #include "core/units/quantity.hpp"
 
@@ -65,9 +66,10 @@ struct Profile {
   ReductionProfile reduction;
   std::optional<Bandwidth> copy_bandwidth;  ///< local copies; none: free
   std::optional<int> cores;                 ///< ranks of one machine share so many cores; none: a core per rank
-  Duration start_latency{0};   ///< from a common start (all ranks asleep until one instant) until a rank runs
-  Duration start_overhead{0};  ///< CPU of a rank then, before it goes on: cold caches, the scheduler
-  config::Json measured;       ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
+  Duration start_latency{0};        ///< from a common start (all ranks asleep until one instant) until a rank runs
+  Duration start_overhead{0};       ///< CPU of a rank then, before it goes on: cold caches, the scheduler
+  std::optional<NcclProfile> nccl;  ///< NCCL does collectives with `algorithm: auto`; none: Lockstep's own algorithms
+  config::Json measured;            ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
 };
 
 /// No overhead, no headers, free reduction. `file` is empty.
@@ -79,9 +81,13 @@ nlohmann::ordered_json profile_schema();
 /// receive_bandwidth) may stand alone, as one interval for all sizes, or beside `messages:`, where they replace that
 /// figure in every interval: `--set profile.tcp.overhead=3us` means the same whatever the file holds.
 Profile read_profile(const config::Node& root, const std::string& file);
-/// The document of a profile, for --set before read_profile: a file, or the built-in profile by its name `ideal`
-/// (`./ideal` is a file of that name).
+/// `ideal`, and `nccl`: ideal with NCCL for collectives with `algorithm: auto`.
+const std::vector<std::string>& built_in_profile_names();
+/// The document of a profile, for --set before read_profile: a file, or a built-in profile by its name (`./ideal` is a
+/// file of that name).
 config::Node load_profile_document(const std::string& path);
+/// What `file` is of a profile that is loaded from `path`: empty for a built-in one.
+std::string profile_file(const std::string& path);
 /// load_profile_document + read_profile.
 Profile load_profile(const std::string& path);
 /// YAML text that load_profile reads back to the same values.

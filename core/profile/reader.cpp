@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "core/base/hash.hpp"
@@ -47,6 +48,7 @@ struct ProfileKeys {
   std::optional<Bandwidth> copy_bandwidth;
   ReductionProfile reduction;
   TransportKeys tcp;
+  std::optional<NcclProfile> nccl;
   config::Json measured;
 };
 
@@ -155,6 +157,8 @@ config::Type<ProfileKeys> profile_type() {
                 "local copies; absent: free")
       .optional("reduction", &ProfileKeys::reduction, reduction_type(), "rate of local reductions; absent: free")
       .optional("tcp", &ProfileKeys::tcp, transport_type(), "what a message costs in software; absent: nothing")
+      .optional("nccl", &ProfileKeys::nccl, nccl_profile_type(),
+                "collectives with `algorithm: auto` are NCCL's; absent: Lockstep's own algorithms")
       .optional("measured", &ProfileKeys::measured, config::json_map(),
                 "how it was obtained: host, date, residuals; kept as it is")
       .type();
@@ -201,17 +205,28 @@ Profile read_profile(const config::Node& root, const std::string& file) {
   profile.cores = keys->cores;
   profile.start_latency = keys->start_latency;
   profile.start_overhead = keys->start_overhead;
+  profile.nccl = std::move(keys->nccl);
   profile.measured = std::move(keys->measured);
   return profile;
 }
 
-config::Node load_profile_document(const std::string& path) {
-  return path == "ideal" ? config::parse_text("name: ideal\n", "profile ideal") : config::load_file(path);
+const std::vector<std::string>& built_in_profile_names() {
+  static const std::vector<std::string> names{"ideal", "nccl"};
+  return names;
 }
 
-Profile load_profile(const std::string& path) {
-  return read_profile(load_profile_document(path), path == "ideal" ? "" : path);
+config::Node load_profile_document(const std::string& path) {
+  if (path == "ideal") return config::parse_text("name: ideal\n", "profile ideal");
+  if (path == "nccl") return config::parse_text("name: nccl\nnccl: {}\n", "profile nccl");
+  return config::load_file(path);
 }
+
+std::string profile_file(const std::string& path) {
+  const auto& names = built_in_profile_names();
+  return std::find(names.begin(), names.end(), path) == names.end() ? path : std::string{};
+}
+
+Profile load_profile(const std::string& path) { return read_profile(load_profile_document(path), profile_file(path)); }
 
 Profile ideal_profile() { return load_profile("ideal"); }
 
