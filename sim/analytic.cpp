@@ -5,6 +5,7 @@
 #include "core/base/error.hpp"
 #include "core/collective/schedule.hpp"
 #include "core/profile/message_cost.hpp"
+#include "sim/row_summary.hpp"
 
 namespace lockstep::sim {
 namespace {
@@ -80,24 +81,9 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
       total += round * phase.rounds;
     }
     row.time_s = to_seconds(total);
-    prediction.summary.step_time_s += row.time_s;
     prediction.collectives.push_back(std::move(row));
   }
-  Summary& summary = prediction.summary;
-  summary.exposed_communication_s = summary.step_time_s;
-  summary.per_rank_min_s = summary.per_rank_mean_s = summary.per_rank_max_s = summary.step_time_s;
-  std::vector<std::pair<std::string, double>> by_kind;
-  for (const auto& row : prediction.collectives) {
-    const std::string kind(to_string(row.kind));
-    const auto known =
-        std::find_if(by_kind.begin(), by_kind.end(), [&](const auto& entry) { return entry.first == kind; });
-    if (known == by_kind.end())
-      by_kind.emplace_back(kind, row.time_s);
-    else
-      known->second += row.time_s;
-  }
-  std::sort(by_kind.begin(), by_kind.end());
-  summary.exposed_communication_by_kind_s = std::move(by_kind);
+  prediction.summary = summary_of(prediction.collectives);
   return prediction;
 }
 

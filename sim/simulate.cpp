@@ -3,8 +3,9 @@
 #include <array>
 
 #include "core/workload/rows.hpp"
-#include "sim/executor.hpp"
 #include "sim/analytic.hpp"
+#include "sim/executor.hpp"
+#include "sim/nccl/predict.hpp"
 
 namespace lockstep::sim {
 namespace {
@@ -25,8 +26,10 @@ Prediction predict_flow(const Topology& topology, const Routing& routing, const 
 
 std::span<const Fidelity> fidelity_catalogue() {
   static const std::array catalogue{
-      Fidelity{"analytic", "closed forms: latency and bandwidth of the routes, nothing shared", predict_analytic},
-      Fidelity{"flow", "every message a flow; links shared max-min fair; the default", predict_flow},
+      Fidelity{"analytic", "closed forms: latency and bandwidth of the routes, nothing shared",
+               nccl::predict_with<predict_analytic>},
+      Fidelity{"flow", "every message a flow; links shared max-min fair; the default",
+               nccl::predict_with<predict_flow>},
   };
   return catalogue;
 }

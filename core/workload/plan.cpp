@@ -22,7 +22,7 @@ struct Row {
   throw InputError(position + message);
 }
 
-std::vector<Row> rows_of(const Workload& workload, int ranks) {
+std::vector<Row> rows_of(const Workload& workload, int ranks, AutoRows auto_rows) {
   std::vector<Row> rows;
   for (const auto& spec : workload.collectives) {
     const auto width = static_cast<std::int64_t>(element_bytes(spec.type));
@@ -33,7 +33,12 @@ std::vector<Row> rows_of(const Workload& workload, int ranks) {
     if (algorithms.empty()) algorithms.push_back(default_algorithm(spec.kind));
     const auto sizes = spec.kind == CollectiveKind::barrier ? std::vector<Bytes>{Bytes{0}} : spec.sizes;
     for (const auto& algorithm : algorithms) {
-      if (algorithm != "native") {
+      if (algorithm == "auto") {
+        if (auto_rows == AutoRows::refuse)
+          refuse(spec,
+                 "algorithm 'auto' is chosen from a topology and a profile, by 'simulate', 'bench', 'check' and "
+                 "'explain'; under a profile with 'nccl:' it is NCCL's and can only be predicted");
+      } else if (algorithm != "native") {
         try {
           find_algorithm(spec.kind, algorithm);
         } catch (const InputError& error) {
@@ -53,7 +58,7 @@ std::vector<Row> rows_of(const Workload& workload, int ranks) {
 
 }  // namespace
 
-PlannedWorkload plan_workload(const Workload& workload, int ranks) {
+PlannedWorkload plan_workload(const Workload& workload, int ranks, AutoRows auto_rows) {
   PlannedWorkload planned;
   Plan& plan = planned.plan;
   plan.name = workload.name;
@@ -63,7 +68,7 @@ PlannedWorkload plan_workload(const Workload& workload, int ranks) {
   world.size = ranks;
   plan.groups.push_back(world);
 
-  const auto rows = rows_of(workload, ranks);
+  const auto rows = rows_of(workload, ranks, auto_rows);
   Bytes largest{0};
   bool separate = false;
   for (const auto& row : rows) {

@@ -105,7 +105,9 @@ config::Type<SpecKeys> spec_type() {
       .required("kind", &SpecKeys::kind, choice_of("collective", collective_kind_names(), parse_collective_kind),
                 "what it does")
       .optional("algorithm", &SpecKeys::algorithms, config::one_or_list(config::text()),
-                "one name or a list; absent: the default of the kind; native: the transport's own")
+                "one name or a list; absent: the default of the kind, or auto under a profile with nccl; auto: the "
+                "fastest here; "
+                "native: the transport's own")
       .optional("size", &SpecKeys::size, sizes_type(), "the same as sizes")
       .optional("sizes", &SpecKeys::sizes, sizes_type(), "the whole buffer of one rank: a size, a list, or a sweep")
       .optional("type", &SpecKeys::type, choice_of("element type", element_type_names(), parse_element_type),

@@ -62,8 +62,12 @@ struct PlannedWorkload {
   std::vector<PlannedCollective> rows;
 };
 
+/// `algorithm: auto` is chosen from topology and profile before a plan is made (sim/auto.hpp). What stays `auto` is a
+/// library's to choose and to do: a plan may hold it (keep), but no executor of ours can run it.
+enum class AutoRows { refuse, keep };
+
 /// Workload + number of ranks -> plan. Throws InputError with the position of the spec (root outside the ranks, a size
 /// that is no multiple of the element, an algorithm that does not do the kind, ...).
-PlannedWorkload plan_workload(const Workload& workload, int ranks);
+PlannedWorkload plan_workload(const Workload& workload, int ranks, AutoRows auto_rows = AutoRows::refuse);
 
 }  // namespace lockstep
