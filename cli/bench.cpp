@@ -1,6 +1,7 @@
 // lockstep bench: a collective over a range of sizes, with nccl-tests' flags and in its table, predicted and measured.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "cli/calibration.hpp"
@@ -12,6 +13,7 @@
 #include "core/base/text.hpp"
 #include "core/topology/as_built.hpp"
 #include "core/units/parse.hpp"
+#include "sim/auto.hpp"
 #include "study/comparison.hpp"
 
 namespace lockstep::cli {
@@ -91,6 +93,10 @@ std::string table(const Result& predicted, const std::optional<Result>& measured
   std::vector<std::vector<std::string>> rows;
   std::vector<std::string> head{"size (B)", "count",          "type",         "redop",
                                 "root",     "predicted (us)", "algbw (GB/s)", "busbw (GB/s)"};
+  // What a library chose may differ from row to row.
+  const bool chosen = std::any_of(predicted.collectives.begin(), predicted.collectives.end(),
+                                  [](const CollectiveRow& row) { return row.protocol.has_value(); });
+  if (chosen) head.insert(head.end(), {"algorithm", "protocol"});
   if (measured)
     for (const char* name : {"measured (us)", "algbw (GB/s)", "busbw (GB/s)", "#wrong", "error"})
       head.emplace_back(name);
@@ -107,6 +113,7 @@ std::string table(const Result& predicted, const std::optional<Result>& measured
                                  fmt::format("{:.2f}", p.time_s * 1e6),
                                  fmt::format("{:.3f}", p.algbw_GBps()),
                                  fmt::format("{:.3f}", p.busbw_GBps())};
+    if (chosen) row.insert(row.end(), {p.algorithm, p.protocol.value_or("-")});
     if (measured) {
       const auto& m = measured->collectives[i];
       row.push_back(fmt::format("{:.2f}", m.time_s * 1e6));
@@ -125,7 +132,7 @@ int bench(const Options& options) {
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = workload_of(options);
   const int ranks = rank_count(options.ranks, workload, &topology);
-  const PlannedWorkload planned = plan_workload(workload, ranks);
+  plan_workload(workload, ranks, AutoRows::keep);  // what is wrong with it shows before anything is measured
   const Backend* backend =
       options.backend.empty() ? nullptr : &get_from(backend_catalogue(), "backend", options.backend);
   Profile profile = ideal_profile();
@@ -140,6 +147,8 @@ int bench(const Options& options) {
     else
       note(options.output, "predicted with profile 'ideal'; --backend lab measures too");
   }
+  const PlannedWorkload planned =
+      sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks);
   std::optional<Result> measured;
   if (backend != nullptr) {
     const Routing routing(topology, {options.output.seed});
@@ -167,7 +176,8 @@ int bench(const Options& options) {
   if (!options.output.trace.empty()) write_trace(options.output.trace, planned.plan, timeline);
   if (!options.output.json_to_stdout())
     fmt::print("# {}, {} ranks on {}, algorithm {}, profile {}\n{}", options.collective, ranks, topology.name,
-               predicted.collectives.front().algorithm, profile.name, table(predicted, measured, options));
+               options.algorithm.empty() && profile.nccl ? "auto" : predicted.collectives.front().algorithm,
+               profile.name, table(predicted, measured, options));
   if (!options.output.json.empty()) {
     Json json = to_json(predicted);
     if (measured) {
@@ -203,14 +213,15 @@ std::function<int()> declare_bench(CLI::App& app) {
   app.add_option("-o,--op", options->operation, "sum, max, min or avg")->capture_default_str()->type_name("OP");
   app.add_option("--root", options->root, "Root of broadcast and reduce")->capture_default_str()->type_name("RANK");
   app.add_option("--algorithm", options->algorithm,
-                 "Algorithm; default: the collective's first in 'lockstep workload list'")
+                 "Algorithm, or auto; default: the collective's first in 'lockstep workload list', auto with -p nccl")
       ->type_name("NAME");
   app.add_option("-t,--topology", options->topology, "Topology file")->required()->type_name("FILE");
   std::string backends;
   for (const auto& entry : backend_catalogue())
     backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
   app.add_option("--backend", options->backend, "Measure too: " + backends)->type_name("NAME");
-  app.add_option("-p,--profile", options->profile, "Profile file")->type_name("FILE");
+  app.add_option("-p,--profile", options->profile, "Profile file, or built in: " + join(built_in_profile_names(), ", "))
+      ->type_name("FILE");
   app.add_option("--ranks", options->ranks, "Ranks; default: as many as the topology has places for")->type_name("N");
   app.add_flag("--recalibrate", options->recalibrate, "Measure this machine's profile anew");
   Settings::declare(app, options->settings, {"topology", "profile"});

@@ -8,6 +8,7 @@
 #include "cli/verdict.hpp"
 #include "core/base/catalogue.hpp"
 #include "core/topology/as_built.hpp"
+#include "sim/auto.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -29,8 +30,8 @@ int check(const Options& options) {
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
   const int ranks = rank_count(options.ranks, workload, &topology);
-  const PlannedWorkload planned = plan_workload(workload, ranks);
   const Routing routing(topology, {options.output.seed});
+  plan_workload(workload, ranks, AutoRows::keep);  // what is wrong with it shows before anything is measured
   // The profile is there before anything is run, and measured on point-to-point messages alone.
   const int lab_ranks = topology.rank_capacity();
   Profile profile =
@@ -40,6 +41,8 @@ int check(const Options& options) {
                                  backend.needs_topology ? std::max(2, lab_ranks) : std::max(2, ranks),
                                  options.output.seed, options.recalibrate, options.limits, options.output);
   if (options.profile.empty()) options.settings.require_unused("profile", "name the profile with -p");
+  const PlannedWorkload planned =
+      plan_workload(sim::choose_algorithms(workload, topology, routing, profile, ranks), ranks);
 
   MeasureRequest request;
   request.topology = &topology;

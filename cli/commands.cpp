@@ -20,6 +20,8 @@ std::span<const Command> command_catalogue() {
               "lockstep calibrate --backend tcp -o profile.yaml", declare_calibrate},
       Command{"bench", "nccl-tests' flags and table, predicted and measured",
               "lockstep bench all_reduce -b 1K -e 1M -f 4 -t topologies/lab_star4.yaml", declare_bench},
+      Command{"explain", "Says which algorithms a collective could take, how long each, and what flips the choice",
+              "lockstep explain -t topologies/h100_node.yaml -w workloads/nccl_sweep.yaml -p nccl", declare_explain},
       Command{"topology", "Shows what a topology file makes; lists generators and node templates",
               "lockstep topology show topologies/lab_star4.yaml --route 0 3", declare_topology},
       Command{"workload", "Shows what a workload file asks for; lists collectives and algorithms",

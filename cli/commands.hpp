@@ -11,6 +11,7 @@ std::function<int()> declare_calibrate(CLI::App& app);
 std::function<int()> declare_check(CLI::App& app);
 std::function<int()> declare_compare(CLI::App& app);
 std::function<int()> declare_doctor(CLI::App& app);
+std::function<int()> declare_explain(CLI::App& app);
 std::function<int()> declare_lab(CLI::App& app);
 std::function<int()> declare_plan(CLI::App& app);
 std::function<int()> declare_run(CLI::App& app);

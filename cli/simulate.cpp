@@ -10,6 +10,7 @@
 #include "core/base/catalogue.hpp"
 #include "core/base/json.hpp"
 #include "core/topology/as_built.hpp"
+#include "sim/auto.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -40,8 +41,8 @@ int simulate(const Options& options) {
     }
   }
   const int ranks = rank_count(options.ranks, workload, &topology);
-  const PlannedWorkload planned = plan_workload(workload, ranks);
   const Routing routing(topology, {options.output.seed});
+  const PlannedWorkload planned = sim::plan_chosen(workload, topology, routing, profile, ranks);
   if (profile.name == "ideal")
     note(options.output,
          "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");
@@ -65,7 +66,7 @@ std::function<int()> declare_simulate(CLI::App& app) {
   for (const auto& entry : sim::fidelity_catalogue())
     fidelities += fmt::format("{}{} ({})", fidelities.empty() ? "" : "; ", entry.name, entry.description);
   app.add_option("--fidelity", options->fidelity, fidelities)->capture_default_str()->type_name("NAME");
-  app.add_option("-p,--profile", options->profile, "Profile file, or 'ideal'")
+  app.add_option("-p,--profile", options->profile, "Profile file, or built in: " + join(built_in_profile_names(), ", "))
       ->capture_default_str()
       ->type_name("FILE");
   app.add_option("--ranks", options->ranks, "Ranks; default: as many as the topology has places for")

@@ -16,6 +16,11 @@ std::string source_text(const SourceFile& source) {
   return source.name.empty() ? source.file.value_or("?") : source.name;
 }
 
+std::string algorithm_text(const CollectiveRow& row) {
+  const std::string algorithm = row.algorithm.empty() ? "?" : row.algorithm;
+  return row.protocol ? algorithm + " " + *row.protocol : algorithm;
+}
+
 std::string heading(const Result& result) {
   const bool simulated = result.kind == Result::Kind::simulation;
   std::string text = simulated ? "# simulation" : "# measurement";
@@ -36,7 +41,7 @@ std::string collectives_table(const Result& result) {
   for (const auto& row : result.collectives) {
     const bool has_bandwidth = row.time_s > 0;
     std::vector<std::string> line{std::string(to_string(row.kind)),
-                                  row.algorithm.empty() ? "?" : row.algorithm,
+                                  algorithm_text(row),
                                   std::to_string(row.ranks),
                                   std::to_string(row.size_bytes),
                                   row.type,
