@@ -28,7 +28,7 @@ std::function<int()> declare_compare(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("predicted", options->predicted, "Result file of a simulation")->required()->type_name("PREDICTED");
   app.add_option("measured", options->measured,
-                 "Result file of a run, or a log of nccl-tests or the OSU micro-benchmarks")
+                 "Result file of a run, or a log of nccl-tests (text or -J), OSU or perftest")
       ->required()
       ->type_name("MEASURED");
   options->tolerance.declare(app);

@@ -22,7 +22,8 @@ struct CollectiveRow {
   int ranks = 0;  ///< 0 (null in JSON): not known
   std::int64_t size_bytes = 0;
   double time_s = 0;            ///< median for a measurement
-  std::optional<double> min_s;  ///< measurement only
+  std::optional<double> min_s;  ///< of a measurement, or of several simulations
+  std::optional<double> p5_s;   ///< of several simulations
   std::optional<double> p95_s;
   std::optional<std::int64_t> iterations;
   std::optional<std::int64_t> wrong;  ///< elements that failed the data check; none: not checked
@@ -30,7 +31,8 @@ struct CollectiveRow {
   std::optional<std::string> reduction;  ///< "sum", ... where the kind reduces
   std::optional<bool> cpu_limited;       ///< measurement: the CPU, not the network, set the time
   std::optional<double> cpu_load;  ///< measurement: busy share of the machine's cores during the timed part (0..1)
-  std::vector<double> samples_s;   ///< measurement: every iteration, in order
+  std::vector<double> samples_s;   ///< measurement: every iteration, in order; simulations: every run
+  std::optional<bool> throughput;  ///< logs: time_s is size / bandwidth of many messages in flight, not a lone one's
   [[nodiscard]] double algbw_GBps() const;
   [[nodiscard]] double busbw_GBps() const;
 };
@@ -83,8 +85,9 @@ struct Result {
   Summary summary;
   std::vector<CollectiveRow> collectives;
   std::vector<OperationRow> operations;
-  Json as_built;                   ///< null where it does not apply
-  std::vector<std::string> notes;  ///< for people: what was assumed, what is missing
+  Json as_built;                      ///< null where it does not apply
+  std::vector<std::string> warnings;  ///< keys that were given and cannot have had any effect
+  std::vector<std::string> notes;     ///< for people: what was assumed, what is missing
 };
 
 Json to_json(const Result& result);

@@ -60,6 +60,7 @@ Json to_json(const CollectiveRow& row) {
               {"reduction", or_null(row.reduction)},
               {"time_s", row.time_s},
               {"min_s", or_null(row.min_s)},
+              {"p5_s", or_null(row.p5_s)},
               {"p95_s", or_null(row.p95_s)},
               {"iterations", or_null(row.iterations)},
               {"algbw_GBps", has_bandwidth ? Json(row.algbw_GBps()) : Json(nullptr)},
@@ -67,7 +68,8 @@ Json to_json(const CollectiveRow& row) {
               {"wrong", or_null(row.wrong)},
               {"cpu_limited", or_null(row.cpu_limited)},
               {"cpu_load", or_null(row.cpu_load)},
-              {"samples_s", row.samples_s.empty() ? Json(nullptr) : Json(row.samples_s)}};
+              {"samples_s", row.samples_s.empty() ? Json(nullptr) : Json(row.samples_s)},
+              {"throughput", or_null(row.throughput)}};
 }
 
 Json to_json(const OperationRow& row) {
@@ -165,6 +167,7 @@ CollectiveRow read_collective(const JsonValue& object) {
   row.size_bytes = object.required("size_bytes").integer(0);
   row.time_s = seconds_of(object.required("time_s"));
   row.min_s = optional_seconds(object, "min_s");
+  row.p5_s = optional_seconds(object, "p5_s");
   row.p95_s = optional_seconds(object, "p95_s");
   row.iterations = optional_count(object, "iterations");
   row.wrong = optional_count(object, "wrong");
@@ -172,6 +175,7 @@ CollectiveRow read_collective(const JsonValue& object) {
   row.reduction = optional_text(object, "reduction");
   if (const auto limited = object.optional("cpu_limited")) row.cpu_limited = limited->boolean();
   row.cpu_load = optional_number(object, "cpu_load");
+  if (const auto throughput = object.optional("throughput")) row.throughput = throughput->boolean();
   if (const auto samples = object.optional("samples_s"))
     for (const auto& sample : samples->items()) row.samples_s.push_back(seconds_of(sample));
   return row;
@@ -228,6 +232,7 @@ Json to_json(const Result& result) {
               {"collectives", std::move(collectives)},
               {"operations", std::move(operations)},
               {"as_built", result.as_built},
+              {"warnings", result.warnings},
               {"notes", result.notes}};
 }
 
@@ -255,6 +260,8 @@ Result result_from_json(const Json& json, const std::string& file) {
   if (const auto rows = root.optional("operations"))
     for (const auto& row : rows->items()) result.operations.push_back(read_operation(row));
   if (const auto as_built = root.optional("as_built")) result.as_built = as_built->json();
+  if (const auto warnings = root.optional("warnings"))
+    for (const auto& warning : warnings->items()) result.warnings.push_back(warning.text());
   if (const auto notes = root.optional("notes"))
     for (const auto& note : notes->items()) result.notes.push_back(note.text());
   return result;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/catalogue.hpp"
 #include "core/base/json.hpp"
 #include "study/logs/logs.hpp"
 
@@ -28,12 +29,11 @@ namespace logs {
 Result read_measurement(std::string_view text, const std::string& file, const MeasurementHints& hints) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) throw InputError(file + ": is empty");
+  for (const auto& format : format_catalogue())
+    if (format.recognises(text)) return format.read(text, file, hints);
   if (text[first] == '{') return result_from_json(parse_json(text, file), file);
-  if (looks_like_osu(text)) return read_osu(text, file, hints);
-  if (looks_like_nccl_tests(text)) return read_nccl_tests(text, file, hints);
-  throw InputError(file +
-                   ": not a measurement; expected a result of Lockstep (JSON), or a text log of nccl-tests or of the "
-                   "OSU micro-benchmarks");
+  throw InputError(fmt::format("{}: not a measurement; expected a result of Lockstep (JSON), or a log of {}", file,
+                               join(names_of(format_catalogue()), ", ")));
 }
 
 }  // namespace logs

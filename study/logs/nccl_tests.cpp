@@ -1,58 +1,14 @@
+#include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <map>
 
 #include "core/base/hash.hpp"
 #include "study/logs/lines.hpp"
 #include "study/logs/logs.hpp"
+#include "study/logs/nccl_programs.hpp"
 
 namespace lockstep::logs {
 namespace {
-
-struct Program {
-  std::string_view name;
-  std::optional<CollectiveKind> kind;  ///< none: not a collective of ours
-};
-
-constexpr std::array<Program, 11> programs{{{"all_reduce_perf", CollectiveKind::all_reduce},
-                                            {"all_gather_perf", CollectiveKind::all_gather},
-                                            {"reduce_scatter_perf", CollectiveKind::reduce_scatter},
-                                            {"broadcast_perf", CollectiveKind::broadcast},
-                                            {"alltoall_perf", CollectiveKind::all_to_all},
-                                            {"sendrecv_perf", CollectiveKind::send_recv},
-                                            {"alltoallv_perf", std::nullopt},
-                                            {"hypercube_perf", std::nullopt},
-                                            {"gather_perf", std::nullopt},
-                                            {"scatter_perf", std::nullopt},
-                                            {"reduce_perf", CollectiveKind::reduce}}};
-
-/// The program a line names ("./build/all_reduce_perf -b 8"), not a part of another name.
-const Program* program_in(std::string_view line) {
-  for (const auto& program : programs) {
-    const std::size_t at = line.find(program.name);
-    if (at == std::string_view::npos) continue;
-    if (at > 0 && (std::isalnum(static_cast<unsigned char>(line[at - 1])) != 0 || line[at - 1] == '_')) continue;
-    return &program;
-  }
-  return nullptr;
-}
-
-std::optional<CollectiveKind> kind_of_file_name(const std::string& file) {
-  std::string name;
-  for (const char c : lower_case(std::filesystem::path(file).filename().string()))
-    if (c != '_' && c != '-') name += c;
-  constexpr std::array<std::pair<std::string_view, CollectiveKind>, 7> words{
-      {{"allreduce", CollectiveKind::all_reduce},
-       {"allgather", CollectiveKind::all_gather},
-       {"reducescatter", CollectiveKind::reduce_scatter},
-       {"broadcast", CollectiveKind::broadcast},
-       {"alltoall", CollectiveKind::all_to_all},
-       {"sendrecv", CollectiveKind::send_recv},
-       {"reduce", CollectiveKind::reduce}}};
-  for (const auto& [word, kind] : words)
-    if (name.find(word) != std::string::npos) return kind;
-  return std::nullopt;
-}
 
 struct Row {
   std::int64_t size = 0;
@@ -75,13 +31,6 @@ struct Columns {
   bool timestamp = false;          ///< two more words at the end
   std::vector<std::string> names;
 };
-
-std::string our_type(std::string_view name) {
-  if (name == "float") return "float32";
-  if (name == "double") return "float64";
-  if (name == "half") return "float16";
-  return std::string(name);
-}
 
 /// "iters: 20" of the line that begins "# nThread".
 std::optional<std::int64_t> setting(std::string_view line, std::string_view key) {
@@ -138,18 +87,18 @@ class Reader {
     if (words.front().front() == '#') return read_comment(line, words);
     if (!run_.columns) {
       // A command line before the run's output.
-      if (const Program* program = program_in(line)) name_program(*program);
+      if (const NcclProgram* program = nccl_program_in(line)) name_program(*program);
       return;
     }
     if (words.front().find_first_not_of("0123456789") == std::string_view::npos) return read_row(std::move(words));
-    if (const Program* program = program_in(line)) {
+    if (const NcclProgram* program = nccl_program_in(line)) {
       if (!run_.rows.empty()) finish();
       return name_program(*program);
     }
     ++passed_over_;
   }
 
-  void name_program(const Program& program) {
+  void name_program(const NcclProgram& program) {
     run_.kind = program.kind;
     run_.unsupported = program.kind ? std::string{} : std::string(program.name);
   }
@@ -159,7 +108,7 @@ class Reader {
     const bool settings = words.size() > 1 && words[1] == "nThread";
     if ((names_program || settings) && !run_.rows.empty()) finish();
     if (names_program) {
-      if (const Program* program = program_in(line)) name_program(*program);
+      if (const NcclProgram* program = nccl_program_in(line)) name_program(*program);
     } else if (settings) {
       run_.threads = setting(line, "nThread");
       run_.gpus = setting(line, "nGpus");
@@ -232,7 +181,7 @@ class Reader {
     const auto size = number_of<std::int64_t>(words[0]);
     if (!size || *size < 0) fail(fmt::format("column 'size': expected a number of bytes, found '{}'", words[0]));
     row.size = *size;
-    if (columns.type) row.type = our_type(words[*columns.type]);
+    if (columns.type) row.type = nccl_type(words[*columns.type]);
     if (columns.reduction && words[*columns.reduction] != "none")
       row.reduction = std::string(words[*columns.reduction]);
     if (columns.root) row.root = number_of<int>(words[*columns.root]);
@@ -308,15 +257,13 @@ class Reader {
     if (!run_.rows.empty()) {
       if (!run_.unsupported.empty())
         throw InputError(fmt::format("{}: '{}' measures a collective that Lockstep does not have; expected one of {}",
-                                     file_, run_.unsupported,
-                                     "all_reduce_perf, all_gather_perf, reduce_scatter_perf, broadcast_perf, "
-                                     "reduce_perf, alltoall_perf, sendrecv_perf"));
+                                     file_, run_.unsupported, nccl_programs()));
       const int ranks = ranks_of_run();
       std::optional<CollectiveKind> kind = run_.kind;
       if (!kind) {
         if ((kind = inferred_kind(ranks))) {
           note(fmt::format("the log does not name the collective; its columns are those of {}", to_string(*kind)));
-        } else if ((kind = kind_of_file_name(file_))) {
+        } else if ((kind = nccl_kind_of_file_name(file_))) {
           note(
               fmt::format("the log does not name the collective; {} was taken from the file's name", to_string(*kind)));
         } else if ((kind = hints_.kind)) {

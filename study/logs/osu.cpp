@@ -15,11 +15,13 @@ struct Test {
   CollectiveKind kind;
   bool size_per_pair = false;  ///< the size printed is that of one pair of ranks
   bool two_ranks = false;
+  bool both_ways = false;  ///< the bandwidth printed is that of both directions together
 };
 
-constexpr std::array<Test, 9> tests{
+constexpr std::array<Test, 10> tests{
     {{"Latency", "osu_latency", CollectiveKind::send_recv, false, true},
      {"Bandwidth", "osu_bw", CollectiveKind::send_recv, false, true},
+     {"Bi-Directional Bandwidth", "osu_bibw", CollectiveKind::send_recv, false, true, true},
      {"Allreduce Latency", "osu_allreduce", CollectiveKind::all_reduce},
      {"Allgather Latency", "osu_allgather", CollectiveKind::all_gather, true},
      {"Reduce_scatter Latency", "osu_reduce_scatter", CollectiveKind::reduce_scatter},
@@ -225,10 +227,12 @@ class Reader {
       if (value <= 0)
         fail(fmt::format("column '{}': expected a number over 0, found '{}'", columns_[value_], words[value_]));
       // MB are 10^6 bytes (OMB README).
-      row.time_s = static_cast<double>(row.size_bytes) / (value * 1e6);
-      note(
-          "osu_bw keeps many messages in flight: its times are size / bandwidth, and hide the latency that a lone "
-          "message pays");
+      row.throughput = true;
+      row.time_s = (test_->both_ways ? 2 : 1) * static_cast<double>(row.size_bytes) / (value * 1e6);
+      note(fmt::format(
+          "{} keeps many messages in flight: its times are {}, and hide the latency that a lone message pays",
+          test_->program,
+          test_->both_ways ? "size / bandwidth of one direction (half of what it prints)" : "size / bandwidth"));
     } else {
       row.time_s = value * 1e-6;
     }

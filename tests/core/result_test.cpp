@@ -85,14 +85,14 @@ TEST(Result, EveryKeyOfTheContractIsThereAndNullWhereItDoesNotApply) {
   for (const auto& item : json.items()) keys.push_back(item.key());
   EXPECT_EQ(keys, (std::vector<std::string>{"schema", "kind", "run", "topology", "workload", "profile", "ranks",
                                             "backend", "fidelity", "seed", "summary", "collectives", "operations",
-                                            "as_built", "notes"}));
+                                            "as_built", "warnings", "notes"}));
   EXPECT_EQ(json["schema"], "lockstep.result/1");
   for (const char* key : {"topology", "backend", "fidelity", "as_built"}) EXPECT_TRUE(json[key].is_null()) << key;
   for (const char* key : {"tokens_per_s_per_gpu", "tflops_per_gpu", "mfu", "peak_memory_bytes", "fits_in_memory"})
     EXPECT_TRUE(json["summary"].at(key).is_null()) << key;
   const Json row = to_json(example())["collectives"][1];
-  for (const char* key :
-       {"protocol", "min_s", "p95_s", "iterations", "wrong", "algbw_GBps", "busbw_GBps", "samples_s", "cpu_limited"})
+  for (const char* key : {"protocol", "min_s", "p5_s", "p95_s", "throughput", "iterations", "wrong", "algbw_GBps",
+                          "busbw_GBps", "samples_s", "cpu_limited"})
     EXPECT_TRUE(row.at(key).is_null()) << key;
 }
 
@@ -128,6 +128,7 @@ TEST(Result, RoundTrip) {
     result.ranks = *rc::gen::inRange(0, 100000);
     result.seed = *rc::gen::arbitrary<std::uint64_t>();
     result.topology.name = arbitrary_text();
+    result.warnings = {arbitrary_text()};
     result.notes = {arbitrary_text(), arbitrary_text()};
     result.summary.mfu = arbitrary_optional();
     result.summary.compute_s = arbitrary_seconds();
@@ -141,7 +142,9 @@ TEST(Result, RoundTrip) {
       row.size_bytes = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 40);
       row.time_s = arbitrary_seconds();
       row.min_s = arbitrary_optional();
+      row.p5_s = arbitrary_optional();
       row.p95_s = arbitrary_optional();
+      if (*rc::gen::arbitrary<bool>()) row.throughput = *rc::gen::arbitrary<bool>();
       row.cpu_load = arbitrary_optional();
       const int samples = *rc::gen::inRange(0, 4);
       for (int s = 0; s < samples; ++s) row.samples_s.push_back(arbitrary_seconds());
