@@ -5,6 +5,7 @@
 #include "core/base/error.hpp"
 #include "core/collective/schedule.hpp"
 #include "core/profile/message_cost.hpp"
+#include "sim/lower_bound.hpp"
 #include "sim/row_summary.hpp"
 
 namespace lockstep::sim {
@@ -44,6 +45,7 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
                                  topology.rank_capacity()));
   const Paths paths = paths_of(topology, routing, ranks);
   const MessageCosts costs(profile.tcp);
+  const LowerBounds bounds(topology, ranks);
   Prediction prediction;
   for (const auto& entry : planned.rows) {
     CollectiveRow row;
@@ -80,7 +82,8 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
       }
       total += round * phase.rounds;
     }
-    row.time_s = to_seconds(total);
+    // Links that messages share are no part of the closed forms; what no sharing can beat is.
+    row.time_s = std::max(to_seconds(total), bounds.of_cuts(entry.spec).time_s);
     prediction.collectives.push_back(std::move(row));
   }
   prediction.summary = summary_of(prediction.collectives);

@@ -5,6 +5,7 @@
 #include "core/workload/rows.hpp"
 #include "sim/analytic.hpp"
 #include "sim/executor.hpp"
+#include "sim/lower_bound.hpp"
 #include "sim/nccl/predict.hpp"
 
 namespace lockstep::sim {
@@ -17,6 +18,7 @@ Prediction predict_flow(const Topology& topology, const Routing& routing, const 
   timeline.sort();
   Prediction prediction;
   prediction.collectives = collective_rows(planned, timeline, false);
+  check_lower_bounds(topology, planned, prediction.collectives);
   prediction.operations = operation_rows(planned.plan, timeline);
   prediction.summary = collective_summary(planned, timeline, prediction.collectives);
   return prediction;
