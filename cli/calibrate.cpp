@@ -1,7 +1,10 @@
 // lockstep calibrate: a profile of this machine's software.
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "cli/calibration.hpp"
+#include "cli/calibration_from_log.hpp"
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
 #include "cli/output.hpp"
@@ -12,15 +15,51 @@ namespace lockstep::cli {
 namespace {
 
 struct Options {
-  std::string backend = "tcp", topology, file, from, name, largest = "64MiB";
+  std::string backend = "tcp", topology, file, from, between, name, largest = "64MiB";
   std::optional<int> ranks;
   Settings settings;
   OutputOptions output;
   RunLimits limits;
 };
 
+int write(const Options& options, const Calibration& calibration) {
+  const std::string text = to_yaml(calibration.profile);
+  if (options.file != "-") fmt::print("{}", calibration.text);
+  write_output(options.file, text);
+  if (!options.output.json.empty()) write_output(options.output.json, calibration.profile.measured.dump(2) + "\n");
+  return 0;
+}
+
+/// Two ranks: "0,8".
+std::optional<std::pair<int, int>> parse_between(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  std::pair<int, int> ranks;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, ranks.first);
+  if (first.ec == std::errc{} && first.ptr != end && *first.ptr == ',') {
+    const auto second = std::from_chars(first.ptr + 1, end, ranks.second);
+    if (second.ec == std::errc{} && second.ptr == end && ranks.first >= 0 && ranks.second >= 0 &&
+        ranks.first != ranks.second)
+      return ranks;
+  }
+  throw InputError(fmt::format("--between {}: expected two different ranks, as in 0,8", text));
+}
+
+int run_from_log(const Options& options) {
+  if (options.topology.empty())
+    throw InputError(
+        "--from needs the topology that was measured (-t FILE): what its links take is taken off the times");
+  const Topology topology = load_topology_with(options.topology, options.settings);
+  return write(options, calibrate_from_log({.file = options.from,
+                                            .topology = &topology,
+                                            .between = parse_between(options.between),
+                                            .seed = options.output.seed,
+                                            .name = options.name}));
+}
+
 int run(const Options& options) {
   options.output.check_writable();
+  if (!options.from.empty()) return run_from_log(options);
   const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
   std::optional<Topology> topology;
   if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
@@ -46,12 +85,7 @@ int run(const Options& options) {
   request.name =
       !options.name.empty() ? options.name : fmt::format("{}-{}", backend.name, topology ? topology->name : "loopback");
   options.limits.apply(request.limits);
-  const Calibration calibration = calibrate(request);
-  const std::string text = to_yaml(calibration.profile);
-  if (options.file != "-") fmt::print("{}", calibration.text);
-  write_output(options.file, text);
-  if (!options.output.json.empty()) write_output(options.output.json, calibration.profile.measured.dump(2) + "\n");
-  return 0;
+  return write(options, calibrate(request));
 }
 
 }  // namespace
@@ -61,11 +95,20 @@ std::function<int()> declare_calibrate(CLI::App& app) {
   std::string backends;
   for (const auto& entry : backend_catalogue())
     backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
-  app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
+  auto* backend = app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
   app.add_option("-o,--output", options->file, "Profile to write; - for standard output")
       ->required()
       ->type_name("PROFILE");
-  app.add_option("-t,--topology", options->topology, "Topology of the lab")->type_name("FILE");
+  auto* from = app.add_option("--from", options->from,
+                              "Fit a log of perftest, OSU or nccl-tests, or a result file, instead of measuring now")
+                   ->excludes(backend)
+                   ->type_name("LOG");
+  app.add_option("--between", options->between,
+                 "With --from: the two ranks that exchanged messages (default: 0 and the first of another node)")
+      ->needs(from)
+      ->type_name("A,B");
+  app.add_option("-t,--topology", options->topology, "Topology of the lab, or of the measurement --from")
+      ->type_name("FILE");
   app.add_option("--ranks", options->ranks, "Ranks of the job; two of them exchange messages")->type_name("N");
   app.add_option("--largest", options->largest, "Largest message; what would take longer than two minutes is left out")
       ->capture_default_str()

@@ -22,6 +22,7 @@
 #include "core/workload/ping_pong.hpp"
 #include "real/measure/memory_rates.hpp"
 #include "sim/executor.hpp"
+#include "study/calibration/fit_table.hpp"
 #include "study/calibration/message_costs.hpp"
 
 namespace lockstep::cli {
@@ -163,27 +164,6 @@ Bytes smallest_gso(const Json& as_built) {
       least = least == 0 ? size : std::min(least, size);
     }
   return Bytes{least};
-}
-
-std::string table_of(const MessageFit& fit) {
-  std::vector<std::vector<std::string>> rows{{"size", "measured (us)", "fitted (us)", "residual"}};
-  for (const auto& residual : fit.residuals)
-    rows.push_back({format_bytes(residual.size), fmt::format("{:.2f}", residual.measured_s * 1e6),
-                    fmt::format("{:.2f}", residual.fitted_s * 1e6), fmt::format("{:+.1f}%", residual.relative * 100)});
-  std::string text = format_table(rows);
-  for (const auto& interval : fit.intervals) {
-    text += fmt::format("# {}: {:.2f} us [{:.2f} ... {:.2f}] per message + {:.4f} ns [{:.4f} ... {:.4f}] per byte\n",
-                        interval.up_to ? "up to " + format_bytes(*interval.up_to) : std::string("larger"),
-                        interval.intercept_s.value * 1e6, interval.intercept_s.low * 1e6,
-                        interval.intercept_s.high * 1e6, interval.slope_s_per_byte.value * 1e9,
-                        interval.slope_s_per_byte.low * 1e9, interval.slope_s_per_byte.high * 1e9);
-  }
-  text += fmt::format("# residuals: median {:.1f}%, largest {:.1f}%\n", fit.median_error * 100, fit.max_error * 100);
-  if (fit.held_out_median_error)
-    text += fmt::format(
-        "# fitted on every other size, the rest is predicted with a median error of {:.1f}%, at most {:.1f}%\n",
-        *fit.held_out_median_error * 100, *fit.held_out_max_error * 100);
-  return text;
 }
 
 // What the messages of a measurement say before anything is fitted.
@@ -381,7 +361,7 @@ Calibration calibrate(const CalibrationRequest& request) {
   if (in_network) profile.measured["topology"] = {{"name", topology.name}, {"sha256", topology.sha256}};
   profile.sha256 = sha256(to_yaml(profile));
   Calibration calibration;
-  calibration.text = table_of(fit) + text_of(check);
+  calibration.text = fit_table(fit) + text_of(check);
   calibration.text += fmt::format(
       "# CPU per message (sender and receiver) {:.2f} us, per switch {}, start latency {}, reduction {:.2f} GB/s, copy "
       "{:.2f} GB/s, "
