@@ -197,6 +197,7 @@ Profile read_profile(const config::Node& root, const std::string& file) {
   Profile profile;
   profile.name = keys->name;
   profile.file = file;
+  profile.given = config::given_keys(root);
   profile.sha256 = sha256(config::canonical_text(root));
   profile.backend = keys->backend;
   profile.tcp = transport(keys->tcp);

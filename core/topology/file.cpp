@@ -132,6 +132,7 @@ config::Type<TopologyFile> topology_file_type() {
                 "cables and devices that are out of order; routes go around them")
       .optional("degraded", &TopologyFile::degraded, config::list(degradation_type()),
                 "cables that are worse than they were")
+      .optional("faults", &TopologyFile::faults, faults_type(), "disturbances of links, nodes and ranks")
       .type();
 }
 

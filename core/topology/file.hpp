@@ -57,6 +57,7 @@ struct TopologyFile {
   RoutingPolicy routing;
   std::vector<FailureInFile> failed;
   std::vector<DegradationInFile> degraded;
+  std::vector<Fault> faults;
 };
 
 config::Type<TopologyFile> topology_file_type();

@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "core/config/document.hpp"
+#include "core/config/keys.hpp"
 #include "core/config/type.hpp"
+#include "core/faults/fault.hpp"
 #include "core/units/duration.hpp"
 #include "core/units/quantity.hpp"
 
@@ -77,7 +79,9 @@ class Topology {
   std::vector<Device> devices;
   std::vector<Link> links;  ///< links 2k and 2k+1 are the two directions of one cable
   std::vector<Node> nodes;
-  std::vector<std::string> placement;  ///< node names in the order in which ranks fill them; empty: file order
+  std::vector<config::GivenKey> given;  ///< the keys of its document
+  std::vector<Fault> faults;            ///< as the file states them: core/faults/changes.hpp resolves them
+  std::vector<std::string> placement;   ///< node names in the order in which ranks fill them; empty: file order
 
   RoutingPolicy routing;
   std::vector<std::string> failed;    ///< what the file says is failed, as text: "leaf0 - spine1", "spine3"

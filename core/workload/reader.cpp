@@ -156,6 +156,7 @@ config::Type<Workload> workload_type() {
                 "repetitions before those, not counted; default 1")
       .optional("ranks", &Workload::ranks, config::integer(1, max_ranks),
                 "number of ranks; absent: as many as the topology holds")
+      .optional("faults", &Workload::faults, faults_type(), "disturbances, besides those of the topology")
       .rule([](const Workload& workload, const config::Node& node, config::Diagnostics& diagnostics) {
         std::size_t rows = 0;
         for (const auto& spec_of_row : workload.collectives) {
@@ -181,6 +182,7 @@ Workload read_workload(const config::Node& root, const std::string& file) {
   auto workload = workload_type().read(root, diagnostics);
   diagnostics.throw_if_errors();
   workload->file = file;
+  workload->given = config::given_keys(root);
   workload->sha256 = sha256(config::canonical_text(root));
   return std::move(*workload);
 }

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/config/document.hpp"
+#include "core/config/keys.hpp"
+#include "core/faults/fault.hpp"
 #include "core/plan/plan.hpp"
 
 namespace lockstep {
@@ -39,7 +41,9 @@ struct Workload {
   std::vector<CollectiveSpec> collectives;
   std::int64_t iterations = 5;
   std::int64_t warmup = 1;
-  std::optional<int> ranks;  ///< none: as many as the topology holds
+  std::optional<int> ranks;             ///< none: as many as the topology holds
+  std::vector<config::GivenKey> given;  ///< the keys of its document
+  std::vector<Fault> faults;            ///< besides those of the topology
 };
 
 /// The declaration of workload files (reader, messages, schema).
