@@ -1,0 +1,227 @@
+#include "sim/idle_keys.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/text.hpp"
+#include "core/collective/schedule.hpp"
+
+namespace lockstep::sim {
+namespace {
+
+using Reason = std::optional<std::string>;
+
+/// `key` is the end of a path ("loss" of "generate.star.link.loss"), or with a leading "^" the whole of it, where a
+/// last "*" stands for anything.
+struct Rule {
+  std::string_view file;
+  std::string_view key;
+  Reason (*idle)(const Inputs& inputs);  ///< why the key did nothing; nothing: it may have done something
+  bool only_by_setting = false;          ///< files are shared with measurements, for which the key is
+};
+
+bool analytic(const Inputs& inputs) { return inputs.fidelity == "analytic"; }
+
+Reason under_analytic(const Inputs& inputs, std::string_view what) {
+  if (!analytic(inputs)) return std::nullopt;
+  return fmt::format("fidelity 'analytic' has no {}", what);
+}
+
+bool any_reduces(const Inputs& inputs) {
+  return std::any_of(inputs.workload->collectives.begin(), inputs.workload->collectives.end(),
+                     [](const CollectiveSpec& spec) { return reduces(spec.kind); });
+}
+
+bool has_headers(const Inputs& inputs) {
+  const Framing& framing = inputs.profile->tcp.framing;
+  return framing.packet_header.count() > 0 || framing.frame_header.count() > 0;
+}
+
+bool same(const Cost& a, const Cost& b) {
+  return a.steps == b.steps && a.messages == b.messages && a.bytes == b.bytes &&
+         std::equal(a.phases.begin(), a.phases.end(), b.phases.begin(), b.phases.end(),
+                    [](const Phase& x, const Phase& y) { return x.rounds == y.rounds && x.bytes == y.bytes; });
+}
+
+/// The algorithms of all rows that `given` holds for take no notice of a key: under none of the `changes` of it do they
+/// cost anything else.
+template <class Given, class... Changes>
+Reason algorithms_ignore(const Inputs& inputs, std::string_view what, Given&& given, Changes&&... changes) {
+  std::vector<std::string> names;
+  for (const auto& row : inputs.planned->rows) {
+    if (!given(row.spec)) continue;
+    const Algorithm* algorithm = nullptr;
+    for (const auto& entry : algorithm_catalogue())
+      if (entry.name == row.spec.algorithms.front() && entry.supports(row.spec.kind)) algorithm = &entry;
+    if (algorithm == nullptr) return std::nullopt;
+    ScheduleRequest request;
+    request.kind = row.spec.kind;
+    request.size = inputs.planned->plan.ranks;
+    request.element_bytes = element_bytes(row.spec.type);
+    request.count = row.spec.sizes.front().count() / static_cast<std::int64_t>(request.element_bytes);
+    request.root = row.spec.root;
+    request.channels = row.spec.channels;
+    request.chunk = row.spec.chunk;
+    const auto differs = [&](auto&& change) {
+      ScheduleRequest other = request;
+      change(other);
+      return !same(algorithm->cost(request), algorithm->cost(other));
+    };
+    if ((differs(changes) || ...)) return std::nullopt;
+    if (std::find(names.begin(), names.end(), algorithm->name) == names.end()) names.push_back(algorithm->name);
+  }
+  if (names.empty()) return std::nullopt;
+  return fmt::format("{} {} in the same steps with any {}", join(names, ", "), names.size() == 1 ? "goes" : "go", what);
+}
+
+Reason loss_is_of_packets(const Inputs& inputs) {
+  return fmt::format("fidelity '{}' knows no packets, so it loses none", inputs.fidelity);
+}
+Reason queue_is_of_packets(const Inputs& inputs) {
+  return fmt::format("fidelity '{}' knows no packets, so none wait", inputs.fidelity);
+}
+Reason nothing_reduces(const Inputs& inputs) {
+  if (any_reduces(inputs)) return std::nullopt;
+  return "no collective of the workload combines data";
+}
+Reason no_faults(const Inputs& inputs) {
+  return fmt::format("fidelity '{}' does not simulate faults", inputs.fidelity);
+}
+Reason one_iteration(const Inputs&) { return "a simulation has no noise: one iteration stands for all"; }
+
+std::span<const Rule> rules() {
+  static const std::array rules{
+      Rule{"topology", "^faults.*", no_faults},
+      Rule{"workload", "^faults.*", no_faults},
+      Rule{"topology", "loss", loss_is_of_packets},
+      Rule{"topology", "queue", queue_is_of_packets},
+      Rule{"topology", "burst", [](const Inputs& inputs) { return under_analytic(inputs, "token buckets"); }},
+      Rule{"topology", "duplex",
+           [](const Inputs& inputs) { return under_analytic(inputs, "traffic in two directions"); }},
+      Rule{"topology", "mtu",
+           [](const Inputs& inputs) -> Reason {
+             if (has_headers(inputs)) return std::nullopt;
+             return fmt::format("profile '{}' has no headers, whatever the size of a packet", inputs.profile->name);
+           }},
+      Rule{"workload", "^iterations", one_iteration, true},
+      Rule{"workload", "^warmup", one_iteration, true},
+      Rule{"workload", "^ranks",
+           [](const Inputs& inputs) -> Reason {
+             if (!inputs.ranks_by_option) return std::nullopt;
+             return "--ranks overrides it";
+           }},
+      Rule{"workload", "^collectives.*.chunk",
+           [](const Inputs& inputs) {
+             return algorithms_ignore(
+                 inputs, "chunk", [](const CollectiveSpec& spec) { return spec.chunk.count() > 0; },
+                 [](ScheduleRequest& request) { request.chunk = Bytes{0}; },
+                 // What was given may be what the algorithm does anyway.
+                 [](ScheduleRequest& request) { request.chunk = request.chunk * 2; },
+                 [](ScheduleRequest& request) { request.chunk = Bytes{request.chunk.count() / 2}; });
+           }},
+      Rule{"workload", "^collectives.*.channels",
+           [](const Inputs& inputs) {
+             return algorithms_ignore(
+                 inputs, "number of channels", [](const CollectiveSpec& spec) { return spec.channels > 1; },
+                 [](ScheduleRequest& request) { request.channels = 1; });
+           }},
+      Rule{"workload", "^collectives.*.in_place",
+           [](const Inputs& inputs) -> Reason {
+             for (const auto& spec : inputs.workload->collectives)
+               if (!needs_separate_source(spec.kind)) return std::nullopt;
+             return "these collectives have two buffers at any rate";
+           }},
+      Rule{"profile", "reduction.bandwidth", nothing_reduces},
+      Rule{"profile", "reduction.granularity",
+           [](const Inputs& inputs) -> Reason {
+             if (const auto reason = nothing_reduces(inputs)) return reason;
+             if (inputs.profile->reduction.bandwidth) return std::nullopt;
+             return "reduction is free without 'reduction.bandwidth'";
+           }},
+      Rule{"profile", "copy_bandwidth", [](const Inputs& inputs) { return under_analytic(inputs, "local copies"); }},
+      Rule{"profile", "cores",
+           [](const Inputs& inputs) -> Reason {
+             if (analytic(inputs)) return under_analytic(inputs, "queues for processors");
+             if (*inputs.profile->cores < inputs.planned->plan.ranks) return std::nullopt;
+             return fmt::format("{} ranks never need more than so many cores", inputs.planned->plan.ranks);
+           }},
+      Rule{"profile", "start_latency", [](const Inputs& inputs) { return under_analytic(inputs, "common start"); }},
+      Rule{"profile", "start_overhead", [](const Inputs& inputs) { return under_analytic(inputs, "common start"); }},
+      Rule{"profile", "tcp.ordered", [](const Inputs& inputs) { return under_analytic(inputs, "connections"); }},
+      Rule{"profile", "tcp.send_buffer", [](const Inputs& inputs) { return under_analytic(inputs, "connections"); }},
+      Rule{"profile", "tcp.switch_overhead",
+           [](const Inputs& inputs) -> Reason {
+             const auto& devices = inputs.topology->devices;
+             if (std::any_of(devices.begin(), devices.end(),
+                             [](const Device& device) { return device.kind == DeviceKind::network_switch; }))
+               return std::nullopt;
+             return fmt::format("topology '{}' has no switch", inputs.topology->name);
+           }},
+      Rule{"profile", "tcp.eager_threshold",
+           [](const Inputs& inputs) -> Reason {
+             if (analytic(inputs)) return under_analytic(inputs, "rendezvous");
+             for (const auto& row : inputs.planned->rows)
+               if (row.spec.sizes.front() > *inputs.profile->tcp.eager_threshold) return std::nullopt;
+             return "no message of the workload is larger";
+           }},
+      Rule{"profile", "tcp.framing.acknowledgement",
+           [](const Inputs& inputs) -> Reason {
+             if (inputs.profile->tcp.framing.acknowledged.count() > 0) return std::nullopt;
+             return "without 'acknowledged' acknowledgements cost nothing";
+           }},
+      Rule{"profile", "tcp.framing.acknowledged",
+           [](const Inputs& inputs) -> Reason {
+             if (inputs.profile->tcp.framing.acknowledgement.count() > 0) return std::nullopt;
+             return "an 'acknowledgement' of no bytes costs nothing";
+           }},
+  };
+  return rules;
+}
+
+bool matches(const Rule& rule, const std::string& path) {
+  if (rule.key.front() == '^') {
+    std::string_view whole = rule.key.substr(1);
+    if (!whole.ends_with('*')) return path == whole;
+    whole.remove_suffix(1);
+    return path.starts_with(whole);
+  }
+  // A key of a fault is no key of the link that it hits.
+  if (path.starts_with("faults.")) return false;
+  return path == rule.key || (path.ends_with(rule.key) && path[path.size() - rule.key.size() - 1] == '.');
+}
+
+void collect(std::string_view file, const std::vector<config::GivenKey>& given, const Inputs& inputs,
+             std::vector<std::string>& sentences) {
+  bool faults_named = false;
+  for (const auto& key : given) {
+    if (key.neutral) continue;
+    for (const Rule& rule : rules()) {
+      if (rule.file != file || (rule.only_by_setting && !key.by_setting) || !matches(rule, key.path)) continue;
+      const auto reason = rule.idle(inputs);
+      if (!reason) continue;
+      // One word for all keys of all faults.
+      const bool fault = key.path.starts_with("faults.");
+      if (fault && std::exchange(faults_named, true)) break;
+      if (key.by_setting)
+        sentences.push_back(fmt::format("{}: has no effect: {}", key.position.text(), *reason));
+      else
+        sentences.push_back(fmt::format("{}: '{}' has no effect: {}", key.position.text(),
+                                        fault ? std::string("faults") : key.path, *reason));
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> idle_keys(const Inputs& inputs) {
+  std::vector<std::string> sentences;
+  collect("topology", inputs.topology->given, inputs, sentences);
+  collect("workload", inputs.workload->given, inputs, sentences);
+  collect("profile", inputs.profile->given, inputs, sentences);
+  return sentences;
+}
+
+}  // namespace lockstep::sim
