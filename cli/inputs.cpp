@@ -26,6 +26,12 @@ int rank_count(const std::optional<int>& option, const Workload& workload, const
   return ranks;
 }
 
+std::vector<ResolvedFault> faults_of(const Topology& topology, const Workload& workload, int ranks) {
+  auto faults = topology.faults;
+  faults.insert(faults.end(), workload.faults.begin(), workload.faults.end());
+  return resolve_faults(faults, topology, ranks);
+}
+
 Result predict(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,
                const Workload& workload, const Profile& profile, const std::string& fidelity, std::uint64_t seed,
                Timeline& timeline) {

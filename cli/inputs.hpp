@@ -7,6 +7,7 @@
 
 #include "cli/options.hpp"
 #include "cli/settings.hpp"
+#include "core/faults/changes.hpp"
 #include "core/profile/profile.hpp"
 #include "core/timeline/result.hpp"
 #include "core/topology/routing.hpp"
@@ -17,6 +18,9 @@ namespace lockstep::cli {
 /// Ranks: --ranks, else the workload's `ranks:`, else as many as the topology has places for. Throws InputError if they
 /// do not fit.
 int rank_count(const std::optional<int>& option, const Workload& workload, const Topology* topology);
+
+/// The faults of both files, the topology's first, resolved; wrong names are InputErrors.
+std::vector<ResolvedFault> faults_of(const Topology& topology, const Workload& workload, int ranks);
 
 /// A simulation result; `timeline` keeps what a trace needs.
 Result predict(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,

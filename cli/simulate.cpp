@@ -11,6 +11,8 @@
 #include "core/base/json.hpp"
 #include "core/topology/as_built.hpp"
 #include "sim/auto.hpp"
+#include "sim/idle_keys.hpp"
+#include "study/runs.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -18,6 +20,7 @@ namespace {
 struct Options {
   std::string topology, workload, profile = "ideal", fidelity = "flow", as_built, detail;
   std::optional<int> ranks;
+  int runs = 1;
   Settings settings;
   OutputOptions output;
 };
@@ -41,16 +44,35 @@ int simulate(const Options& options) {
     }
   }
   const int ranks = rank_count(options.ranks, workload, &topology);
-  const Routing routing(topology, {options.output.seed});
-  const PlannedWorkload planned = sim::plan_chosen(workload, topology, routing, profile, ranks);
+  const PlannedWorkload planned =
+      sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks);
+  (void)faults_of(topology, workload, ranks);  // refuses wrong names; no fidelity simulates faults yet
   if (profile.name == "ideal")
     note(options.output,
          "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");
   detail(options.output, fmt::format("{} ranks, plan hash {}", ranks, plan_hash(planned.plan)));
+  const auto run = [&](std::uint64_t seed, Timeline& timeline) {
+    return predict(topology, Routing(topology, {seed}), planned, workload, profile, options.fidelity, seed, timeline);
+  };
+  // What a trace shows, and what is said of operations, is the first run.
   Timeline timeline(options.detail == "steps", !options.output.trace.empty());
-  Result result =
-      predict(topology, routing, planned, workload, profile, options.fidelity, options.output.seed, timeline);
+  Result result = run(options.output.seed, timeline);
+  if (options.runs > 1) {
+    RunStatistics statistics(result);
+    for (int i = 1; i < options.runs; ++i) {
+      Timeline other;
+      statistics.add(run(options.output.seed + static_cast<std::uint64_t>(i), other));
+    }
+    result = statistics.result();
+  }
   result.as_built = as_built;
+  result.warnings = sim::idle_keys({.topology = &topology,
+                                    .workload = &workload,
+                                    .profile = &profile,
+                                    .planned = &planned,
+                                    .fidelity = options.fidelity,
+                                    .ranks_by_option = options.ranks.has_value()});
+  for (const auto& warning : result.warnings) note(options.output, "warning: " + warning);
   result.run = run_info(elapsed_s());
   publish(options.output, result, planned, timeline);
   return 0;
@@ -76,6 +98,10 @@ std::function<int()> declare_simulate(CLI::App& app) {
       ->type_name("RESULT.json");
   app.add_option("--detail", options->detail, "steps: the trace has every part of every schedule step")
       ->type_name("steps");
+  app.add_option("--runs", options->runs,
+                 "Simulate with so many seeds, from --seed up: rows are medians, with p5 and p95")
+      ->check(CLI::Range(1, 100'000))
+      ->type_name("N");
   Settings::declare(app, options->settings);
   options->output.declare(app, false);
   return [options] { return simulate(*options); };

@@ -1,4 +1,6 @@
 // The table of a result for people, in the manner of nccl-tests.
+#include <algorithm>
+
 #include "core/base/text.hpp"
 #include "core/timeline/result.hpp"
 #include "core/units/quantity.hpp"
@@ -38,6 +40,9 @@ std::string collectives_table(const Result& result) {
   std::vector<std::vector<std::string>> cells{
       {"collective", "algorithm", "ranks", "size (B)", "type", "redop", "time (us)", "algbw (GB/s)", "busbw (GB/s)"}};
   if (measured) cells.front().insert(cells.front().end(), {"min (us)", "p95 (us)", "iterations", "#wrong", "note"});
+  const bool several_runs = !measured && std::any_of(result.collectives.begin(), result.collectives.end(),
+                                                     [](const CollectiveRow& row) { return row.p5_s.has_value(); });
+  if (several_runs) cells.front().insert(cells.front().end(), {"p5 (us)", "p95 (us)"});
   for (const auto& row : result.collectives) {
     const bool has_bandwidth = row.time_s > 0;
     std::vector<std::string> line{std::string(to_string(row.kind)),
@@ -55,6 +60,10 @@ std::string collectives_table(const Result& result) {
       line.push_back(row.iterations ? std::to_string(*row.iterations) : "-");
       line.push_back(row.wrong ? std::to_string(*row.wrong) : "-");
       line.push_back(row.cpu_limited.value_or(false) ? "CPU-limited" : "");
+    }
+    if (several_runs) {
+      line.push_back(optional_microseconds(row.p5_s));
+      line.push_back(optional_microseconds(row.p95_s));
     }
     cells.push_back(std::move(line));
   }
