@@ -71,7 +71,7 @@ const WrongInput wrong_inputs[] = {
     {"UnknownTopologyKey", "t.yaml", "nmae: a\ngenerate: {star: {hosts: 2, link: {bandwidth: 1Gbps}}}\n",
      "simulate -t t.yaml -w w.yaml",
      "t.yaml:1:1: unknown topology key 'nmae'; did you mean 'name'? known: name, node, generate, nodes, links, "
-     "placement"},
+     "placement, faults"},
     {"UnknownGenerator", "t.yaml", "generate: {starr: {hosts: 2, link: {bandwidth: 1Gbps}}}\n",
      "simulate -t t.yaml -w w.yaml",
      "t.yaml:1:12: unknown generator 'starr'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree"},
@@ -114,7 +114,7 @@ const WrongInput wrong_inputs[] = {
     {"UnknownWorkloadKey", "w.yaml", "name: a\niteration: 3\ncollectives: [{kind: all_reduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, iterations, "
-     "warmup, ranks"},
+     "warmup, ranks, faults"},
     {"UnknownCollective", "w.yaml", "name: a\ncollectives: [{kind: allreduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:22: unknown collective 'allreduce'; did you mean 'all_reduce'? known: all_reduce, all_gather, "
@@ -157,7 +157,7 @@ const WrongInput wrong_inputs[] = {
      "simulate -t t.yaml -w w.yaml", "w.yaml:2:46: all_gather does not combine data; remove 'reduction'"},
     {"TrainingAsText", "w.yaml", "name: a\ntrain: {model: llama3_8b}\n", "simulate -t t.yaml -w w.yaml",
      "w.yaml:1:1: the workload lacks the key 'collectives'\nw.yaml:2:1: unknown workload key 'train'; known: name, "
-     "collectives, iterations, warmup, ranks"},
+     "collectives, iterations, warmup, ranks, faults"},
     // Ranks.
     {"RanksThatDoNotFit", "w.yaml", "name: a\nranks: 9\ncollectives: [{kind: all_reduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
@@ -185,7 +185,9 @@ const WrongInput wrong_inputs[] = {
      "simulate -t t.yaml -w w.yaml -p p.yaml", "p.yaml:2:48: 'up_to' must ascend: 1KiB after 1MiB"},
     {"WorkloadForATopology", "", "", "simulate -t w.yaml -w w.yaml",
      "w.yaml:2:1: unknown topology key 'collectives'; known: name, node, generate, nodes, links, "
-     "placement\nw.yaml:4:1: unknown topology key 'iterations'; known: name, node, generate, nodes, links, placement"},
+     "placement, faults\nw.yaml:4:1: unknown topology key 'iterations'; known: name, node, generate, nodes, links, "
+     "placement, "
+     "faults"},
     // Settings.
     {"SetUnknownPrefix", "", "", "simulate -t t.yaml -w w.yaml --set topolgy.name=a",
      "--set topolgy.name=a: unknown prefix 'topolgy'; did you mean 'topology'? known: topology, workload, profile"},

@@ -30,9 +30,11 @@ TEST_P(TopologyErrors, HaveTheirExactMessage) {
   "pcie_8gpu_staged, cpu_intel, cpu_amd"
 
 const WrongTopology wrong[] = {
-    {"UnknownKey", "name: a\nfaults: []\n" STAR,
-     "t.yaml:2:1: unknown topology key 'faults'; known: name, node, generate, nodes, links, placement, "
-     "routing, failed, degraded"},
+    {"UnknownKey", "name: a
+queues: []
+" STAR,
+     "t.yaml:2:1: unknown topology key 'queues'; known: name, node, generate, nodes, links, placement, "
+     "routing, failed, degraded, faults"},
     {"UnknownGenerator", "generate: {stra: {hosts: 2}}\n",
      "t.yaml:1:12: unknown generator 'stra'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree, torus, "
      "full_mesh, hyperx, dragonfly"},

@@ -90,7 +90,7 @@ TEST(WorkloadReader, RefusesWithPositionAndRemedy) {
             "w.yaml:1:7: expected text, got the number '7'; put it in quotes");
   EXPECT_EQ(error("name: w\nwarm_up: 1\ncollectives: [{kind: barrier}]\n"),
             "w.yaml:2:1: unknown workload key 'warm_up'; did you mean 'warmup'? known: name, collectives, iterations, "
-            "warmup, ranks");
+            "warmup, ranks, faults");
   EXPECT_EQ(error("name: w\niterations: 0\ncollectives: [{kind: barrier}]\n"),
             "w.yaml:2:13: must be between 1 and 1000000, is 0");
   EXPECT_EQ(error("name: w\niterations: 010\ncollectives: [{kind: barrier}]\n"),
@@ -133,7 +133,7 @@ TEST(WorkloadReader, RefusesWithPositionAndRemedy) {
 TEST(WorkloadReader, ReportsEveryErrorInOneGo) {
   EXPECT_EQ(error("name: w\niteration: 3\ncollectives:\n  - {kind: ring, size: 5}\n  - {size: 1B}\nwarmup: -1\n"),
             "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, "
-            "iterations, warmup, ranks\n"
+            "iterations, warmup, ranks, faults\n"
             "w.yaml:4:12: unknown collective 'ring'; known: all_reduce, all_gather, reduce_scatter, broadcast, reduce, "
             "all_to_all, barrier, "
             "send_recv\n"
