@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/catalogue.hpp"
 #include "core/base/text.hpp"
 #include "core/collective/schedule.hpp"
+#include "core/workload/row_requests.hpp"
 
 namespace lockstep::sim {
 namespace {
@@ -50,20 +52,13 @@ bool same(const Cost& a, const Cost& b) {
 template <class Given, class... Changes>
 Reason algorithms_ignore(const Inputs& inputs, std::string_view what, Given&& given, Changes&&... changes) {
   std::vector<std::string> names;
-  for (const auto& row : inputs.planned->rows) {
-    if (!given(row.spec)) continue;
-    const Algorithm* algorithm = nullptr;
-    for (const auto& entry : algorithm_catalogue())
-      if (entry.name == row.spec.algorithms.front() && entry.supports(row.spec.kind)) algorithm = &entry;
-    if (algorithm == nullptr) return std::nullopt;
-    ScheduleRequest request;
-    request.kind = row.spec.kind;
-    request.size = inputs.planned->plan.ranks;
-    request.element_bytes = element_bytes(row.spec.type);
-    request.count = row.spec.sizes.front().count() / static_cast<std::int64_t>(request.element_bytes);
-    request.root = row.spec.root;
-    request.channels = row.spec.channels;
-    request.chunk = row.spec.chunk;
+  const auto requests = row_requests(*inputs.planned);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const CollectiveSpec& spec = inputs.planned->rows[i].spec;
+    if (!given(spec)) continue;
+    const Algorithm* algorithm = find_in(algorithm_catalogue(), spec.algorithms.front());
+    if (algorithm == nullptr || !algorithm->supports(spec.kind)) return std::nullopt;
+    const ScheduleRequest& request = requests[i];
     const auto differs = [&](auto&& change) {
       ScheduleRequest other = request;
       change(other);

@@ -6,9 +6,11 @@
 #include <limits>
 #include <queue>
 
+#include "core/base/catalogue.hpp"
 #include "core/base/error.hpp"
 #include "core/collective/chain.hpp"
 #include "core/topology/max_flow.hpp"
+#include "core/workload/row_requests.hpp"
 
 namespace lockstep::sim {
 namespace {
@@ -256,22 +258,10 @@ LowerBound LowerBounds::of_cuts(const CollectiveSpec& row, bool combining_switch
   return bound;
 }
 
-LowerBound LowerBounds::of_algorithm(const CollectiveSpec& row) const {
+LowerBound LowerBounds::of_algorithm(std::string_view name, const ScheduleRequest& request) const {
   LowerBound bound;
-  if (ranks_ < 2 || row.algorithms.empty()) return bound;
-  const Algorithm* algorithm = nullptr;
-  for (const auto& entry : algorithm_catalogue())
-    if (entry.name == row.algorithms.front() && entry.supports(row.kind)) algorithm = &entry;
-  if (algorithm == nullptr) return bound;
-  ScheduleRequest request;
-  request.kind = row.kind;
-  request.size = ranks_;
-  request.element_bytes = element_bytes(row.type);
-  request.count =
-      (row.sizes.empty() ? 0 : row.sizes.front().count()) / static_cast<std::int64_t>(request.element_bytes);
-  request.root = row.root;
-  request.channels = row.channels;
-  request.chunk = row.chunk;
+  const Algorithm* algorithm = find_in(algorithm_catalogue(), name);
+  if (ranks_ < 2 || algorithm == nullptr || !algorithm->supports(request.kind)) return bound;
   const Cost cost = algorithm->cost(request);
   raise(bound, all_out_.time_s(static_cast<double>(cost.bytes)), "what the algorithm sends");
   if (ranks_ > walked_ranks_at_most || cost.messages > walked_messages_at_most) return bound;
@@ -291,9 +281,10 @@ void check_lower_bounds(const Topology& topology, const PlannedWorkload& planned
                         const std::vector<CollectiveRow>& rows) {
   LOCKSTEP_CHECK(rows.size() == planned.rows.size(), "{} rows of {} planned", rows.size(), planned.rows.size());
   const LowerBounds bounds(topology, planned.plan.ranks);
+  const auto requests = row_requests(planned);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const CollectiveSpec& spec = planned.rows[i].spec;
-    for (const LowerBound& bound : {bounds.of_cuts(spec), bounds.of_algorithm(spec)})
+    for (const LowerBound& bound : {bounds.of_cuts(spec), bounds.of_algorithm(rows[i].algorithm, requests[i])})
       LOCKSTEP_CHECK(rows[i].time_s >= bound.time_s * (1 - rounding) - rounding_s,
                      "{} by {} of {} bytes on {} ranks takes {} s, and {} alone takes {} s", to_string(spec.kind),
                      rows[i].algorithm, rows[i].size_bytes, planned.plan.ranks, rows[i].time_s, bound.reason,

@@ -27,8 +27,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/collective/schedule.hpp"
 #include "core/timeline/result.hpp"
 #include "core/topology/topology.hpp"
 #include "core/workload/workload.hpp"
@@ -47,8 +49,8 @@ class LowerBounds {
 
   /// Of any algorithm; `combining_switches` where the network itself combines or multiplies data.
   [[nodiscard]] LowerBound of_cuts(const CollectiveSpec& row, bool combining_switches = false) const;
-  /// Of the row's own algorithm; 0 where the catalogue does not have it.
-  [[nodiscard]] LowerBound of_algorithm(const CollectiveSpec& row) const;
+  /// Of an algorithm of the catalogue; 0 for others.
+  [[nodiscard]] LowerBound of_algorithm(std::string_view name, const ScheduleRequest& request) const;
 
  private:
   struct Capacity {

@@ -303,8 +303,8 @@ const WrongInput wrong_inputs[] = {
     {"PredictionThatIsAComparison", "r.json", "{\"schema\": \"lockstep.comparison/1\"}\n", "compare r.json m.json",
      "r.json: schema: this is a comparison ('lockstep.comparison/1'), but a result ('lockstep.result/1') was expected"},
     {"LogThatIsNoLog", "m.json", "hello\n", "compare r.json m.json",
-     "m.json: not a measurement; expected a result of Lockstep (JSON), or a text log of nccl-tests or of the OSU "
-     "micro-benchmarks"},
+     "m.json: not a measurement; expected a result of Lockstep (JSON), or a log of OSU micro-benchmarks, nccl-tests, "
+     "nccl-tests -J, perftest"},
     {"LogCutOff", "m.json",
      "# nThread 1 nGpus 4 minBytes 8 maxBytes 8 step: 2(factor)\n#       size  count  type  redop  root  time  algbw  "
      "busbw  #wrong  time  algbw  busbw  #wrong\n  8  2  float  sum  -1  5.0  0.00\n",
