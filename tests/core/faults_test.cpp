@@ -89,7 +89,9 @@ TEST(Faults, RandomOnesAreAFunctionOfTheSeed) {
     EXPECT_EQ(once[i].at, again[i].at);
     EXPECT_EQ(once[i].target.name, again[i].target.name);
     EXPECT_EQ(once[i].seed, again[i].seed);
-    if (i > 0) EXPECT_GE(once[i].at, once[i - 1].at);
+    if (i > 0) {
+      EXPECT_GE(once[i].at, once[i - 1].at);
+    }
     hit.insert(once[i].target.name);
   }
   EXPECT_EQ(hit.size(), 8U) << "every link of the network: 4 hosts, and 2 leaves to 2 spines";
