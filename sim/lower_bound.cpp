@@ -234,7 +234,9 @@ LowerBound LowerBounds::of_cuts(const CollectiveSpec& row, bool combining_switch
   LowerBound bound;
   if (ranks_ < 2) return bound;
   const Volume volume = volume_of(row, ranks_);
-  raise(bound, least_latency(row.root, row.kind != CollectiveKind::send_recv), "the latency between two ranks");
+  // Where there are fewer elements than ranks, some kinds have nothing to send at all.
+  if (row.kind == CollectiveKind::barrier || total(row, volume, ranks_) > 0)
+    raise(bound, least_latency(row.root, row.kind != CollectiveKind::send_recv), "the latency between two ranks");
   const auto hold = [&](double size, bool has_root, double leaving, const Capacity& out, const Capacity& in,
                         const auto& name) {
     const Side side{size, ranks_ - size, has_root, leaving};

@@ -39,6 +39,8 @@ TEST(LowerBounds, OfAStarByHand) {
   EXPECT_NEAR(bound(CollectiveKind::barrier).time_s, 100e-6, 1e-15) << "there and no sooner";
   EXPECT_NEAR(bounds.of_cuts(spec(CollectiveKind::all_reduce, "", megabyte), true).time_s, 8e-3, 1e-12)
       << "switches that combine need S from every rank";
+  EXPECT_EQ(bounds.of_cuts(spec(CollectiveKind::all_to_all, "", Bytes{4})).time_s, 0)
+      << "one element for four ranks: nothing is sent";
   ScheduleRequest request;
   request.size = 4;
   request.count = 16;
@@ -76,7 +78,8 @@ Workload everything() {
   for (const auto& algorithm : algorithm_catalogue())
     for (const CollectiveKind kind : algorithm.kinds) {
       CollectiveSpec row = spec(kind, algorithm.name, 64_B);
-      row.sizes = kind == CollectiveKind::barrier ? std::vector<Bytes>{0_B} : std::vector<Bytes>{64_B, 60'000_B, 4_MiB};
+      row.sizes = kind == CollectiveKind::barrier ? std::vector<Bytes>{0_B}
+                                                  : std::vector<Bytes>{0_B, 4_B, 64_B, 60'000_B, 4_MiB};
       workload.collectives.push_back(row);
     }
   return workload;
