@@ -66,6 +66,7 @@ Workload workload_of(const Options& options) {
   spec.type = datatype(options.datatype);
   spec.reduction = parse_reduction(options.operation);
   spec.root = options.root;
+  if (spec.kind == CollectiveKind::all_to_all_v) spec.skew = Skew{};
   if (!options.algorithm.empty()) spec.algorithms = {options.algorithm};
   if (options.factor < 2)
     throw InputError(fmt::format("-f {}: the factor between sizes is 2 at least", options.factor));
@@ -104,12 +105,11 @@ std::string table(const Result& predicted, const std::optional<Result>& measured
   for (std::size_t i = 0; i < predicted.collectives.size(); ++i) {
     const auto& p = predicted.collectives[i];
     const auto width = static_cast<std::int64_t>(element_bytes(parse_element_type(p.type)));
-    const bool rooted = p.kind == CollectiveKind::broadcast || p.kind == CollectiveKind::reduce;
     std::vector<std::string> row{std::to_string(p.size_bytes),
                                  std::to_string(p.size_bytes / width),
                                  p.type,
                                  p.reduction.value_or("none"),
-                                 rooted ? std::to_string(options.root) : "-1",
+                                 rooted(p.kind) ? std::to_string(options.root) : "-1",
                                  fmt::format("{:.2f}", p.time_s * 1e6),
                                  fmt::format("{:.3f}", p.algbw_GBps()),
                                  fmt::format("{:.3f}", p.busbw_GBps())};
@@ -132,7 +132,8 @@ int bench(const Options& options) {
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = workload_of(options);
   const int ranks = rank_count(options.ranks, workload, &topology);
-  plan_workload(workload, ranks, AutoRows::keep);  // what is wrong with it shows before anything is measured
+  // What is wrong with it shows before anything is measured.
+  plan_workload(workload, ranks, shape_of(topology, ranks), AutoRows::keep);
   const Backend* backend =
       options.backend.empty() ? nullptr : &get_from(backend_catalogue(), "backend", options.backend);
   Profile profile = ideal_profile();
@@ -211,7 +212,9 @@ std::function<int()> declare_bench(CLI::App& app) {
       ->capture_default_str()
       ->type_name("TYPE");
   app.add_option("-o,--op", options->operation, "sum, max, min or avg")->capture_default_str()->type_name("OP");
-  app.add_option("--root", options->root, "Root of broadcast and reduce")->capture_default_str()->type_name("RANK");
+  app.add_option("--root", options->root, "Root of broadcast, reduce, gather, scatter")
+      ->capture_default_str()
+      ->type_name("RANK");
   app.add_option("--algorithm", options->algorithm,
                  "Algorithm, or auto; default: the collective's first in 'lockstep workload list', auto with -p nccl")
       ->type_name("NAME");

@@ -31,7 +31,8 @@ int check(const Options& options) {
   const Workload workload = load_workload_with(options.workload, options.settings);
   const int ranks = rank_count(options.ranks, workload, &topology);
   const Routing routing(topology, {options.output.seed});
-  plan_workload(workload, ranks, AutoRows::keep);  // what is wrong with it shows before anything is measured
+  // What is wrong with it shows before anything is measured.
+  plan_workload(workload, ranks, shape_of(topology, ranks), AutoRows::keep);
   // The profile is there before anything is run, and measured on point-to-point messages alone.
   const int lab_ranks = topology.rank_capacity();
   Profile profile =
@@ -41,8 +42,8 @@ int check(const Options& options) {
                                  backend.needs_topology ? std::max(2, lab_ranks) : std::max(2, ranks),
                                  options.output.seed, options.recalibrate, options.limits, options.output);
   if (options.profile.empty()) options.settings.require_unused("profile", "name the profile with -p");
-  const PlannedWorkload planned =
-      plan_workload(sim::choose_algorithms(workload, topology, routing, profile, ranks), ranks);
+  const PlannedWorkload planned = plan_workload(sim::choose_algorithms(workload, topology, routing, profile, ranks),
+                                                ranks, shape_of(topology, ranks));
 
   MeasureRequest request;
   request.topology = &topology;

@@ -207,7 +207,7 @@ int explain(Options options) {
   const Workload workload = load_workload_with(options.workload, options.settings);
   const Profile profile = load_profile_with(options.profile, options.settings);
   const int ranks = rank_count(options.ranks, workload, &topology);
-  plan_workload(workload, ranks, AutoRows::keep);  // says what is wrong with it
+  plan_workload(workload, ranks, shape_of(topology, ranks), AutoRows::keep);  // says what is wrong with it
   const Routing routing(topology, {options.seed});
   std::vector<Explanation> rows;
   std::vector<FlipsOfKind> flips;

@@ -6,22 +6,48 @@
 #include "cli/output.hpp"
 #include "cli/usage.hpp"
 #include "core/base/error.hpp"
+#include "core/collective/algorithm_file.hpp"
 #include "core/plan/interpret.hpp"
 
 namespace lockstep::cli {
 namespace {
 
 struct Options {
-  std::string topology, workload, json;
+  std::string topology, workload, json, algorithm;
   std::optional<int> ranks;
   Settings settings;
 };
 
+// An algorithm file as the one row of a workload: an odd number of elements, unless its chunks have to be equal.
+PlannedWorkload plan_of_algorithm(const Options& options) {
+  const CustomAlgorithm algorithm = load_algorithm(options.algorithm, options.ranks.value_or(0));
+  Workload workload;
+  workload.name = algorithm.name;
+  workload.iterations = 1;
+  workload.warmup = 0;
+  CollectiveSpec spec;
+  spec.kind = algorithm.kind;
+  spec.algorithms = {"file:" + options.algorithm};
+  const std::int64_t elements = std::int64_t{5} * algorithm.chunks + (algorithm.equal_chunks ? 0 : 1);
+  spec.sizes = {Bytes{elements * static_cast<std::int64_t>(element_bytes(spec.type))}};
+  workload.collectives = {spec};
+  fmt::print("{}: {} of {} ranks in {} chunks, {} rounds\n", options.algorithm, to_string(algorithm.kind),
+             algorithm.ranks, algorithm.chunks, algorithm.rounds);
+  return plan_workload(workload, algorithm.ranks);
+}
+
 PlannedWorkload load(const Options& options) {
+  if (!options.algorithm.empty()) {
+    if (!options.workload.empty()) throw InputError("give an algorithm file or a workload with -w, not both");
+    return plan_of_algorithm(options);
+  }
+  if (options.workload.empty())
+    throw InputError("what is to be validated? Give a workload with -w, or an algorithm file");
   std::optional<Topology> topology;
   if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
-  return plan_workload(workload, rank_count(options.ranks, workload, topology ? &*topology : nullptr));
+  const int ranks = rank_count(options.ranks, workload, topology ? &*topology : nullptr);
+  return plan_workload(workload, ranks, topology ? shape_of(*topology, ranks) : GroupShape{});
 }
 
 int show(const Options& options) {
@@ -54,17 +80,20 @@ std::function<int()> declare_plan(CLI::App& app) {
   app.require_subcommand(1);
   const auto declare = [&](const char* name, const char* description, int (*run)(const Options&)) {
     CLI::App* sub = app.add_subcommand(name, description);
-    sub->add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
+    sub->add_option("-w,--workload", options->workload, "Workload file")->type_name("FILE");
     sub->add_option("-t,--topology", options->topology, "Topology file, for the number of ranks")->type_name("FILE");
     sub->add_option("--ranks", options->ranks, "Ranks")->check(refuse_odd_numbers)->type_name("N");
     Settings::declare(*sub, options->settings, {"topology", "workload"});
     sub->callback([options, action, run] { *action = [options, run] { return run(*options); }; });
     return sub;
   };
-  declare("show", "The plan as text, or as JSON", show)
-      ->add_option("--json", options->json, "Write the plan as JSON; - for standard output")
+  CLI::App* shown = declare("show", "The plan as text, or as JSON", show);
+  shown->get_option("--workload")->required();
+  shown->add_option("--json", options->json, "Write the plan as JSON; - for standard output")->type_name("FILE");
+  declare("validate", "Every finding, then the right answer by the interpreter: of a workload, or of an algorithm file",
+          check)
+      ->add_option("algorithm", options->algorithm, "Algorithm file (.yaml, or MSCCL's .xml)")
       ->type_name("FILE");
-  declare("validate", "Every finding, then the right answer by the interpreter", check);
   return [action] { return (*action)(); };
 }
 

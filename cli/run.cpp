@@ -28,7 +28,7 @@ int run(const Options& options) {
   const Workload workload = load_workload_with(options.workload, options.settings);
   const int ranks =
       job && !options.ranks ? job->size : rank_count(options.ranks, workload, topology ? &*topology : nullptr);
-  const PlannedWorkload planned = plan_workload(workload, ranks);
+  const PlannedWorkload planned = plan_workload(workload, ranks, topology ? shape_of(*topology, ranks) : GroupShape{});
   std::optional<Routing> routing;
   if (topology) routing.emplace(*topology, RoutingOptions{options.output.seed});
   detail(options.output, fmt::format("{} ranks, plan hash {}", ranks, plan_hash(planned.plan)));

@@ -11,7 +11,7 @@
 declare -A packages
 packages[build]="
   g++ cmake ninja-build ccache git ca-certificates pkg-config
-  libboost1.81-dev libfmt-dev libspdlog-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev
+  libboost1.81-dev libfmt-dev libspdlog-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libpugixml-dev
   libssl-dev
   openmpi-bin libopenmpi-dev libucx-dev libhwloc-dev liburing-dev
   iproute2 procps util-linux"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/base/error.hpp"
-#include "core/collective/schedule.hpp"
+#include "core/collective/walk.hpp"
 #include "core/profile/message_cost.hpp"
 #include "sim/lower_bound.hpp"
 #include "sim/row_summary.hpp"
@@ -56,19 +56,12 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
     if (reduces(entry.spec.kind)) row.reduction = std::string(to_string(entry.spec.reduction));
     const Bytes size = entry.spec.sizes.front();
     row.size_bytes = size.count();
-    ScheduleRequest request;
-    request.kind = entry.spec.kind;
-    request.size = ranks;
-    request.element_bytes = element_bytes(entry.spec.type);
-    request.count = size.count() / static_cast<std::int64_t>(request.element_bytes);
-    request.root = entry.spec.root;
-    request.channels = entry.spec.channels;
-    request.chunk = entry.spec.chunk;
+    const ScheduleRequest request = request_for(entry.collective, {0, 0, ranks});
     if (row.algorithm == "native")
       throw InputError(fmt::format("algorithm 'native' of {} belongs to a library: name the algorithm to predict ({})",
                                    to_string(row.kind), default_algorithm(row.kind)));
     Duration total{0};
-    for (const Phase& phase : find_algorithm(row.kind, row.algorithm).cost(request).phases) {
+    for (const Phase& phase : algorithm_of(entry.collective).cost(request).phases) {
       const Bytes payload{phase.bytes};
       Duration round = paths.latency + Duration{costs.send_time(phase.bytes, paths.switches) +
                                                 costs.receive_time(phase.bytes) + costs.latency(phase.bytes)};

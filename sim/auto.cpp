@@ -1,6 +1,7 @@
 #include "sim/auto.hpp"
 
 #include <algorithm>
+#include <exception>
 
 #include "core/base/error.hpp"
 #include "core/collective/schedule.hpp"
@@ -14,17 +15,24 @@ std::vector<std::vector<AlgorithmTime>> algorithm_times(const CollectiveSpec& sp
   Workload workload;
   workload.name = "candidates";
   workload.collectives = {spec};
-  auto& algorithms = workload.collectives.front().algorithms;
-  algorithms.clear();
-  for (const auto& algorithm : algorithm_catalogue())
-    if (algorithm.supports(spec.kind)) algorithms.push_back(algorithm.name);
-  const PlannedWorkload planned = plan_workload(workload, ranks);
-  Timeline timeline;
-  const auto rows = predict_analytic(topology, routing, profile, planned, timeline).collectives;
-  // Rows come algorithm by algorithm.
-  const std::size_t sizes = rows.size() / algorithms.size();
-  std::vector<std::vector<AlgorithmTime>> times(sizes);
-  for (std::size_t i = 0; i < rows.size(); ++i) times[i % sizes].push_back({rows[i].algorithm, rows[i].time_s});
+  std::vector<std::vector<AlgorithmTime>> times;
+  std::exception_ptr refusal;
+  for (const auto& algorithm : algorithm_catalogue()) {
+    if (!algorithm.supports(spec.kind)) continue;
+    workload.collectives.front().algorithms = {algorithm.name};
+    PlannedWorkload planned;
+    try {
+      planned = plan_workload(workload, ranks, shape_of(topology, ranks));
+    } catch (const InputError&) {  // not for this number of ranks, say
+      refusal = std::current_exception();
+      continue;
+    }
+    Timeline timeline;
+    const auto rows = predict_analytic(topology, routing, profile, planned, timeline).collectives;
+    times.resize(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) times[i].push_back({rows[i].algorithm, rows[i].time_s});
+  }
+  if (times.empty() && refusal) std::rethrow_exception(refusal);  // what is wrong with the spec is wrong for all
   return times;
 }
 
@@ -67,7 +75,8 @@ Workload choose_algorithms(Workload workload, const Topology& topology, const Ro
 
 PlannedWorkload plan_chosen(const Workload& workload, const Topology& topology, const Routing& routing,
                             const Profile& profile, int ranks) {
-  return plan_workload(choose_algorithms(workload, topology, routing, profile, ranks), ranks, AutoRows::keep);
+  return plan_workload(choose_algorithms(workload, topology, routing, profile, ranks), ranks, shape_of(topology, ranks),
+                       AutoRows::keep);
 }
 
 }  // namespace lockstep::sim

@@ -129,7 +129,7 @@ class Folder {
     auto& by_size = peers_[{use.id, place.size}];
     if (!by_size.symmetry_known) {
       by_size.symmetry = symmetry_of(request_for(*use.collective, place),
-                                     find_algorithm(use.collective->kind, use.collective->algorithm));
+                                     algorithm_of(*use.collective));
       by_size.symmetry_known = true;
     }
     const int least = index_class(by_size.symmetry, place.index);
@@ -140,7 +140,7 @@ class Folder {
     GroupFamily::Place at = place;
     at.index = least;
     const ScheduleRequest request = request_for(*use.collective, at);
-    const Algorithm& algorithm = find_algorithm(use.collective->kind, use.collective->algorithm);
+    const Algorithm& algorithm = algorithm_of(*use.collective);
     Step step;
     std::vector<bool> seen(static_cast<std::size_t>(place.size), false);
     for (int t = 0; t < algorithm.threads(request); ++t) {

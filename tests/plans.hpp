@@ -14,6 +14,7 @@
 #include "core/collective/schedule.hpp"
 #include "core/plan/interpret.hpp"
 #include "core/plan/plan.hpp"
+#include "tests/shapes.hpp"
 
 namespace lockstep::test {
 
@@ -41,8 +42,9 @@ inline std::vector<Collective> varied_collectives(int ranks, const std::vector<s
         collective.root = number % ranks;
         collective.channels = 1 + number % 3;
         collective.chunk = number % 5 == 0 ? Bytes{4096} : Bytes{0};
+        give_shape(collective, ranks, number);
         const bool in_place = number % 2 == 0 && !needs_separate_source(kind);
-        collective.target = {0, {}, collective.size()};
+        collective.target = {0, {}, collective.target_size()};
         collective.source = in_place ? collective.target : Span{1, {}, collective.size()};
         all.push_back(collective);
       }
@@ -68,7 +70,7 @@ inline Plan plan_of(const std::vector<Collective>& collectives, int ranks) {
   stream.name = "main";
   for (std::size_t i = 0; i < collectives.size(); ++i) {
     const Collective& collective = collectives[i];
-    largest = std::max(largest, collective.size());
+    largest = std::max(largest, collective.target_size());
     stream.items.emplace_back(Operation{fmt::format("fill{}", i), Fill{collective}, {}});
     stream.items.emplace_back(Operation{fmt::format("start{}", i), Mark{"start", true, true}, {}});
     stream.items.emplace_back(Operation{fmt::format("collective{}", i), collective, {}});

@@ -3,27 +3,48 @@
 #include <algorithm>
 #include <array>
 
+#include "core/collective/binomial.hpp"
+#include "core/collective/bruck.hpp"
 #include "core/collective/direct.hpp"
 #include "core/collective/dissemination.hpp"
 #include "core/collective/halving_doubling.hpp"
+#include "core/collective/hierarchical.hpp"
+#include "core/collective/hierarchical_leader.hpp"
 #include "core/collective/pairwise.hpp"
+#include "core/collective/pat.hpp"
 #include "core/collective/recursive_doubling.hpp"
 #include "core/collective/ring.hpp"
 #include "core/collective/schedule.hpp"
+#include "core/collective/torus.hpp"
 #include "core/collective/tree.hpp"
 
 namespace lockstep {
 
 std::span<const Algorithm> algorithm_catalogue() {
   static const std::array catalogue{
-      ring_algorithm(),     tree_algorithm(),   halving_doubling_algorithm(), recursive_doubling_algorithm(),
-      pairwise_algorithm(), direct_algorithm(), dissemination_algorithm(),
+      ring_algorithm(),
+      tree_algorithm(),
+      halving_doubling_algorithm(),
+      recursive_doubling_algorithm(),
+      pairwise_algorithm(),
+      direct_algorithm(),
+      dissemination_algorithm(),
+      binomial_algorithm(),
+      bruck_algorithm(),
+      pat_algorithm(),
+      torus_algorithm(),
+      hierarchical_algorithm(),
+      hierarchical_leader_algorithm(),
   };
   return catalogue;
 }
 
 bool Algorithm::supports(CollectiveKind kind) const {
   return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+std::vector<Range> Schedule::pieces(const Part& part) const {
+  LOCKSTEP_CHECK(false, "the pieces of a part of {} elements, which its schedule does not scatter", part.count);
 }
 
 const Algorithm& find_algorithm(CollectiveKind kind, std::string_view name) {
@@ -45,7 +66,8 @@ std::string default_algorithm(CollectiveKind kind) {
 }
 
 bool needs_separate_source(CollectiveKind kind) {
-  return kind == CollectiveKind::all_to_all || kind == CollectiveKind::send_recv;
+  return kind == CollectiveKind::all_to_all || kind == CollectiveKind::all_to_all_v ||
+         kind == CollectiveKind::send_recv;
 }
 
 }  // namespace lockstep

@@ -184,8 +184,12 @@ class Expected {
 Range result_range(const DataRequest& request) {
   switch (request.kind) {
     case CollectiveKind::reduce_scatter:
+    case CollectiveKind::scatter:
       return partition(request.count, request.size, request.rank);
+    case CollectiveKind::all_to_all_v:
+      return {0, request.counts->received_before(request.rank, request.size)};
     case CollectiveKind::reduce:
+    case CollectiveKind::gather:
       return request.rank == request.root ? Range{0, request.count} : Range{0, 0};
     case CollectiveKind::barrier:
       return {0, 0};
@@ -251,17 +255,23 @@ void finish_average(ElementType type, std::byte* target, std::int64_t count, int
 void fill_input(const DataRequest& request, std::span<std::byte> source, std::span<std::byte> target) {
   const auto width = static_cast<std::int64_t>(element_bytes(request.type));
   if (request.kind == CollectiveKind::barrier) return;
-  LOCKSTEP_CHECK(static_cast<std::int64_t>(source.size()) >= request.count * width &&
-                     static_cast<std::int64_t>(target.size()) >= request.count * width,
-                 "buffers of {} and {} bytes for {} elements", source.size(), target.size(), request.count);
-  const bool in_place = source.data() == target.data();
-  if (!in_place || request.kind == CollectiveKind::all_gather || request.kind == CollectiveKind::broadcast) {
-    for (std::int64_t i = 0; i < request.count; ++i)
-      store(request.type, target.data() + i * width, poison(request.type));
-  }
   Range own{0, request.count};
-  if (request.kind == CollectiveKind::all_gather) own = partition(request.count, request.size, request.rank);
-  if (request.kind == CollectiveKind::broadcast && request.rank != request.root && in_place) own = {0, 0};
+  std::int64_t written = request.count;
+  if (request.kind == CollectiveKind::all_to_all_v) {
+    own.end = request.counts->sent_before(request.rank, request.size);
+    written = request.counts->received_before(request.rank, request.size);
+  }
+  LOCKSTEP_CHECK(static_cast<std::int64_t>(source.size()) >= own.end * width &&
+                     static_cast<std::int64_t>(target.size()) >= written * width,
+                 "buffers of {} and {} bytes for {} and {} elements", source.size(), target.size(), own.end, written);
+  const bool in_place = source.data() == target.data();
+  const bool part_only = request.kind == CollectiveKind::all_gather || request.kind == CollectiveKind::gather;
+  const bool from_root = request.kind == CollectiveKind::broadcast || request.kind == CollectiveKind::scatter;
+  if (!in_place || part_only || from_root) {
+    for (std::int64_t i = 0; i < written; ++i) store(request.type, target.data() + i * width, poison(request.type));
+  }
+  if (part_only) own = partition(request.count, request.size, request.rank);
+  if (from_root && request.rank != request.root && in_place) own = {0, 0};
   for (std::int64_t i = own.begin; i < own.end; ++i)
     store(request.type, source.data() + i * width, pattern(request.seed, request.rank, i));
 }
@@ -270,13 +280,16 @@ std::int64_t count_wrong(const DataRequest& request, std::span<const std::byte> 
   const auto width = static_cast<std::int64_t>(element_bytes(request.type));
   const Range range = result_range(request);
   if (range.size() == 0) return 0;
-  LOCKSTEP_CHECK(static_cast<std::int64_t>(target.size()) >= request.count * width,
-                 "target of {} bytes for {} elements", target.size(), request.count);
+  LOCKSTEP_CHECK(static_cast<std::int64_t>(target.size()) >= range.end * width, "target of {} bytes for {} elements",
+                 target.size(), range.end);
   const Expected expected(request);
   const int previous = (request.rank + request.size - 1) % request.size;
   std::int64_t wrong = 0;
   const std::int64_t block = request.count / request.size;
   int owner = 0;
+  std::int64_t owner_begin = 0;  // all_to_all_v: where the owner's block begins in target, and in its source
+  std::int64_t owner_source = 0;
+  if (request.kind == CollectiveKind::all_to_all_v) owner_source = request.counts->sent_before(0, request.rank);
   for (std::int64_t i = range.begin; i < range.end; ++i) {
     double wanted = 0;
     switch (request.kind) {
@@ -286,16 +299,26 @@ std::int64_t count_wrong(const DataRequest& request, std::span<const std::byte> 
         wanted = expected.reduced(i);
         break;
       case CollectiveKind::all_gather:
+      case CollectiveKind::gather:
         while (i >= partition(request.count, request.size, owner).end) ++owner;
         wanted = pattern(request.seed, owner, i);
         break;
       case CollectiveKind::broadcast:
+      case CollectiveKind::scatter:
         wanted = pattern(request.seed, request.root, i);
         break;
       case CollectiveKind::all_to_all:
         // Slot s holds what rank s had in its slot for this rank.
         owner = static_cast<int>(i / block);
         wanted = pattern(request.seed, owner, request.rank * block + i % block);
+        break;
+      case CollectiveKind::all_to_all_v:
+        while (i >= owner_begin + request.counts->at(owner, request.rank)) {
+          owner_begin += request.counts->at(owner, request.rank);
+          ++owner;
+          owner_source = request.counts->sent_before(owner, request.rank);
+        }
+        wanted = pattern(request.seed, owner, owner_source + i - owner_begin);
         break;
       case CollectiveKind::send_recv:
         wanted = pattern(request.seed, previous, i);

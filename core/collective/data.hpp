@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "core/plan/pair_counts.hpp"
 #include "core/plan/types.hpp"
 
 namespace lockstep {
@@ -26,7 +27,8 @@ struct DataRequest {
   int root = 0;
   ElementType type = ElementType::float32;
   Reduction reduction = Reduction::sum;
-  std::uint64_t seed = 0;  ///< varies the pattern from iteration to iteration
+  const PairCounts* counts = nullptr;  ///< of all_to_all_v
+  std::uint64_t seed = 0;              ///< varies the pattern from iteration to iteration
 };
 
 /// Writes this rank's input (small integers that every type holds exactly, so that sums are exact in any order for up

@@ -16,6 +16,7 @@ inline DataRequest data_request(const Plan& plan, const Collective& collective, 
   request.root = collective.root;
   request.type = collective.type;
   request.reduction = collective.reduction;
+  if (!collective.counts.empty()) request.counts = &collective.counts;
   request.seed = static_cast<std::uint64_t>(iteration);
   return request;
 }

@@ -41,6 +41,7 @@ Algorithm dissemination_algorithm() {
           threads,
           make,
           cost,
+          nullptr,
           symmetry};
 }
 

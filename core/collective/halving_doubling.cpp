@@ -2,11 +2,12 @@
 // responsible for with the partner at distance p/2^i, combines, and goes on with its half; afterwards the halves are
 // collected in the opposite order. 2 log2 p stages and 2(p-1)/p of the buffer per rank: as little data as a ring in
 // fewer steps, but over longer ways. Source: Thakur, Rabenseifner, Gropp (2005), see power_of_two.hpp.
+// reduce_scatter is the first half of it, on blocks.
 #include "core/collective/halving_doubling.hpp"
 
 #include <algorithm>
 
-#include "core/collective/parts.hpp"
+#include "core/collective/blocks.hpp"
 #include "core/collective/power_of_two.hpp"
 
 namespace lockstep {
@@ -81,7 +82,52 @@ std::vector<Step> steps_of(const ScheduleRequest& request, int channel) {
   return steps;
 }
 
+class Halving final : public BlockSteps {
+ public:
+  Halving(const ScheduleRequest& request, int channel) : BlockSteps(request, channel) {
+    const PowerOfTwo powers(request.size);
+    const int n = request.size;
+    const int r = request.rank;
+    if (!request.in_place) append_copy_of_all();
+    Step step;
+    if (powers.sits_out(r)) {
+      add_send_if_any(step, part_of(r + 1, channel, {0, n}));
+      append(step);
+      step.clear();
+      add_receive_if_any(step, part_of(r + 1, channel, {r, 1}));
+      append(step);
+      return;
+    }
+    if (powers.has_guest(r)) {
+      add_receive_if_any(step, combining_part_of(r - 1, channel, {0, n}, false));
+      append(step);
+    }
+    const int own = powers.index(r);
+    for (int distance = powers.active / 2; distance >= 1; distance /= 2) {
+      const int partner = own ^ distance;
+      step.clear();
+      add_send_if_any(step, part_of(powers.rank(partner), channel, kept(powers, partner, distance)));
+      add_receive_if_any(step,
+                         combining_part_of(powers.rank(partner), channel, kept(powers, own, distance), distance == 1));
+      append(step);
+    }
+    if (powers.has_guest(r)) {
+      step.clear();
+      add_send_if_any(step, part_of(r - 1, channel, {r - 1, 1}));
+      append(step);
+    }
+  }
+
+  // What active rank `index` is still responsible for after the exchange over `distance`.
+  static BlockSet kept(const PowerOfTwo& powers, int index, int distance) {
+    const int low = index / distance * distance;
+    const int first = powers.first_block(low);
+    return {first, powers.first_block(low + distance) - first};
+  }
+};
+
 std::unique_ptr<Schedule> make(const ScheduleRequest& request, int thread) {
+  if (request.kind == CollectiveKind::reduce_scatter) return std::make_unique<Halving>(request, thread);
   return std::make_unique<StepList>(steps_of(request, thread));
 }
 
@@ -94,6 +140,27 @@ Cost cost(const ScheduleRequest& request) {
   const auto width = static_cast<std::int64_t>(request.element_bytes);
   const std::int64_t p = powers.active;
   const std::int64_t guests = powers.extra > 0 ? 2 : 0;
+  if (request.kind == CollectiveKind::reduce_scatter) {
+    for (int i = 0; i < powers.extra; ++i) {
+      cost.messages += messages_of(request, 0, request.size) + messages_of(request, 2 * i, 1);
+      cost.bytes += (request.count + elements_of(request, 2 * i, 1)) * width;
+    }
+    if (guests > 0) cost.phases.push_back({1, request.count * width});
+    for (int distance = powers.active / 2; distance >= 1; distance /= 2) {
+      std::int64_t most = 0;
+      for (int index = 0; index < powers.active; ++index) {
+        const BlockSet set = Halving::kept(powers, index, distance);
+        const std::int64_t elements = elements_of(request, set.first, set.number);
+        cost.messages += messages_of(request, set.first, set.number);
+        cost.bytes += elements * width;
+        most = std::max(most, elements);
+      }
+      cost.phases.push_back({1, most * width});
+    }
+    if (guests > 0) cost.phases.push_back({1, ceil_divide(request.count, request.size) * width});
+    cost.steps = powers.stages + guests;
+    return cost;
+  }
   cost.steps = 2 * powers.stages + guests;
   cost.bytes = (2 * (p - 1) + 2 * powers.extra) * request.count * width;
   std::vector<std::int64_t> stage_bytes(static_cast<std::size_t>(powers.stages), 0);
@@ -118,7 +185,8 @@ Cost cost(const ScheduleRequest& request) {
 }
 
 Symmetry symmetry(const ScheduleRequest& request) {
-  return exclusive_or_if(power_of_two(request.size) && even_shares(request));
+  return exclusive_or_if(request.kind == CollectiveKind::all_reduce && power_of_two(request.size) &&
+                         even_shares(request));
 }
 
 }  // namespace
@@ -126,10 +194,11 @@ Symmetry symmetry(const ScheduleRequest& request) {
 Algorithm halving_doubling_algorithm() {
   return {"halving_doubling",
           "recursive halving and doubling: bandwidth-optimal in 2 log2 n steps for a power of two of ranks",
-          {CollectiveKind::all_reduce},
+          {CollectiveKind::all_reduce, CollectiveKind::reduce_scatter},
           threads,
           make,
           cost,
+          nullptr,
           symmetry};
 }
 

@@ -1,4 +1,5 @@
-// Pairwise exchange: in step k of n-1 rank r sends its block for rank r+k and receives its block from rank r-k.
+// Pairwise exchange: in step k of n-1 rank r sends its block for rank r+k and receives its block from rank r-k. With
+// blocks of their own sizes (all_to_all_v) a step takes as long as its largest block; empty ones are not sent.
 #include "core/collective/pairwise.hpp"
 
 #include "core/collective/parts.hpp"
@@ -14,6 +15,20 @@ Range block(const ScheduleRequest& request, int peer, int channel) {
   return {peer * elements + part.begin, peer * elements + part.end};
 }
 
+Range outgoing(const ScheduleRequest& request, int to, int channel) {
+  if (request.counts == nullptr) return block(request, to, channel);
+  const Range part = partition(request.counts->at(request.rank, to), request.channels, channel);
+  const std::int64_t begin = request.counts->sent_before(request.rank, to);
+  return {begin + part.begin, begin + part.end};
+}
+
+Range incoming(const ScheduleRequest& request, int from, int channel) {
+  if (request.counts == nullptr) return block(request, from, channel);
+  const Range part = partition(request.counts->at(from, request.rank), request.channels, channel);
+  const std::int64_t begin = request.counts->received_before(request.rank, from);
+  return {begin + part.begin, begin + part.end};
+}
+
 class Pairwise final : public Schedule {
  public:
   Pairwise(const ScheduleRequest& request, int channel) : request_(request), channel_(channel) {}
@@ -23,12 +38,13 @@ class Pairwise final : public Schedule {
       const int k = k_++;
       const int n = request_.size;
       if (k == 0) {
-        step.copy = copy_of(block(request_, request_.rank, channel_));
+        step.copy = copy_of(outgoing(request_, request_.rank, channel_));
+        step.copy.to = incoming(request_, request_.rank, channel_).begin;
       } else {
         const int to = (request_.rank + k) % n;
         const int from = modulo(request_.rank - k, n);
-        add_send_if_any(step, make_part(to, channel_, block(request_, to, channel_), Place::source));
-        add_receive_if_any(step, make_part(from, channel_, block(request_, from, channel_)));
+        add_send_if_any(step, make_part(to, channel_, outgoing(request_, to, channel_), Place::source));
+        add_receive_if_any(step, make_part(from, channel_, incoming(request_, from, channel_)));
       }
       if (!step.empty()) return true;
     }
@@ -51,6 +67,20 @@ Cost cost(const ScheduleRequest& request) {
   const std::int64_t n = request.size;
   if (n == 1 || request.count == 0) return cost;
   const auto width = static_cast<std::int64_t>(request.element_bytes);
+  if (request.counts != nullptr) {
+    for (int k = 1; k < request.size; ++k) {
+      std::int64_t largest = 0;
+      for (int r = 0; r < request.size; ++r) {
+        const std::int64_t elements = request.counts->at(r, (r + k) % request.size);
+        cost.messages += std::min<std::int64_t>(elements, request.channels);
+        cost.bytes += elements * width;
+        largest = std::max(largest, elements);
+      }
+      if (largest > 0) cost.phases.push_back({1, largest * width});
+    }
+    cost.steps = static_cast<std::int64_t>(cost.phases.size());
+    return cost;
+  }
   const std::int64_t used = std::min<std::int64_t>(request.count / n, request.channels);
   cost.steps = n - 1;
   cost.messages = n * (n - 1) * used;
@@ -59,12 +89,18 @@ Cost cost(const ScheduleRequest& request) {
   return cost;
 }
 
-Symmetry symmetry(const ScheduleRequest&) { return rotation_if(true); }
+Symmetry symmetry(const ScheduleRequest& request) { return rotation_if(request.kind == CollectiveKind::all_to_all); }
 
 }  // namespace
 
 Algorithm pairwise_algorithm() {
-  return {"pairwise", "n-1 exchanges, each with another partner", {CollectiveKind::all_to_all}, threads, make, cost,
+  return {"pairwise",
+          "n-1 exchanges, each with another partner",
+          {CollectiveKind::all_to_all, CollectiveKind::all_to_all_v},
+          threads,
+          make,
+          cost,
+          nullptr,
           symmetry};
 }
 

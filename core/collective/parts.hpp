@@ -14,6 +14,7 @@ inline Part make_part(int peer, int lane, Range range, Place place = Place::targ
   Part part;
   part.peer = peer;
   part.lane = static_cast<std::uint16_t>(lane);
+  part.channel = part.lane;  // where an algorithm has one lane per channel; others say which
   part.place = place;
   part.offset = range.begin;
   part.count = range.size();
@@ -27,7 +28,12 @@ inline Part make_combine(int peer, int lane, Range range, bool finish) {
   return part;
 }
 
-inline LocalCopy copy_of(Range range) { return {range.begin, range.begin, range.size()}; }
+inline LocalCopy copy_of(Range range) {
+  LocalCopy copy;
+  copy.from = copy.to = range.begin;
+  copy.count = range.size();
+  return copy;
+}
 
 /// A schedule that is short enough to be written down whole: O(log n) or O(1) steps.
 class StepList final : public Schedule {

@@ -20,6 +20,8 @@ struct PowerOfTwo {
   [[nodiscard]] bool has_guest(int rank) const { return rank < 2 * extra && rank % 2 == 1; }
   /// Index among the active ranks.
   [[nodiscard]] int index(int rank) const { return rank < 2 * extra ? rank / 2 : rank - extra; }
+  /// First of the blocks that the active ranks from `index` on stand for, their guests' among them.
+  [[nodiscard]] int first_block(int index) const { return index < extra ? 2 * index : index + extra; }
   [[nodiscard]] int rank(int index) const { return index < extra ? 2 * index + 1 : index + extra; }
 };
 

@@ -252,6 +252,7 @@ Algorithm ring_algorithm() {
       threads,
       make,
       cost,
+      nullptr,
       symmetry};
 }
 

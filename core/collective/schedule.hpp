@@ -3,13 +3,18 @@
 // Given (kind, rank, group size, count, ...), an algorithm yields one or more *threads* of steps. The steps of a thread
 // run one after another; the parts of a step (up to two sends, two receives with or without a combine, one local copy)
 // start together and the step is done when all its parts are. Threads progress independently of each other (channels,
-// and the up and down halves of a tree).
+// and the up and down halves of a tree), but for a step that names another thread: it begins when that thread has done
+// as many steps as it says.
 //
 // Contract:
 //  - offsets and counts are in elements, inside the buffer that Place names;
+//  - a *scattered* part is one message whose elements lie in several pieces; its offset means something to its schedule
+//    alone, which lists the pieces when data are moved (Schedule::pieces). A scattered send is packed when its step
+//    begins and a scattered receive stored when it is complete, so these two may overlap;
 //  - messages from one rank to another on one lane are matched in order; lanes are unique to a thread at the sender and
 //  at the
 //    receiver;
+//  - a step without parts is done at once; it stands where others count on it (after_thread, after_steps);
 //  - within a step, copy happens before the sends start; combines are applied in the order receives[0], receives[1];
 //  - a receive without combine never overlaps a send of the same step; one with combine may (recursive doubling): then
 //  the combine waits
@@ -26,26 +31,39 @@
 #include <string_view>
 #include <vector>
 
+#include "core/plan/pair_counts.hpp"
 #include "core/plan/types.hpp"
 
 namespace lockstep {
 
-enum class Place : std::uint8_t { source, target };
+struct CustomAlgorithm;
+
+enum class Place : std::uint8_t {
+  source,
+  target,
+  scratch  ///< memory of the collective's own, for algorithms from files
+};
 
 struct Part {
   std::int32_t peer = -1;  ///< index in the group
   std::uint16_t lane = 0;
-  Place place = Place::target;  ///< of a send: where the data is read; receives always go to target
-  bool combine = false;         ///< receive: combined into target instead of stored
+  std::uint16_t channel = 0;    ///< which of the request's channels it belongs to: routes may depend on it
+  Place place = Place::target;  ///< where the data are read or stored
+  bool combine = false;         ///< receive: combined into what is there instead of stored
   bool finish = false;          ///< receive: the last combine of these elements (average divides here)
-  std::int64_t offset = 0;      ///< elements
-  std::int64_t count = 0;       ///< elements
+  bool scattered = false;       ///< in pieces
+  std::int64_t offset = 0;      ///< elements; scattered: the schedule's name for the pieces
+  std::int64_t count = 0;       ///< elements, of all pieces together
 };
 
 struct LocalCopy {  ///< source[from, from+count) -> target[to, ...)
   std::int64_t from = 0;
   std::int64_t to = 0;
   std::int64_t count = 0;  ///< 0: no copy
+  Place from_place = Place::source;
+  Place to_place = Place::target;
+  bool combine = false;  ///< target (reduction)= source
+  bool finish = false;   ///< with it: the last combine of these elements
 };
 
 struct Step {
@@ -54,19 +72,32 @@ struct Step {
   std::uint8_t send_count = 0;
   std::uint8_t receive_count = 0;
   LocalCopy copy;
+  std::int32_t after_thread = -1;  ///< of the same rank; -1: the step waits for no other thread
+  std::int64_t after_steps = 0;    ///< how many steps that thread must have done
   void clear() {
     send_count = receive_count = 0;
-    copy.count = 0;
+    copy = {};
+    after_thread = -1;
   }
   void add_send(const Part& part) { sends[send_count++] = part; }
   void add_receive(const Part& part) { receives[receive_count++] = part; }
   [[nodiscard]] bool empty() const { return send_count == 0 && receive_count == 0 && copy.count == 0; }
 };
 
+/// Elements [begin, end).
+struct Range {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  [[nodiscard]] std::int64_t size() const { return end - begin; }
+};
+
 /// One thread of steps.
 class Schedule {
  public:
   virtual ~Schedule() = default;
+  /// The pieces of a scattered part of the last step, in the order in which the message has them; empty ones may be
+  /// among them. Asked by those who move data only.
+  [[nodiscard]] virtual std::vector<Range> pieces(const Part& part) const;
   /// Fills `step` (cleared by the callee) and returns true, or returns false at the end.
   virtual bool next(Step& step) = 0;
   /// How many of the steps to come are the step last given out again, but for the offsets of their parts.
@@ -85,6 +116,13 @@ struct ScheduleRequest {
   int channels = 1;
   Bytes chunk{0};        ///< 0: the algorithm's rule
   bool in_place = true;  ///< source and target are the same span
+  /// Shape of the group, where the algorithm asks for it: ranks r / ranks_per_node share a node (0: not known, every
+  /// rank is a node of its own); lengths of the dimensions of a grid whose last one counts fastest (0: not given).
+  int ranks_per_node = 0;
+  Dimensions dimensions{};
+  const PairCounts* counts = nullptr;       ///< of all_to_all_v; must outlive the schedules
+  const CustomAlgorithm* custom = nullptr;  ///< an algorithm from a file; must outlive the schedules
+  Reduction reduction = Reduction::sum;
 };
 
 /// `count` rounds in each of which the busiest direction of a rank's link carries `bytes` of payload.
@@ -120,7 +158,9 @@ struct Algorithm {
   int (*threads)(const ScheduleRequest& request);
   std::unique_ptr<Schedule> (*make)(const ScheduleRequest& request, int thread);
   Cost (*cost)(const ScheduleRequest& request);  ///< request.rank is ignored
-  /// What a simulator may use to treat ranks as one (asserted against the schedules in the tests); none: nothing.
+  /// Why it cannot do this request ("ranks_per_node: 3 does not divide 8 ranks"); empty: it can. Null: it always can.
+  std::string (*refusal)(const ScheduleRequest& request) = nullptr;
+  /// What a simulator may use to treat ranks as one (asserted against the schedules in the tests); null: nothing.
   Symmetry (*symmetry)(const ScheduleRequest& request) = nullptr;
   [[nodiscard]] bool supports(CollectiveKind kind) const;
 };
@@ -132,20 +172,15 @@ const Algorithm& find_algorithm(CollectiveKind kind, std::string_view name);
 /// The algorithm used for a kind when the workload names none.
 std::string default_algorithm(CollectiveKind kind);
 
-/// Elements [begin, end) of part `index` when `count` elements are dealt to `parts`: the first count % parts get one
+/// The elements of part `index` when `count` elements are dealt to `parts`: the first count % parts get one
 /// more.
-struct Range {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  [[nodiscard]] std::int64_t size() const { return end - begin; }
-};
 constexpr Range partition(std::int64_t count, int parts, int index) {
   const std::int64_t quotient = count / parts, remainder = count % parts;
   const std::int64_t begin = index * quotient + (index < remainder ? index : remainder);
   return {begin, begin + quotient + (index < remainder ? 1 : 0)};
 }
 
-/// True where source and target must be different memory (all_to_all, send_recv).
+/// True where source and target must be different memory (all_to_all, all_to_all_v, send_recv).
 bool needs_separate_source(CollectiveKind kind);
 
 }  // namespace lockstep

@@ -25,8 +25,6 @@ struct TreeShape {
   int child_count = 0;
 };
 
-bool rooted(CollectiveKind kind) { return kind == CollectiveKind::broadcast || kind == CollectiveKind::reduce; }
-
 // The rank's place in one tree, as ranks of the group.
 TreeShape shape_of(const ScheduleRequest& request, int tree) {
   TreeShape shape;
@@ -69,6 +67,7 @@ class TreeThread final : public Schedule {
       : shape_(shape_of(request, tree)), half_(half_of(request, channel, tree)), up_(up), down_(down) {
     chunk_ = tree_chunk(request, half_.size());
     chunks_ = ceil_divide(half_.size(), chunk_);
+    channel_ = channel;
     lane_up_ = channel * 4 + tree * 2;
     lane_down_ = lane_up_ + 1;
     const bool has_input = request.kind != CollectiveKind::broadcast || request.rank == request.root;
@@ -100,12 +99,15 @@ class TreeThread final : public Schedule {
         if (down_)
           for (int c = 0; c < shape_.child_count; ++c) step.add_send(make_part(child(c), lane_down_, piece(j - lag)));
       }
+      for (int s = 0; s < step.send_count; ++s) step.sends[static_cast<std::size_t>(s)].channel = channel();
+      for (int s = 0; s < step.receive_count; ++s) step.receives[static_cast<std::size_t>(s)].channel = channel();
       if (!step.empty()) return true;
     }
     return false;
   }
 
  private:
+  [[nodiscard]] std::uint16_t channel() const { return static_cast<std::uint16_t>(channel_); }
   [[nodiscard]] int child(int c) const { return shape_.children[static_cast<std::size_t>(c)]; }
   [[nodiscard]] Range piece(std::int64_t j) const {
     const std::int64_t begin = half_.begin + j * chunk_;
@@ -118,6 +120,7 @@ class TreeThread final : public Schedule {
   std::int64_t chunk_ = 1;
   std::int64_t chunks_ = 0;
   std::int64_t j_ = 0;
+  int channel_ = 0;
   int lane_up_ = 0;
   int lane_down_ = 1;
   bool copy_pending_ = false;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/base/error.hpp"
+#include "core/collective/custom.hpp"
 #include "core/plan/program.hpp"
 
 namespace lockstep {
@@ -19,7 +20,17 @@ ScheduleRequest request_for(const Collective& collective, const GroupFamily::Pla
   request.channels = collective.channels;
   request.chunk = collective.chunk;
   request.in_place = collective.source == collective.target;
+  request.ranks_per_node = collective.ranks_per_node;
+  request.dimensions = collective.dimensions;
+  if (!collective.counts.empty()) request.counts = &collective.counts;
+  request.custom = collective.custom.get();
+  request.reduction = collective.reduction;
   return request;
+}
+
+const Algorithm& algorithm_of(const Collective& collective) {
+  if (collective.custom != nullptr) return custom_algorithm();
+  return find_algorithm(collective.kind, collective.algorithm);
 }
 
 namespace {
@@ -31,7 +42,7 @@ void for_each_send(const Plan& plan, const Collective& collective, Rank rank, Vi
   const auto place = group.place_of(rank);
   if (place.instance < 0) return;
   const ScheduleRequest request = request_for(collective, place);
-  const Algorithm& algorithm = find_algorithm(collective.kind, collective.algorithm);
+  const Algorithm& algorithm = algorithm_of(collective);
   Step step;
   for (int t = 0; t < algorithm.threads(request); ++t) {
     const auto schedule = algorithm.make(request, t);

@@ -12,6 +12,9 @@ namespace lockstep {
 /// The request that `rank` makes of its algorithm; place = group.place_of(rank) with instance >= 0.
 ScheduleRequest request_for(const Collective& collective, const GroupFamily::Place& place);
 
+/// The algorithm of a collective that is not native. Throws InputError as find_algorithm does.
+const Algorithm& algorithm_of(const Collective& collective);
+
 /// Messages of two streams or groups never mix: (group, lane) for collectives, (group, tag) with the top bit for
 /// Send/Receive.
 constexpr std::uint64_t collective_tag(GroupId group, std::uint16_t lane) {

@@ -8,6 +8,7 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/config/document.hpp"
+#include "core/config/text_file.hpp"
 
 namespace lockstep::config {
 namespace {
@@ -27,7 +28,7 @@ std::string nearest_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-Node load_file(const std::string& path) {
+std::string load_text(const std::string& path) {
   if (path.empty()) throw InputError("the name of a file is empty");
   if (path.find('\0') != std::string::npos) throw InputError("the name of a file holds a NUL byte");
   std::error_code error;
@@ -47,7 +48,9 @@ Node load_file(const std::string& path) {
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad()) throw InputError(fmt::format("{}: reading failed", path));
   text.resize(static_cast<std::size_t>(stream.gcount()));
-  return parse_text(text, path);
+  return text;
 }
+
+Node load_file(const std::string& path) { return parse_text(load_text(path), path); }
 
 }  // namespace lockstep::config

@@ -73,8 +73,19 @@ class Machine {
     message.sender = walker.rank();
     message.sender_token = token.packed();
     if (options_.data && out.bytes > 0) {
-      const auto source = memory(walker.rank(), out.buffer, out.offset_bytes, out.bytes);
-      message.data.assign(source.begin(), source.end());
+      if (out.scattered != nullptr) {
+        const auto width = static_cast<std::int64_t>(element_bytes(out.collective->type));
+        for (const Range& piece : out.scattered->pieces(*out.part)) {
+          const auto source =
+              memory(walker.rank(), out.buffer, out.offset_bytes + piece.begin * width, piece.size() * width);
+          message.data.insert(message.data.end(), source.begin(), source.end());
+        }
+        LOCKSTEP_CHECK(static_cast<std::int64_t>(message.data.size()) == out.bytes,
+                       "pieces of {} bytes for a message of {}", message.data.size(), out.bytes);
+      } else {
+        const auto source = memory(walker.rank(), out.buffer, out.offset_bytes, out.bytes);
+        message.data.assign(source.begin(), source.end());
+      }
     }
     Lane& lane = lanes_[{walker.rank(), out.peer, out.tag}];
     lane.messages.push_back(std::move(message));
@@ -93,7 +104,13 @@ class Machine {
     if (options_.data) {
       const auto from = memory(walker.rank(), move.from, move.from_bytes, move.bytes);
       const auto to = memory(walker.rank(), move.to, move.to_bytes, move.bytes);
-      std::memmove(to.data(), from.data(), from.size());
+      if (move.combine != nullptr) {
+        const auto count = move.bytes / static_cast<std::int64_t>(element_bytes(move.combine->type));
+        combine_elements(move.combine->type, move.combine->reduction, from.data(), to.data(), count);
+        if (move.finish) finish_average(move.combine->type, to.data(), count, move.group_size);
+      } else {
+        std::memmove(to.data(), from.data(), from.size());
+      }
     }
     return true;
   }
@@ -255,13 +272,16 @@ class Machine {
   void apply(const Ready& ready, Token token) {
     const Incoming& in = *ready.incoming;
     if (options_.data && in.bytes > 0) {
-      const auto target = memory(ready.rank, in.buffer, in.offset_bytes, in.bytes);
-      if (in.combine) {
-        const auto count = in.bytes / static_cast<std::int64_t>(element_bytes(in.collective->type));
-        combine_elements(in.collective->type, in.collective->reduction, ready.data.data(), target.data(), count);
-        if (in.finish) finish_average(in.collective->type, target.data(), count, in.group_size);
+      if (in.scattered != nullptr) {
+        const auto width = static_cast<std::int64_t>(element_bytes(in.collective->type));
+        const std::byte* data = ready.data.data();
+        for (const Range& piece : in.scattered->pieces(*in.part)) {
+          if (piece.size() == 0) continue;
+          store(in, data, memory(ready.rank, in.buffer, in.offset_bytes + piece.begin * width, piece.size() * width));
+          data += piece.size() * width;
+        }
       } else {
-        std::memcpy(target.data(), ready.data.data(), ready.data.size());
+        store(in, ready.data.data(), memory(ready.rank, in.buffer, in.offset_bytes, in.bytes));
       }
     }
     end_part(ready.rank, ready.token, false, in.peer, in.tag, in.bytes);
@@ -274,6 +294,16 @@ class Machine {
         ready_.push_back(std::move(held->second));
         held_back_.erase(held);
       }
+    }
+  }
+
+  static void store(const Incoming& in, const std::byte* data, std::span<std::byte> target) {
+    if (in.combine) {
+      const auto count = static_cast<std::int64_t>(target.size() / element_bytes(in.collective->type));
+      combine_elements(in.collective->type, in.collective->reduction, data, target.data(), count);
+      if (in.finish) finish_average(in.collective->type, target.data(), count, in.group_size);
+    } else {
+      std::memcpy(target.data(), data, target.size());
     }
   }
 

@@ -6,18 +6,23 @@
 // spans are offsets into the rank's own buffers. `Repeat` stands for loops; operands may be affine in the loop indices.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "core/plan/pair_counts.hpp"
 #include "core/plan/types.hpp"
 #include "core/units/duration.hpp"
 #include "core/units/quantity.hpp"
 
 namespace lockstep {
+
+struct CustomAlgorithm;
 
 inline constexpr std::size_t max_loop_depth = 4;
 /// Values of the enclosing loops' indices, outermost first; unused ones are 0.
@@ -89,7 +94,8 @@ struct Copy {
 /// One collective of a group. An instance is (group, its ordinal in that group); one stream at a time uses a group.
 struct Collective {
   CollectiveKind kind = CollectiveKind::all_reduce;
-  std::string algorithm = "ring";  ///< a name of the algorithm catalogue, or "native"
+  std::string algorithm = "ring";                 ///< a name of the algorithm catalogue, "native", or "file:PATH" with:
+  std::shared_ptr<const CustomAlgorithm> custom;  ///< what that file holds, for groups of this size
   GroupId group = 0;
   int root = 0;  ///< index in the group
   ElementType type = ElementType::float32;
@@ -97,9 +103,19 @@ struct Collective {
   std::int64_t count = 0;  ///< elements of the whole buffer of one rank, as nccl-tests' size counts
   Span source;             ///< equal to target: in place
   Span target;
+  Span scratch;  ///< memory for algorithms from files that ask for it
   int channels = 1;
-  Bytes chunk{0};  ///< pipelining unit; 0: the algorithm's own rule
+  Bytes chunk{0};           ///< pipelining unit; 0: the algorithm's own rule
+  int ranks_per_node = 0;   ///< see ScheduleRequest
+  Dimensions dimensions{};  ///< see ScheduleRequest
+  PairCounts counts;        ///< of all_to_all_v: `count` is what its busiest sender sends
   [[nodiscard]] Bytes size() const { return Bytes{count * static_cast<std::int64_t>(element_bytes(type))}; }
+  /// What the target must hold: more than size() where an all_to_all_v brings one rank more than any sends.
+  [[nodiscard]] Bytes target_size() const {
+    return counts.empty()
+               ? size()
+               : Bytes{std::max(count, counts.most_received()) * static_cast<std::int64_t>(element_bytes(type))};
+  }
   bool operator==(const Collective&) const = default;
 };
 /// Fills the collective's input with its pattern, or compares its output with the expected values, both outside the

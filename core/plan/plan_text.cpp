@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/hash.hpp"
+#include "core/collective/custom.hpp"
 #include "core/plan/plan.hpp"
 #include "core/units/quantity.hpp"
 
@@ -38,18 +39,30 @@ Json peer_json(const Plan& plan, const Peer& peer) {
 }
 
 Json collective_json(const Plan& plan, const Role& role, const Collective& c) {
-  return Json{{"kind", to_string(c.kind)},
-              {"algorithm", c.algorithm},
-              {"group", c.group < plan.groups.size() ? plan.groups[c.group].name : "?"},
-              {"root", c.root},
-              {"type", to_string(c.type)},
-              {"reduction", to_string(c.reduction)},
-              {"count", c.count},
-              {"size_bytes", c.size().count()},
-              {"channels", c.channels},
-              {"chunk_bytes", c.chunk.count()},
-              {"source", span_json(role, c.source)},
-              {"target", span_json(role, c.target)}};
+  Json json{{"kind", to_string(c.kind)},
+            {"algorithm", c.algorithm},
+            {"group", c.group < plan.groups.size() ? plan.groups[c.group].name : "?"},
+            {"root", c.root},
+            {"type", to_string(c.type)},
+            {"reduction", to_string(c.reduction)},
+            {"count", c.count},
+            {"size_bytes", c.size().count()},
+            {"channels", c.channels},
+            {"chunk_bytes", c.chunk.count()},
+            {"source", span_json(role, c.source)},
+            {"target", span_json(role, c.target)}};
+  if (c.custom != nullptr) json["algorithm_sha256"] = c.custom->sha256;
+  if (c.scratch.bytes.count() > 0) json["scratch"] = span_json(role, c.scratch);
+  if (c.ranks_per_node > 0) json["ranks_per_node"] = c.ranks_per_node;
+  if (c.dimensions[0] > 0) json["dimensions"] = c.dimensions;
+  if (!c.counts.empty()) {
+    // Whole where somebody may want to read it; for the hash its own is enough.
+    if (c.counts.ranks() <= 32)
+      json["counts"] = c.counts.matrix();
+    else
+      json["counts_sha256"] = sha256(Json(c.counts.matrix()).dump());
+  }
+  return json;
 }
 
 Json operation_json(const Plan& plan, const Role& role, const Operation& operation) {
@@ -101,7 +114,7 @@ Json operation_json(const Plan& plan, const Role& role, const Operation& operati
                    json["action"] = "mark";
                    json["mark"] = a.name;
                    json["together"] = a.together;
-                 json["common_start"] = a.common_start;
+                   json["common_start"] = a.common_start;
                  },
              },
              operation.action);

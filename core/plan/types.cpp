@@ -52,8 +52,14 @@ const std::vector<std::string>& reduction_names() {
 }
 const std::vector<std::string>& collective_kind_names() {
   static const std::vector<std::string> names = {"all_reduce", "all_gather", "reduce_scatter", "broadcast",
-                                                 "reduce",     "all_to_all", "barrier",        "send_recv"};
+                                                 "reduce",     "all_to_all", "barrier",        "send_recv",
+                                                 "gather",     "scatter",    "all_to_all_v"};
   return names;
+}
+
+bool rooted(CollectiveKind kind) {
+  return kind == CollectiveKind::broadcast || kind == CollectiveKind::reduce || kind == CollectiveKind::gather ||
+         kind == CollectiveKind::scatter;
 }
 
 bool reduces(CollectiveKind kind) {
@@ -70,6 +76,9 @@ double bus_factor(CollectiveKind kind, int ranks) {
     case CollectiveKind::all_gather:
     case CollectiveKind::reduce_scatter:
     case CollectiveKind::all_to_all:
+    case CollectiveKind::gather:
+    case CollectiveKind::scatter:
+    case CollectiveKind::all_to_all_v:
       return others / n;
     case CollectiveKind::broadcast:
     case CollectiveKind::reduce:

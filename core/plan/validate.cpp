@@ -4,7 +4,8 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
-#include "core/collective/schedule.hpp"
+#include "core/collective/custom.hpp"
+#include "core/collective/walk.hpp"
 #include "core/plan/interpret.hpp"
 #include "core/plan/plan.hpp"
 #include "core/plan/program.hpp"
@@ -155,16 +156,39 @@ class Validator {
         report(at, fmt::format("root {} is not in the group of {}", c.root, group.size_of(g)));
     if (c.count < 0) report(at, fmt::format("{} elements", c.count));
     if (c.channels < 1) report(at, fmt::format("{} channels", c.channels));
-    if (c.source.bytes < c.size() || c.target.bytes < c.size())
+    if (c.source.bytes < c.size() || c.target.bytes < c.target_size())
       report(at, fmt::format("spans of {} and {} bytes for {} bytes of data", c.source.bytes.count(),
-                             c.target.bytes.count(), c.size().count()));
+                             c.target.bytes.count(), std::max(c.size(), c.target_size()).count()));
+    if (c.counts.empty() != (c.kind != CollectiveKind::all_to_all_v))
+      return report(
+          at, c.counts.empty() ? "all_to_all_v without counts" : fmt::format("{} takes no counts", to_string(c.kind)));
     check_span(role, c.source, counts, at, "source");
     check_span(role, c.target, counts, at, "target");
+    if (c.custom != nullptr) {
+      const Bytes scratch = custom_scratch(*c.custom, c.count, element_bytes(c.type));
+      if (c.scratch.bytes < scratch)
+        report(at, fmt::format("a scratch span of {} bytes for an algorithm that needs {}", c.scratch.bytes.count(),
+                               scratch.count()));
+      if (scratch.count() > 0) check_span(role, c.scratch, counts, at, "scratch");
+    }
     if (needs_separate_source(c.kind) && c.source.buffer == c.target.buffer && c.count > 0)
       report(at, fmt::format("{} needs source and target in different buffers", to_string(c.kind)));
     if (c.algorithm != "native") {
       try {
-        find_algorithm(c.kind, c.algorithm);
+        const Algorithm& algorithm = algorithm_of(c);
+        for (int g = 0; g < group.instances(); ++g) {
+          const int size = group.size_of(g);
+          if (!c.counts.empty() && c.counts.ranks() != size) {
+            report(at, fmt::format("counts for {} ranks in a group of {}", c.counts.ranks(), size));
+            break;
+          }
+          const std::string refusal =
+              algorithm.refusal == nullptr ? std::string{} : algorithm.refusal(request_for(c, {g, 0, size}));
+          if (!refusal.empty()) {
+            report(at, refusal);
+            break;
+          }
+        }
       } catch (const InputError& error) {
         report(at, error.what());
       }

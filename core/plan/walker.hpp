@@ -58,6 +58,9 @@ struct Outgoing {
   BufferId buffer = 0;
   std::int64_t offset_bytes = 0;
   const Collective* collective = nullptr;
+  std::uint16_t channel = 0;            ///< of the collective: routes may depend on it
+  const Schedule* scattered = nullptr;  ///< set: the bytes lie in the pieces of `part`, from offset_bytes on
+  const Part* part = nullptr;
 };
 /// A message to receive into the span, or to combine with it.
 struct Incoming {
@@ -70,11 +73,16 @@ struct Incoming {
   bool combine = false;
   bool finish = false;  ///< divide by group_size after combining, for averages
   int group_size = 1;
-  bool overlaps_send = false;  ///< combine only when the step's sends are done
+  bool overlaps_send = false;           ///< combine only when the step's sends are done
+  const Schedule* scattered = nullptr;  ///< set: the bytes go to the pieces of `part`, from offset_bytes on
+  const Part* part = nullptr;
 };
 struct Move {
   BufferId from = 0, to = 0;
   std::int64_t from_bytes = 0, to_bytes = 0, bytes = 0;
+  const Collective* combine = nullptr;  ///< set: combined into `to` as this collective says
+  bool finish = false;                  ///< divide by group_size after combining, for averages
+  int group_size = 1;
 };
 
 template <class Backend>
@@ -100,9 +108,9 @@ class Walker {
       if (token.part == copy_part) {
         thread.outstanding = 1;
         issue_messages(token.stream, token.thread);
-        if (--thread.outstanding == 0) next_step(token.stream, token.thread);
+        if (--thread.outstanding == 0) step_done(token.stream, token.thread);
       } else if (--thread.outstanding == 0) {
-        next_step(token.stream, token.thread);
+        step_done(token.stream, token.thread);
       }
       if (stream.threads_running == 0)
         finish_operation(token.stream);
@@ -142,6 +150,7 @@ class Walker {
     if (t.ended) return;
     t.schedule->skip(steps);
     t.index += steps;
+    t.steps_done += steps;
   }
   /// Hints to the processor: complete() will follow soon. First the one, a little later the other.
   void prefetch_streams() const {
@@ -163,13 +172,16 @@ class Walker {
     bool ended = false;
     std::int64_t index = -1;
     std::int64_t begun = -1;
+    std::int64_t steps_done = 0;
     Step step;
+    std::vector<std::uint16_t> waiting;  ///< threads whose next step counts on this one
   };
   struct Stream {
     Cursor cursor;
     bool active = false;
     int threads_running = 0;
     std::vector<Thread> threads;
+    std::vector<std::uint16_t> released;  ///< threads whose wait is over, to be gone on with
     GroupFamily::Place place;
     ScheduleRequest request;
   };
@@ -257,7 +269,7 @@ class Walker {
     if (collective.algorithm == "native")
       return backend_->start_native(*this, Token{static_cast<std::uint8_t>(s), whole_operation, 0}, collective);
     stream.request = request_for(collective, stream.place);
-    const Algorithm& algorithm = find_algorithm(collective.kind, collective.algorithm);
+    const Algorithm& algorithm = algorithm_of(collective);
     const int threads = algorithm.threads(stream.request);
     stream.threads.resize(static_cast<std::size_t>(threads));
     stream.threads_running = threads;
@@ -266,13 +278,48 @@ class Walker {
       thread.schedule = algorithm.make(stream.request, t);
       thread.index = -1;
       thread.ended = false;
+      thread.steps_done = 0;
+      thread.waiting.clear();
     }
     note_threads(threads);
-    for (int t = 0; t < threads; ++t) next_step(s, static_cast<std::uint16_t>(t));
+    for (int t = 0; t < threads; ++t) {
+      next_step(s, static_cast<std::uint16_t>(t));
+      go_on_with_released(s);
+    }
     return stream.threads_running == 0;
   }
 
-  // Goes on with a thread whose step is done, until an action is in progress or the thread is at its end.
+  // A step of the thread is done: on with it, and with those that waited for it.
+  void step_done(std::size_t s, std::uint16_t t) {
+    count_step(streams_[s], t);
+    next_step(s, t);
+    go_on_with_released(s);
+  }
+
+  void count_step(Stream& stream, std::uint16_t t) {
+    Thread& thread = stream.threads[t];
+    ++thread.steps_done;
+    if (thread.waiting.empty()) return;
+    const auto over = std::stable_partition(thread.waiting.begin(), thread.waiting.end(), [&](std::uint16_t waiter) {
+      return stream.threads[waiter].step.after_steps > thread.steps_done;
+    });
+    stream.released.insert(stream.released.end(), over, thread.waiting.end());
+    thread.waiting.erase(over, thread.waiting.end());
+  }
+
+  void go_on_with_released(std::size_t s) {
+    Stream& stream = streams_[s];
+    for (std::size_t i = 0; i < stream.released.size(); ++i) {
+      const std::uint16_t t = stream.released[i];
+      if (!issue_step(s, t)) continue;
+      count_step(stream, t);
+      next_step(s, t);
+    }
+    stream.released.clear();
+  }
+
+  // Goes on with a thread whose step is done, until an action is in progress, the thread has to wait for another one or
+  // is at its end.
   void next_step(std::size_t s, std::uint16_t t) {
     Stream& stream = streams_[s];
     Thread& thread = stream.threads[t];
@@ -284,24 +331,56 @@ class Walker {
         return;
       }
       ++thread.index;
-      if (thread.step.copy.count > 0) {
-        const auto& collective = std::get<Collective>(stream.cursor.operation().operation->action);
-        const auto width = static_cast<std::int64_t>(stream.request.element_bytes);
-        const LoopIndices& indices = stream.cursor.indices();
-        const Move move{collective.source.buffer, collective.target.buffer,
-                        collective.source.offset.at(indices) + thread.step.copy.from * width,
-                        collective.target.offset.at(indices) + thread.step.copy.to * width,
-                        thread.step.copy.count * width};
-        if (!backend_->start_copy(*this, Token{static_cast<std::uint8_t>(s), copy_part, t}, move)) return;
+      if (thread.step.after_thread >= 0) {
+        Thread& other = stream.threads[static_cast<std::size_t>(thread.step.after_thread)];
+        if (other.steps_done < thread.step.after_steps) {
+          other.waiting.push_back(t);
+          return;
+        }
       }
-      thread.outstanding = 1;  // held while issuing
-      issue_messages(s, t);
-      if (--thread.outstanding > 0) return;
+      if (!issue_step(s, t)) return;
+      count_step(stream, t);
     }
   }
 
   void note_threads(int by) {
     if constexpr (requires { backend_->threads_changed(by); }) backend_->threads_changed(by);
+  }
+
+  // Begins the thread's step; true if it is done already.
+  bool issue_step(std::size_t s, std::uint16_t t) {
+    Stream& stream = streams_[s];
+    Thread& thread = stream.threads[t];
+    if (const LocalCopy& copy = thread.step.copy; copy.count > 0) {
+      const auto& collective = std::get<Collective>(stream.cursor.operation().operation->action);
+      const auto width = static_cast<std::int64_t>(stream.request.element_bytes);
+      const LoopIndices& indices = stream.cursor.indices();
+      const Span& from = span_of(collective, copy.from_place);
+      const Span& to = span_of(collective, copy.to_place);
+      Move move{from.buffer, to.buffer, from.offset.at(indices) + copy.from * width,
+                to.offset.at(indices) + copy.to * width, copy.count * width};
+      if (copy.combine) {
+        move.combine = &collective;
+        move.finish = copy.finish && collective.reduction == Reduction::average;
+        move.group_size = stream.place.size;
+      }
+      if (!backend_->start_copy(*this, Token{static_cast<std::uint8_t>(s), copy_part, t}, move)) return false;
+    }
+    thread.outstanding = 1;  // held while issuing
+    issue_messages(s, t);
+    return --thread.outstanding == 0;
+  }
+
+  static const Span& span_of(const Collective& collective, Place place) {
+    switch (place) {
+      case Place::source:
+        return collective.source;
+      case Place::target:
+        return collective.target;
+      case Place::scratch:
+        return collective.scratch;
+    }
+    LOCKSTEP_CHECK(false, "place {}", static_cast<int>(place));
   }
 
   void issue_messages(std::size_t s, std::uint16_t t) {
@@ -323,9 +402,14 @@ class Walker {
       incoming.peer = group.member(stream.place.instance, part.peer);
       incoming.tag = collective_tag(collective.group, part.lane);
       incoming.bytes = part.count * width;
-      incoming.buffer = collective.target.buffer;
-      incoming.offset_bytes = collective.target.offset.at(indices) + part.offset * width;
+      const Span& span = span_of(collective, part.place);
+      incoming.buffer = span.buffer;
+      incoming.offset_bytes = span.offset.at(indices) + (part.scattered ? 0 : part.offset * width);
       incoming.collective = &collective;
+      if (part.scattered) {
+        incoming.scattered = thread.schedule.get();
+        incoming.part = &part;
+      }
       incoming.combine = part.combine;
       incoming.finish = part.finish && collective.reduction == Reduction::average;
       incoming.group_size = stream.place.size;
@@ -333,8 +417,8 @@ class Walker {
         for (std::uint8_t o = 0; o < step.send_count; ++o) {
           const Part& out = step.sends[o];
           incoming.overlaps_send =
-              incoming.overlaps_send || (out.place == Place::target && out.offset < part.offset + part.count &&
-                                         part.offset < out.offset + out.count);
+              incoming.overlaps_send || (!out.scattered && !part.scattered && span_of(collective, out.place) == span &&
+                                         out.offset < part.offset + part.count && part.offset < out.offset + out.count);
         }
       }
       ++thread.outstanding;
@@ -345,13 +429,18 @@ class Walker {
     }
     for (std::uint8_t i = 0; i < step.send_count; ++i) {
       const Part& part = step.sends[i];
-      const Span& span = part.place == Place::source ? collective.source : collective.target;
-      const Outgoing outgoing{group.member(stream.place.instance, part.peer),
-                              collective_tag(collective.group, part.lane),
-                              part.count * width,
-                              span.buffer,
-                              span.offset.at(indices) + part.offset * width,
-                              &collective};
+      const Span& span = span_of(collective, part.place);
+      Outgoing outgoing{group.member(stream.place.instance, part.peer),
+                        collective_tag(collective.group, part.lane),
+                        part.count * width,
+                        span.buffer,
+                        span.offset.at(indices) + (part.scattered ? 0 : part.offset * width),
+                        &collective,
+                        part.channel};
+      if (part.scattered) {
+        outgoing.scattered = thread.schedule.get();
+        outgoing.part = &part;
+      }
       ++thread.outstanding;
       if (backend_->start_send(*this, Token{static_cast<std::uint8_t>(s), i, t}, outgoing)) --thread.outstanding;
     }

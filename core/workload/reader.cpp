@@ -11,6 +11,12 @@ namespace {
 
 constexpr std::size_t max_rows = 10'000;
 constexpr std::int64_t max_ranks = 1 << 24;
+constexpr std::int64_t max_count = std::int64_t{1} << 40;
+
+std::optional<std::string> three_at_most(const std::vector<std::int64_t>& dimensions) {
+  if (dimensions.size() <= 3) return std::nullopt;
+  return fmt::format("a grid has three dimensions at most, not {}", dimensions.size());
+}
 
 /// An element of `collectives` as the file states it: which keys were there matters to the rules.
 struct SpecKeys {
@@ -24,6 +30,10 @@ struct SpecKeys {
   int channels = 1;
   Bytes chunk{0};
   bool in_place = true;
+  std::optional<int> ranks_per_node;
+  std::optional<std::vector<std::int64_t>> dimensions;
+  std::optional<std::vector<std::vector<std::int64_t>>> counts;
+  std::optional<Skew> skew;
 };
 
 template <class E>
@@ -80,7 +90,27 @@ void check_spec(const SpecKeys& keys, const config::Node& node, config::Diagnost
     return node.position;
   };
   const auto kind = to_string(keys.kind);
-  if (keys.kind == CollectiveKind::barrier) {
+  const bool by_pair = keys.kind == CollectiveKind::all_to_all_v;
+  for (const char* key : {"counts", "skew"})
+    if (!by_pair && node.find(key) != nullptr)
+      diagnostics.error(position_of(key),
+                        fmt::format("{} deals equal blocks; remove '{}' (all_to_all_v has it)", kind, key));
+  if (by_pair && !keys.counts && !keys.skew)
+    diagnostics.error(
+        node.position,
+        "all_to_all_v needs 'counts' (elements from every rank to every other one) or 'skew' with 'sizes'");
+  if (by_pair && keys.counts && keys.skew) diagnostics.error(position_of("skew"), "give 'counts' or 'skew', not both");
+  if (by_pair && keys.counts) {
+    for (const char* key : {"size", "sizes"})
+      if (node.find(key) != nullptr)
+        diagnostics.error(position_of(key), fmt::format("'counts' says the sizes; remove '{}'", key));
+    for (const auto& row : *keys.counts)
+      if (row.size() != keys.counts->size()) {
+        diagnostics.error(position_of("counts"), fmt::format("counts: a row of {} in a matrix of {} rows; it is square",
+                                                             row.size(), keys.counts->size()));
+        break;
+      }
+  } else if (keys.kind == CollectiveKind::barrier) {
     for (const char* key : {"size", "sizes"})
       if (node.find(key) != nullptr)
         diagnostics.error(position_of(key), fmt::format("a barrier moves no data; remove '{}'", key));
@@ -93,10 +123,20 @@ void check_spec(const SpecKeys& keys, const config::Node& node, config::Diagnost
   if (keys.reduction && !reduces(keys.kind)) {
     diagnostics.error(position_of("reduction"), fmt::format("{} does not combine data; remove 'reduction'", kind));
   }
-  if (keys.root && keys.kind != CollectiveKind::broadcast && keys.kind != CollectiveKind::reduce) {
-    diagnostics.error(position_of("root"),
-                      fmt::format("{} has no root; remove 'root' (broadcast and reduce have one)", kind));
+  if (keys.root && !rooted(keys.kind)) {
+    diagnostics.error(
+        position_of("root"),
+        fmt::format("{} has no root; remove 'root' (broadcast, reduce, gather and scatter have one)", kind));
   }
+}
+
+config::Type<Skew> skew_type() {
+  return config::record<Skew>("skew",
+                              "How unequal the blocks of an all_to_all_v are: every rank sends 'sizes', and the "
+                              "k-th most popular destination gets a share proportional to 1/k^exponent.")
+      .optional("exponent", &Skew::exponent, config::number(0, 10), "0: equal blocks; default 1")
+      .optional("seed", &Skew::seed, config::integer(0, 1'000'000'000), "which destinations are popular; default 1")
+      .type();
 }
 
 config::Type<SpecKeys> spec_type() {
@@ -106,8 +146,7 @@ config::Type<SpecKeys> spec_type() {
                 "what it does")
       .optional("algorithm", &SpecKeys::algorithms, config::one_or_list(config::text()),
                 "one name or a list; absent: the default of the kind, or auto under a profile with nccl; auto: the "
-                "fastest here; "
-                "native: the transport's own")
+                "fastest here; native: the transport's own; file:PATH: an algorithm file, PATH relative to this file")
       .optional("size", &SpecKeys::size, sizes_type(), "the same as sizes")
       .optional("sizes", &SpecKeys::sizes, sizes_type(), "the whole buffer of one rank: a size, a list, or a sweep")
       .optional("type", &SpecKeys::type, choice_of("element type", element_type_names(), parse_element_type),
@@ -115,13 +154,21 @@ config::Type<SpecKeys> spec_type() {
       .optional("reduction", &SpecKeys::reduction, choice_of("reduction", reduction_names(), parse_reduction),
                 "how data are combined; default sum")
       .optional("root", &SpecKeys::root, config::integer(0, max_ranks - 1),
-                "the rank that broadcast sends from, reduce sends to; default 0")
+                "the rank that broadcast and scatter send from, reduce and gather send to; default 0")
       .optional("channels", &SpecKeys::channels, config::integer(1, 64),
                 "parts of the data that progress independently; default 1")
       .optional("chunk", &SpecKeys::chunk, config::bytes(),
                 "unit of pipelining; 0B, the default: the algorithm's own rule")
       .optional("in_place", &SpecKeys::in_place, config::boolean(),
                 "input and output in one buffer where the kind allows it; default true")
+      .optional("ranks_per_node", &SpecKeys::ranks_per_node, config::integer(1, max_ranks),
+                "for hierarchical algorithms: how many consecutive ranks share a node; absent: as in the topology")
+      .optional(
+          "dimensions", &SpecKeys::dimensions, config::list(config::integer(1, max_ranks), 1).where(three_at_most),
+          "for torus: lengths of the grid's dimensions, the last one counting fastest; absent: the most square grid")
+      .optional("counts", &SpecKeys::counts, config::list(config::list(config::integer(0, max_count), 1), 1),
+                "all_to_all_v: a row per rank, elements that it sends to every rank")
+      .optional("skew", &SpecKeys::skew, skew_type(), "all_to_all_v: blocks by a rule instead of counts")
       .rule(check_spec)
       .keep_position(&SpecKeys::position)
       .type();
@@ -144,6 +191,12 @@ config::Type<Workload> workload_type() {
         result.channels = read->channels;
         result.chunk = read->chunk;
         result.in_place = read->in_place;
+        result.ranks_per_node = read->ranks_per_node.value_or(0);
+        if (read->dimensions)
+          for (std::size_t d = 0; d < read->dimensions->size(); ++d)
+            result.dimensions[d] = static_cast<int>((*read->dimensions)[d]);
+        if (read->counts) result.counts = std::move(*read->counts);
+        result.skew = read->skew;
         return result;
       },
       keys.schema());

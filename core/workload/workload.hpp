@@ -11,6 +11,7 @@
 #include "core/config/keys.hpp"
 #include "core/faults/fault.hpp"
 #include "core/plan/plan.hpp"
+#include "core/topology/topology.hpp"
 
 namespace lockstep {
 
@@ -18,6 +19,12 @@ struct SizeSweep {
   Bytes from{0};
   Bytes to{0};
   std::int64_t factor = 2;
+};
+
+/// all_to_all_v: every rank sends `size`, dealt to the others by zipf_counts.
+struct Skew {
+  double exponent = 1;
+  std::int64_t seed = 1;
 };
 
 /// An element of `collectives:`; every combination of algorithm and size is one row of the result.
@@ -32,6 +39,10 @@ struct CollectiveSpec {
   int channels = 1;
   Bytes chunk{0};
   bool in_place = true;
+  int ranks_per_node = 0;                         ///< 0: what the command knows of the topology
+  Dimensions dimensions{};                        ///< all 0: not given
+  std::vector<std::vector<std::int64_t>> counts;  ///< all_to_all_v: elements from every rank to every other one
+  std::optional<Skew> skew;                       ///< all_to_all_v: the same by a rule
 };
 
 struct Workload {
@@ -59,6 +70,7 @@ struct PlannedCollective {
   std::uint32_t operation = 0;  ///< CompiledOperation::id in role 0
   std::uint32_t start = 0;      ///< that of the common start before it
   std::uint32_t verify = 0;     ///< that of its check
+  Collective collective;        ///< as planned
 };
 
 struct PlannedWorkload {
@@ -66,12 +78,21 @@ struct PlannedWorkload {
   std::vector<PlannedCollective> rows;
 };
 
+/// What a command knows of the group's place in the topology: used where the workload does not say it.
+struct GroupShape {
+  int ranks_per_node = 0;  ///< 0: not known, or not the same for all nodes
+};
+/// What the topology says about the group of its first `ranks` ranks.
+GroupShape shape_of(const Topology& topology, int ranks);
+
 /// `algorithm: auto` is chosen from topology and profile before a plan is made (sim/auto.hpp). What stays `auto` is a
 /// library's to choose and to do: a plan may hold it (keep), but no executor of ours can run it.
 enum class AutoRows { refuse, keep };
 
-/// Workload + number of ranks -> plan. Throws InputError with the position of the spec (root outside the ranks, a size
-/// that is no multiple of the element, an algorithm that does not do the kind, ...).
-PlannedWorkload plan_workload(const Workload& workload, int ranks, AutoRows auto_rows = AutoRows::refuse);
+/// Workload + number of ranks -> plan. Reads the files that `algorithm: file:PATH` names, PATH relative to the
+/// workload's file. Throws InputError with the position of the spec (root outside the ranks, a size that is no multiple
+/// of the element, an algorithm that does not do the kind, ...).
+PlannedWorkload plan_workload(const Workload& workload, int ranks, const GroupShape& shape = {},
+                              AutoRows auto_rows = AutoRows::refuse);
 
 }  // namespace lockstep

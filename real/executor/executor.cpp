@@ -64,13 +64,26 @@ class Rankwise {
     Thread& thread = thread_of(token);
     if (token.part < first_receive_part) thread.sends_left |= static_cast<std::uint8_t>(1U << token.part);
     part_start(token);
+    if (out.scattered != nullptr) {
+      AlignedBuffer& packed = thread.packed[token.part];
+      packed.grow(static_cast<std::size_t>(out.bytes));
+      const auto width = static_cast<std::int64_t>(element_bytes(out.collective->type));
+      std::size_t at = 0;
+      for (const Range& piece : out.scattered->pieces(*out.part)) {
+        const auto from = buffers_.span(out.buffer, out.offset_bytes + piece.begin * width, piece.size() * width);
+        if (!from.empty()) std::memcpy(packed.bytes().data() + at, from.data(), from.size());
+        at += from.size();
+      }
+      transport_.send(out.peer, out.tag, packed.bytes().first(static_cast<std::size_t>(out.bytes)), token.packed());
+      return false;
+    }
     transport_.send(out.peer, out.tag, buffers_.span(out.buffer, out.offset_bytes, out.bytes), token.packed());
     return false;
   }
 
   bool start_receive(RealWalker&, Token token, const Incoming& in) {
     part_start(token);
-    if (!in.combine) {
+    if (!in.combine && in.scattered == nullptr) {
       transport_.receive(in.peer, in.tag, buffers_.span(in.buffer, in.offset_bytes, in.bytes), token.packed());
       return false;
     }
@@ -81,14 +94,20 @@ class Rankwise {
     reception.open = true;
     reception.scratch.grow(static_cast<std::size_t>(in.bytes));
     transport_.receive(in.peer, in.tag, reception.scratch.bytes().first(static_cast<std::size_t>(in.bytes)),
-                       token.packed(), options_.combine_piece);
+                       token.packed(), in.scattered != nullptr ? 0 : options_.combine_piece);
     return false;
   }
 
   bool start_copy(RealWalker&, Token, const Move& move) {
     const auto from = buffers_.span(move.from, move.from_bytes, move.bytes);
     const auto to = buffers_.span(move.to, move.to_bytes, move.bytes);
-    std::memmove(to.data(), from.data(), from.size());
+    if (move.combine != nullptr) {
+      const auto count = move.bytes / static_cast<std::int64_t>(element_bytes(move.combine->type));
+      combine_elements(move.combine->type, move.combine->reduction, from.data(), to.data(), count);
+      if (move.finish) finish_average(move.combine->type, to.data(), count, move.group_size);
+    } else {
+      std::memmove(to.data(), from.data(), from.size());
+    }
     return true;
   }
   bool start_combine(RealWalker&, Token, const Combine& combine, const LoopIndices& indices) {
@@ -153,7 +172,7 @@ class Rankwise {
   }
 
  private:
-  // A receive whose data are combined.
+  // A receive whose data are combined, or stored in pieces when it is complete.
   struct Reception {
     Incoming incoming;
     AlignedBuffer scratch;
@@ -163,6 +182,7 @@ class Rankwise {
   };
   struct Thread {
     std::array<Reception, 2> receptions;
+    std::array<AlignedBuffer, 2> packed;  // what scattered sends send
     std::uint8_t sends_left = 0;
   };
 
@@ -246,6 +266,11 @@ class Rankwise {
       if (reception.incoming.overlaps_send && thread.sends_left != 0) return any;
       const auto& in = reception.incoming;
       const auto width = static_cast<std::int64_t>(element_bytes(in.collective->type));
+      if (in.scattered != nullptr) {
+        if (reception.arrived == in.bytes && reception.combined < in.bytes) store_pieces(reception, width);
+        any = true;
+        continue;
+      }
       const std::int64_t until = reception.arrived / width * width;
       if (until > reception.combined) {
         const auto target = buffers_.span(in.buffer, in.offset_bytes + reception.combined, until - reception.combined);
@@ -258,6 +283,23 @@ class Rankwise {
       any = true;
     }
     return any;
+  }
+
+  void store_pieces(Reception& reception, std::int64_t width) {
+    const auto& in = reception.incoming;
+    const std::byte* data = reception.scratch.bytes().data();
+    for (const Range& piece : in.scattered->pieces(*in.part)) {
+      if (piece.size() == 0) continue;
+      const auto target = buffers_.span(in.buffer, in.offset_bytes + piece.begin * width, piece.size() * width);
+      if (in.combine) {
+        combine_elements(in.collective->type, in.collective->reduction, data, target.data(), piece.size());
+        if (in.finish) finish_average(in.collective->type, target.data(), piece.size(), in.group_size);
+      } else {
+        std::memcpy(target.data(), data, target.size());
+      }
+      data += target.size();
+    }
+    reception.combined = in.bytes;
   }
 
   // Tells the walker of receives that are combined to their end.

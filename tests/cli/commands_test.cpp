@@ -144,6 +144,10 @@ TEST_F(Commands, OptionsDoWhatTheySay) {
   EXPECT_THAT(run("workload list").output, HasSubstr("halving_doubling"));
   EXPECT_THAT(run("workload show w.yaml").output, StartsWith("workload 'small': 2 iterations after 1 of warm-up\n"));
   EXPECT_THAT(run("plan validate -w w.yaml --ranks 5").output, StartsWith("valid; interpreted: "));
+  const Outcome own = run("plan validate " LOCKSTEP_SOURCE_DIR "/algorithms/ring.yaml --ranks 3");
+  EXPECT_THAT(own.output,
+              HasSubstr("ring.yaml: all_reduce of 3 ranks in 3 chunks, 4 rounds\nvalid; interpreted: 12 mes"));
+  EXPECT_THAT(own.output, HasSubstr(", 0 wrong elements\n"));
   ASSERT_EQ(run(std::string(simulate) + " -q --detail steps --trace steps.json").code, 0);
   ASSERT_EQ(run(std::string(simulate) + " -q --trace whole.json").code, 0);
   EXPECT_GT(folder_.read("steps.json").size(), 2 * folder_.read("whole.json").size());

@@ -118,7 +118,7 @@ const WrongInput wrong_inputs[] = {
     {"UnknownCollective", "w.yaml", "name: a\ncollectives: [{kind: allreduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:22: unknown collective 'allreduce'; did you mean 'all_reduce'? known: all_reduce, all_gather, "
-     "reduce_scatter, broadcast, reduce, all_to_all, barrier, send_recv"},
+     "reduce_scatter, broadcast, reduce, all_to_all, barrier, send_recv, gather, scatter, all_to_all_v"},
     {"UnknownAlgorithm", "w.yaml", "name: a\ncollectives: [{kind: all_reduce, algorithm: rings, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:15: unknown algorithm 'rings'; did you mean 'ring'? known: ring, tree, halving_doubling, "

@@ -187,7 +187,7 @@ TEST(Result, WrongFilesNameThePlace) {
   EXPECT_EQ(message_of(with("/collectives/1/kind", "allreduce")),
             "m.json: collectives[1].kind: unknown collective kind 'allreduce'; did you mean 'all_reduce'? known: "
             "all_reduce, all_gather, "
-            "reduce_scatter, broadcast, reduce, all_to_all, barrier, send_recv");
+            "reduce_scatter, broadcast, reduce, all_to_all, barrier, send_recv, gather, scatter, all_to_all_v");
   EXPECT_EQ(message_of(with("/collectives/0/ranks", 2.5)),
             "m.json: collectives[0].ranks: expected a whole number in 1..2147483647, found 2.5");
   EXPECT_EQ(message_of(with("/collectives", 3)), "m.json: collectives: expected an array, found 3");

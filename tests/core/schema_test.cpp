@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "core/base/error.hpp"
+#include "core/collective/algorithm_file.hpp"
 #include "core/profile/profile.hpp"
 #include "core/schema/catalogue.hpp"
 #include "core/topology/topology.hpp"
@@ -181,10 +182,12 @@ TEST(Schema, AgreesWithTheReaderOfWorkloads) {
   originals.push_back(plain(
       "{name: w, ranks: 3, iterations: 1, warmup: 0, collectives: [{kind: reduce, algorithm: tree, size: 1KiB, type: "
       "int32, reduction: min, root: 1, "
-      "channels: 2, chunk: 4KiB, in_place: false}, {kind: all_reduce, sizes: {from: 1B, to: 64B}}, {kind: barrier}]}"));
+      "channels: 2, chunk: 4KiB, in_place: false, ranks_per_node: 4, dimensions: [2, 2]}, {kind: all_reduce, sizes: "
+      "{from: 1B, to: 64B}}, {kind: barrier}, {kind: all_to_all_v, counts: [[0, 1], [2, 3]]}]}"));
   compare(workload_schema(), originals, [](const Node& node) { read_workload(node, "w.yaml"); },
           {"needs 'sizes'", "a barrier moves no data", "does not combine data", "has no root", "not both",
-           "must be positive", "is empty; 'to'"});
+           "must be positive", "is empty; 'to'", "deals equal blocks", "all_to_all_v needs", "it is square",
+           "'counts' says the sizes", "three dimensions at most"});
 }
 
 TEST(Schema, AgreesWithTheReaderOfProfiles) {
@@ -238,6 +241,23 @@ TEST(Schema, AgreesWithTheReaderOfTopologies) {
            "and the node has none",
            "not joined",
            "goes with"});
+}
+
+TEST(Schema, AgreesWithTheReaderOfAlgorithms) {
+  auto originals = files_of("algorithms");
+  originals.push_back(plain(
+      "{schema: lockstep.algorithm/1, name: a, description: d, kind: reduce, ranks: 2, chunks: 1, scratch: 1, "
+      "from_source: true, threads: [{when: r < 3, channel: 1, steps: [{copy: {chunk: 0, chunks: 1, from: source, to: "
+      "target, to_chunk: 0, combine: false}}, {send: {to: 0, chunk: 0, chunks: 1, from: target, lane: 3}, when: r == "
+      "1, "
+      "after: {thread: 1, steps: 0}}, {receive: [{from: 1, chunk: 0, into: target, lane: 3, combine: true}], when: r "
+      "== "
+      "0}]}, {steps: [{repeat: {index: k, times: 1}, steps: [{when: 0}]}]}]}"));
+  compare(algorithm_schema(), originals, [](const Node& node) { read_algorithm(node, "a.yaml", 2); },
+          // What expressions say, and what the steps do.
+          {": '", "must be between", "go together", "not both", "two messages", "cannot be dealt",
+           "there is no scratch", "its own peer", "chunks 0 to", "chunks 1 to", "does not wait for itself", "it is for",
+           "more than", "sends to", "waits for", "receives", "wrong result", "deadlock", "too many to be checked"});
 }
 
 TEST(Schema, CopiesAreCurrent) {

@@ -104,7 +104,7 @@ TEST(WorkloadReader, RefusesWithPositionAndRemedy) {
   EXPECT_EQ(error(with_collective("kind: allreduce, size: 1B")),
             "w.yaml:3:12: unknown collective 'allreduce'; did you mean 'all_reduce'? known: all_reduce, all_gather, "
             "reduce_scatter, broadcast, "
-            "reduce, all_to_all, barrier, send_recv");
+            "reduce, all_to_all, barrier, send_recv, gather, scatter, all_to_all_v");
   EXPECT_EQ(error(with_collective("kind: all_reduce")),
             "w.yaml:3:5: all_reduce needs 'sizes': one size, a list, or a sweep {from, to, factor}");
   EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, sizes: 2B")),
@@ -113,7 +113,7 @@ TEST(WorkloadReader, RefusesWithPositionAndRemedy) {
   EXPECT_EQ(error(with_collective("kind: broadcast, size: 1B, reduction: sum")),
             "w.yaml:3:33: broadcast does not combine data; remove 'reduction'");
   EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, root: 1")),
-            "w.yaml:3:34: all_reduce has no root; remove 'root' (broadcast and reduce have one)");
+            "w.yaml:3:34: all_reduce has no root; remove 'root' (broadcast, reduce, gather and scatter have one)");
   EXPECT_EQ(error(with_collective("kind: all_reduce, sizes: {from: 0B, to: 1B}")),
             "w.yaml:3:38: must be positive, is 0B");
   EXPECT_EQ(error(with_collective("kind: all_reduce, sizes: {from: 2B, to: 1B}")),
@@ -130,13 +130,64 @@ TEST(WorkloadReader, RefusesWithPositionAndRemedy) {
             "w.yaml:3:44: must be between 1 and 64, is 65");
 }
 
+TEST(WorkloadReader, CountsDimensionsAndNodes) {
+  const auto spec_of = [](const std::string& keys) {
+    return read_workload(config::parse_text(with_collective(keys), "w.yaml"), "w.yaml").collectives.at(0);
+  };
+  const auto counts = spec_of("kind: all_to_all_v, counts: [[0, 1], [2, 3]]");
+  EXPECT_EQ(counts.counts, (std::vector<std::vector<std::int64_t>>{{0, 1}, {2, 3}}));
+  const auto skew = spec_of("kind: all_to_all_v, size: 1KiB, skew: {exponent: 0.5, seed: 7}").skew;
+  EXPECT_EQ(skew->exponent, 0.5);
+  EXPECT_EQ(skew->seed, 7);
+  const auto shape = spec_of("kind: all_reduce, size: 1KiB, ranks_per_node: 8, dimensions: [4, 4]");
+  EXPECT_EQ(shape.ranks_per_node, 8);
+  EXPECT_EQ(shape.dimensions, (Dimensions{4, 4, 0}));
+  EXPECT_EQ(
+      error(with_collective("kind: all_to_all_v, size: 1B")),
+      "w.yaml:3:5: all_to_all_v needs 'counts' (elements from every rank to every other one) or 'skew' with 'sizes'");
+  EXPECT_EQ(error(with_collective("kind: all_to_all, size: 1B, skew: {}")),
+            "w.yaml:3:34: all_to_all deals equal blocks; remove 'skew' (all_to_all_v has it)");
+  EXPECT_EQ(error(with_collective("kind: all_to_all_v, counts: [[1, 2], [3]]")),
+            "w.yaml:3:26: counts: a row of 1 in a matrix of 2 rows; it is square");
+  EXPECT_EQ(error(with_collective("kind: all_to_all_v, size: 1B, counts: [[1]]")),
+            "w.yaml:3:26: 'counts' says the sizes; remove 'size'");
+  EXPECT_EQ(error(with_collective("kind: all_to_all_v, skew: {exponent: 1}")),
+            "w.yaml:3:5: all_to_all_v needs 'sizes': one size, a list, or a sweep {from, to, factor}");
+  EXPECT_EQ(error(with_collective("kind: all_reduce, size: 1B, dimensions: [1, 2, 3, 4]")),
+            "w.yaml:3:46: a grid has three dimensions at most, not 4");
+}
+
+TEST(WorkloadPlan, RefusesShapesThatDoNotFit) {
+  const auto refusal = [](const std::string& keys, int ranks, const GroupShape& shape = {}) -> std::string {
+    try {
+      plan_workload(read_workload(config::parse_text(with_collective(keys), "w.yaml"), "w.yaml"), ranks, shape);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string hierarchical = "kind: all_reduce, size: 1KiB, algorithm: hierarchical";
+  EXPECT_EQ(
+      refusal(hierarchical, 8),
+      "w.yaml:3:5: hierarchical: how many ranks share a node? Give ranks_per_node, or a topology whose nodes have "
+      "equally many");
+  EXPECT_EQ(refusal(hierarchical, 8, {4}), "");
+  EXPECT_EQ(refusal(hierarchical + ", ranks_per_node: 3", 8),
+            "w.yaml:3:5: hierarchical: ranks_per_node: 3 does not divide the 8 ranks of the group");
+  EXPECT_EQ(refusal("kind: all_reduce, size: 1KiB, algorithm: torus, dimensions: [4, 3]", 16),
+            "w.yaml:3:5: torus: dimensions: 4 x 3 are 12 ranks, the group has 16");
+  EXPECT_EQ(refusal("kind: all_to_all_v, counts: [[1, 2], [3, 4]]", 4),
+            "w.yaml:3:5: counts: a matrix for 2 ranks, and there are 4");
+  EXPECT_EQ(refusal("kind: all_reduce, size: 1KiB, algorithm: 'file:none.yaml'", 4), "none.yaml: no such file");
+}
+
 TEST(WorkloadReader, ReportsEveryErrorInOneGo) {
   EXPECT_EQ(error("name: w\niteration: 3\ncollectives:\n  - {kind: ring, size: 5}\n  - {size: 1B}\nwarmup: -1\n"),
             "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, "
             "iterations, warmup, ranks, faults\n"
             "w.yaml:4:12: unknown collective 'ring'; known: all_reduce, all_gather, reduce_scatter, broadcast, reduce, "
             "all_to_all, barrier, "
-            "send_recv\n"
+            "send_recv, gather, scatter, all_to_all_v\n"
             "w.yaml:4:24: '5' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB "
             "(powers of 1024)\n"
             "w.yaml:5:5: the collective lacks the key 'kind'\n"

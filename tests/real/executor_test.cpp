@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/collective/algorithm_file.hpp"
 #include "core/collective/walk.hpp"
 #include "tests/plans.hpp"
 #include "tests/real/ranks.hpp"
@@ -152,6 +153,32 @@ TEST_P(OverTcp, RandomDataGiveTheInterpretersBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, OverTcp, testing::Range(2, 9));
+
+TEST(Files, AlgorithmsFromFilesGiveTheInterpretersBits) {
+  constexpr int ranks = 4;
+  std::vector<Collective> collectives;
+  for (const std::string file : {"ring.yaml", "two_way_ring.yaml", "star.yaml", "allpairs4.xml"})
+    for (const bool in_place : {true, false}) {
+      Collective collective;
+      collective.algorithm = "file:" + file;
+      collective.custom = std::make_shared<const CustomAlgorithm>(
+          load_algorithm(std::string(LOCKSTEP_SOURCE_DIR "/algorithms/") + file, ranks));
+      collective.count = 40'008;
+      collective.reduction = in_place ? Reduction::sum : Reduction::average;
+      collective.target = {0, {}, collective.size()};
+      collective.source = in_place ? collective.target : Span{1, {}, collective.size()};
+      collective.scratch = {2, {}, collective.size()};
+      collectives.push_back(collective);
+    }
+  Plan plan = test::plan_of(collectives, ranks);
+  plan.roles[0].buffers.push_back({"scratch", collectives.front().size()});
+  const auto findings = validate(plan);
+  ASSERT_TRUE(findings.empty()) << findings.front().where << ": " << findings.front().message;
+  const Ran ran = run_over_tcp({plan}, true).front();
+  expect_the_interpreters_bits(plan, ran);
+  expect_order(plan, ran.timeline);
+  EXPECT_EQ(run_over_tcp({plan}, false).front().wrong, 0);
+}
 
 TEST(Messages, PingPongAndAPipelineOverTcp) {
   for (const Plan& plan : {test::ping_pong(), test::pipeline()}) {

@@ -102,7 +102,7 @@ TEST(Determinism, TheSameInputIsTheSameResult) {
       spec.channels = 2;
       workload.collectives.push_back(spec);
     }
-  const auto planned = plan_workload(workload, 8);
+  const auto planned = plan_workload(workload, 8, {4});
   for (const Topology& topology : networks())
     for (const Profile& profile : profiles())
       for (const auto& fidelity : fidelity_catalogue()) {

@@ -349,12 +349,14 @@ TEST(Reduction, CostsWhatIsLeftBehindTheLastByte) {
   EXPECT_EQ(time_of(shift(2, count, false), profile), time_of(shift(2, count, false), ideal_profile()));
 }
 
-Collective sized(const Algorithm& algorithm, CollectiveKind kind, std::int64_t count) {
+Collective sized(const Algorithm& algorithm, CollectiveKind kind, std::int64_t count, int ranks) {
   Collective collective;
   collective.kind = kind;
   collective.algorithm = algorithm.name;
   collective.count = kind == CollectiveKind::barrier ? 0 : count;
-  collective.target = {0, {}, collective.size()};
+  collective.ranks_per_node = ranks % 2 == 0 ? 2 : 1;
+  if (kind == CollectiveKind::all_to_all_v) collective.counts = zipf_counts(ranks, count, 1, 1);
+  collective.target = {0, {}, collective.target_size()};
   collective.source = needs_separate_source(kind) ? Span{1, {}, collective.size()} : collective.target;
   return collective;
 }
@@ -365,7 +367,7 @@ TEST(Monotone, MoreBytesOrLatencyTakeLongerAndMoreBandwidthDoesNot) {
       for (const int ranks : {2, 5, 8}) {
         Duration before{0};
         for (const std::int64_t count : {0, 64, 1 << 10, 1 << 14, 1 << 18}) {
-          const Plan plan = test::plan_of({sized(algorithm, kind, count)}, ranks);
+          const Plan plan = test::plan_of({sized(algorithm, kind, count, ranks)}, ranks);
           const std::string what =
               fmt::format("{} {} {} ranks {} elements", algorithm.name, to_string(kind), ranks, count);
           const Duration time = time_of(plan, ideal_profile());
@@ -378,7 +380,7 @@ TEST(Monotone, MoreBytesOrLatencyTakeLongerAndMoreBandwidthDoesNot) {
           const Duration laden = time_of(plan, test::laden_profile());
           EXPECT_GE(std::min(time, laden), microseconds(10)) << what;
           std::map<Rank, std::int64_t> out;
-          for (const auto& pair : traffic_of(plan, sized(algorithm, kind, count))) out[pair.from] += pair.bytes;
+          for (const auto& pair : traffic_of(plan, sized(algorithm, kind, count, ranks))) out[pair.from] += pair.bytes;
           for (const auto& [rank, bytes] : out)
             EXPECT_GE(std::min(time, laden), transfer_time(Bytes{bytes}, 1_Gbps) + microseconds(10)) << what;
         }
