@@ -268,6 +268,8 @@ void fill_input(const DataRequest& request, std::span<std::byte> source, std::sp
   const bool part_only = request.kind == CollectiveKind::all_gather || request.kind == CollectiveKind::gather;
   const bool from_root = request.kind == CollectiveKind::broadcast || request.kind == CollectiveKind::scatter;
   if (!in_place || part_only || from_root) {
+    // The target of an all_to_all_v may be larger than what this rank gets: all of it is to be the same everywhere.
+    if (request.kind == CollectiveKind::all_to_all_v) written = static_cast<std::int64_t>(target.size()) / width;
     for (std::int64_t i = 0; i < written; ++i) store(request.type, target.data() + i * width, poison(request.type));
   }
   if (part_only) own = partition(request.count, request.size, request.rank);

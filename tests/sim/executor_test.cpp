@@ -355,7 +355,8 @@ Collective sized(const Algorithm& algorithm, CollectiveKind kind, std::int64_t c
   collective.algorithm = algorithm.name;
   collective.count = kind == CollectiveKind::barrier ? 0 : count;
   collective.ranks_per_node = ranks % 2 == 0 ? 2 : 1;
-  if (kind == CollectiveKind::all_to_all_v) collective.counts = zipf_counts(ranks, count, 1, 1);
+  // Equal blocks: steps of unequal length meet others on their links when latencies shift them, and may gain by it.
+  if (kind == CollectiveKind::all_to_all_v) collective.counts = zipf_counts(ranks, count, 0, 1);
   collective.target = {0, {}, collective.target_size()};
   collective.source = needs_separate_source(kind) ? Span{1, {}, collective.size()} : collective.target;
   return collective;
