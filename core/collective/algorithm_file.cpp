@@ -177,8 +177,7 @@ bool has_blocks(CollectiveKind kind) {
 // Declarations to steps, for one number of ranks.
 class Expansion {
  public:
-  Expansion(const FileKeys& keys, CustomAlgorithm& algorithm, const std::string& file)
-      : keys_(keys), algorithm_(algorithm), file_(file) {}
+  Expansion(const FileKeys& keys, CustomAlgorithm& algorithm) : keys_(keys), algorithm_(algorithm) {}
 
   void run() {
     variables_ = {{"n", algorithm_.ranks}, {"log2n", 0}};
@@ -298,7 +297,6 @@ class Expansion {
 
   const FileKeys& keys_;
   CustomAlgorithm& algorithm_;
-  const std::string& file_;
   Variables variables_;
   std::int64_t steps_ = 0;
   int rank_ = 0;
@@ -327,7 +325,7 @@ CustomAlgorithm read_algorithm(const config::Node& root, const std::string& file
   if (algorithm.ranks > max_ranks)
     throw InputError(fmt::format("{}: {} ranks; algorithms from files are checked for {} at most", file,
                                  algorithm.ranks, max_ranks));
-  Expansion(*keys, algorithm, file).run();
+  Expansion(*keys, algorithm).run();
   check_algorithm(algorithm, diagnostics);
   diagnostics.throw_if_errors();
   return algorithm;

@@ -7,6 +7,8 @@
 // send_recv: one message, to rank r + 1 (what nccl-tests' sendrecv does).
 #include "core/collective/direct.hpp"
 
+#include <fmt/format.h>
+
 #include <limits>
 
 #include "core/collective/blocks.hpp"

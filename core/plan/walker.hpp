@@ -300,11 +300,14 @@ class Walker {
     Thread& thread = stream.threads[t];
     ++thread.steps_done;
     if (thread.waiting.empty()) return;
-    const auto over = std::stable_partition(thread.waiting.begin(), thread.waiting.end(), [&](std::uint16_t waiter) {
-      return stream.threads[waiter].step.after_steps > thread.steps_done;
-    });
-    stream.released.insert(stream.released.end(), over, thread.waiting.end());
-    thread.waiting.erase(over, thread.waiting.end());
+    std::size_t kept = 0;
+    for (const std::uint16_t waiter : thread.waiting) {
+      if (stream.threads[waiter].step.after_steps > thread.steps_done)
+        thread.waiting[kept++] = waiter;
+      else
+        stream.released.push_back(waiter);
+    }
+    thread.waiting.resize(kept);
   }
 
   void go_on_with_released(std::size_t s) {

@@ -122,7 +122,8 @@ const WrongInput wrong_inputs[] = {
     {"UnknownAlgorithm", "w.yaml", "name: a\ncollectives: [{kind: all_reduce, algorithm: rings, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:15: unknown algorithm 'rings'; did you mean 'ring'? known: ring, tree, halving_doubling, "
-     "recursive_doubling, pairwise, direct, dissemination"},
+     "recursive_doubling, pairwise, direct, dissemination, binomial, bruck, pat, torus, hierarchical, "
+     "hierarchical_leader"},
     {"AlgorithmOfAnotherKind", "w.yaml",
      "name: a\ncollectives: [{kind: broadcast, algorithm: halving_doubling, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
@@ -254,7 +255,7 @@ const WrongInput wrong_inputs[] = {
      "'lockstep "
      "simulate --help' for the options."},
     {"UnknownKindOfFile", "", "", "schema topologies",
-     "unknown kind of file 'topologies'; did you mean 'topology'? known: topology, workload, profile"},
+     "unknown kind of file 'topologies'; did you mean 'topology'? known: topology, workload, profile, algorithm"},
     {"MissingFlag", "", "", "simulate -w w.yaml",
      "--topology is required\nRun 'lockstep simulate --help' for the options."},
     {"FlagWithoutValue", "", "", "simulate -w w.yaml -t",
