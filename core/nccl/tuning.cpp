@@ -38,7 +38,9 @@ constexpr double corrections[3][24] = {{1.0, 1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.7, 
 bool all_gather_like(CollectiveKind kind) {
   return kind == CollectiveKind::all_gather || kind == CollectiveKind::reduce_scatter;
 }
-bool rooted(CollectiveKind kind) { return kind == CollectiveKind::broadcast || kind == CollectiveKind::reduce; }
+bool broadcast_or_reduce(CollectiveKind kind) {
+  return kind == CollectiveKind::broadcast || kind == CollectiveKind::reduce;
+}
 bool all_reduce_like(CollectiveKind kind) {
   return kind == CollectiveKind::all_reduce || kind == CollectiveKind::barrier;
 }
@@ -81,7 +83,7 @@ Candidate ring(const System& system, const Graph& graph, CollectiveKind kind, Pr
   Candidate made;
   made.bandwidth_GBps = bus * ranks / steps;
   made.latency_us = ring_latencies.base[index(protocol)];
-  if (rooted(kind)) {
+  if (broadcast_or_reduce(kind)) {
     made.latency_us +=
         system.nodes == 1 ? ring_latencies.nvlink[index(protocol)] : ring_latencies.network[index(protocol)];
   } else {
@@ -201,7 +203,7 @@ double ll_max_across_nodes(const System& system) {
 }
 
 bool knows(CollectiveKind kind) {
-  return all_reduce_like(kind) || all_gather_like(kind) || rooted(kind) || point_to_point(kind);
+  return all_reduce_like(kind) || all_gather_like(kind) || broadcast_or_reduce(kind) || point_to_point(kind);
 }
 
 std::vector<Candidate> candidates(const System& system, CollectiveKind kind, std::int64_t bytes) {
@@ -233,7 +235,7 @@ std::vector<Candidate> candidates(const System& system, CollectiveKind kind, std
     if (usable(protocol))
       add(ring(system, graph, kind, protocol, bytes), Algorithm::ring, protocol,
           running_channels(system, graph, Algorithm::ring, protocol, bytes));
-  if (system.nvls && system.nodes == 1 && !rooted(kind))
+  if (system.nvls && system.nodes == 1 && !broadcast_or_reduce(kind))
     add(nvls(system, graph, kind, bytes), Algorithm::nvls, Protocol::simple, graph.nvls_channels);
   if (system.nvls && system.nodes > 1 && all_reduce_like(kind))
     add(nvls(system, graph, kind, bytes), Algorithm::nvls_tree, Protocol::simple, graph.nvls_channels);

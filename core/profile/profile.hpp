@@ -67,9 +67,9 @@ struct Profile {
   ReductionProfile reduction;
   std::optional<Bandwidth> copy_bandwidth;  ///< local copies; none: free
   std::optional<int> cores;                 ///< ranks of one machine share so many cores; none: a core per rank
-  Duration start_latency{0};            ///< from a common start (all ranks asleep until one instant) until a rank runs
-  Duration start_overhead{0};           ///< CPU of a rank then, before it goes on: cold caches, the scheduler
-  std::optional<NcclProfile> nccl;      ///< NCCL does collectives with `algorithm: auto`; none: Lockstep's own algorithms
+  Duration start_latency{0};        ///< from a common start (all ranks asleep until one instant) until a rank runs
+  Duration start_overhead{0};       ///< CPU of a rank then, before it goes on: cold caches, the scheduler
+  std::optional<NcclProfile> nccl;  ///< NCCL does collectives with `algorithm: auto`; none: Lockstep's own algorithms
   std::vector<config::GivenKey> given;  ///< the keys of its document
   config::Json measured;  ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
 };

@@ -71,10 +71,11 @@ const WrongInput wrong_inputs[] = {
     {"UnknownTopologyKey", "t.yaml", "nmae: a\ngenerate: {star: {hosts: 2, link: {bandwidth: 1Gbps}}}\n",
      "simulate -t t.yaml -w w.yaml",
      "t.yaml:1:1: unknown topology key 'nmae'; did you mean 'name'? known: name, node, generate, nodes, links, "
-     "placement, faults"},
+     "placement, routing, failed, degraded, faults"},
     {"UnknownGenerator", "t.yaml", "generate: {starr: {hosts: 2, link: {bandwidth: 1Gbps}}}\n",
      "simulate -t t.yaml -w w.yaml",
-     "t.yaml:1:12: unknown generator 'starr'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree"},
+     "t.yaml:1:12: unknown generator 'starr'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree, "
+     "torus, full_mesh, hyperx, dragonfly"},
     {"NegativeBandwidth", "t.yaml", "generate: {star: {hosts: 2, link: {bandwidth: -1Gbps}}}\n",
      "simulate -t t.yaml -w w.yaml", "t.yaml:1:47: '-1Gbps' is negative; a bandwidth is 0 or more"},
     {"UnitlessBandwidth", "t.yaml", "generate: {star: {hosts: 2, link: {bandwidth: 1000}}}\n",
@@ -176,7 +177,7 @@ const WrongInput wrong_inputs[] = {
      "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, start_latency, "
      "start_overhead, "
      "copy_bandwidth, "
-     "reduction, tcp, measured"},
+     "reduction, tcp, nccl, measured"},
     {"UnitlessOverhead", "p.yaml", "name: p\ntcp: {overhead: 3}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
      "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h"},
     {"NegativeOverhead", "p.yaml", "name: p\ntcp: {overhead: -3us}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
@@ -186,9 +187,8 @@ const WrongInput wrong_inputs[] = {
      "simulate -t t.yaml -w w.yaml -p p.yaml", "p.yaml:2:48: 'up_to' must ascend: 1KiB after 1MiB"},
     {"WorkloadForATopology", "", "", "simulate -t w.yaml -w w.yaml",
      "w.yaml:2:1: unknown topology key 'collectives'; known: name, node, generate, nodes, links, "
-     "placement, faults\nw.yaml:4:1: unknown topology key 'iterations'; known: name, node, generate, nodes, links, "
-     "placement, "
-     "faults"},
+     "placement, routing, failed, degraded, faults\nw.yaml:4:1: unknown topology key 'iterations'; known: name, node, "
+     "generate, nodes, links, placement, routing, failed, degraded, faults"},
     // Settings.
     {"SetUnknownPrefix", "", "", "simulate -t t.yaml -w w.yaml --set topolgy.name=a",
      "--set topolgy.name=a: unknown prefix 'topolgy'; did you mean 'topology'? known: topology, workload, profile"},
@@ -248,7 +248,7 @@ const WrongInput wrong_inputs[] = {
      "--json nowhere/doctor.json: cannot be written: No such file or directory"},
     // Options.
     {"UnknownNestedCommand", "", "", "topology shwo t.yaml",
-     "unknown command of 'topology' 'shwo'; did you mean 'show'? known: show, list"},
+     "unknown command of 'topology' 'shwo'; did you mean 'show'? known: show, list, discover"},
     {"UnknownFlag", "", "", "simulate -t t.yaml -w w.yaml --fidelty flow",
      "unknown option '--fidelty'; did you mean '--fidelity'? known: --help, --topology, --workload, --fidelity, "
      "--profile, --ranks, --as-built, --detail, --runs, --set, --json, --trace, --seed, --verbose, --quiet\nRun "

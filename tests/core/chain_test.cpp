@@ -5,6 +5,9 @@
 
 #include <numeric>
 
+#include "core/collective/walk.hpp"
+#include "tests/shapes.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -34,7 +37,14 @@ TEST(ScheduleTotals, BytesAreThoseOfTheFormula) {
     for (const CollectiveKind kind : algorithm.kinds)
       for (const int ranks : {1, 2, 3, 7, 8, 16})
         for (const std::int64_t bytes : {0, 64, 4000, 1 << 20}) {
-          const ScheduleRequest asked = request(kind, ranks, bytes);
+          Collective collective;
+          collective.kind = kind;
+          collective.algorithm = algorithm.name;
+          collective.count = kind == CollectiveKind::barrier ? 0 : bytes / 4;
+          test::give_shape(collective, ranks, ranks);
+          collective.source = collective.target = {0, {}, collective.size()};
+          const ScheduleRequest asked = request_for(collective, {0, 0, ranks});
+          if (algorithm.refusal != nullptr && !algorithm.refusal(asked).empty()) continue;
           const ScheduleTotals totals = schedule_totals(asked, algorithm);
           const Cost cost = algorithm.cost(asked);
           const auto sum = [](const auto& values) {

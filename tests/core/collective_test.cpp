@@ -315,12 +315,17 @@ TEST(Schedules, AreAsSymmetricAndAsRepetitiveAsTheySay) {
         for (const std::int64_t count : {std::int64_t{0}, std::int64_t{1}, std::int64_t{n}, std::int64_t{97},
                                          std::int64_t{n} * 60, std::int64_t{n} * 60 + 1})
           for (const int channels : {1, 2, 3}) {
-            ScheduleRequest request;
-            request.kind = kind;
-            request.size = n;
-            request.count = kind == CollectiveKind::barrier ? 0 : count;
-            request.channels = channels;
-            request.in_place = n % 2 == 0 && !needs_separate_source(kind);
+            Collective collective;
+            collective.kind = kind;
+            collective.algorithm = algorithm.name;
+            collective.count = kind == CollectiveKind::barrier ? 0 : count;
+            collective.channels = channels;
+            test::give_shape(collective, n, n + channels);
+            collective.target = {0, {}, collective.size()};
+            const bool in_place = n % 2 == 0 && !needs_separate_source(kind);
+            collective.source = in_place ? collective.target : Span{1, {}, collective.size()};
+            ScheduleRequest request = request_for(collective, {0, 0, n});
+            if (algorithm.refusal != nullptr && !algorithm.refusal(request).empty()) continue;
             std::vector<std::vector<std::vector<Step>>> steps(static_cast<std::size_t>(n));
             for (int r = 0; r < n; ++r) {
               request.rank = r;

@@ -30,9 +30,7 @@ TEST_P(TopologyErrors, HaveTheirExactMessage) {
   "pcie_8gpu_staged, cpu_intel, cpu_amd"
 
 const WrongTopology wrong[] = {
-    {"UnknownKey", "name: a
-queues: []
-" STAR,
+    {"UnknownKey", "name: a\nqueues: []\n" STAR,
      "t.yaml:2:1: unknown topology key 'queues'; known: name, node, generate, nodes, links, placement, "
      "routing, failed, degraded, faults"},
     {"UnknownGenerator", "generate: {stra: {hosts: 2}}\n",

@@ -91,7 +91,7 @@ TEST(LowerBounds, NothingThatWePredictIsBelow) {
     for (const Topology& topology :
          {test::star(8, 1_Gbps, microseconds(50)), test::star(8, 1_Gbps, microseconds(50), 64_KiB),
           test::leaf_spine(4, 1_Gbps, microseconds(1))}) {
-      const PlannedWorkload planned = plan_workload(everything(), ranks);
+      const PlannedWorkload planned = plan_workload(everything(), ranks, {1});
       const Routing routing(topology);
       for (const auto& fidelity : fidelity_catalogue()) {
         Timeline timeline;

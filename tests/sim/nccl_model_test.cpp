@@ -196,8 +196,8 @@ TEST(Auto, TakesTheFastestByTheClosedForms) {
       if (algorithm == spec.algorithms.front()) chosen = time_s;
     for (const auto& [algorithm, time_s] : times) EXPECT_LE(chosen, time_s) << algorithm;
   }
-  // log2(8) rounds against 14 of a ring for 8 B.
-  EXPECT_EQ(planned.rows[0].spec.algorithms.front(), "recursive_doubling");
+  // One round for the reduction and one back against 14 of a ring for 8 B.
+  EXPECT_EQ(planned.rows[0].spec.algorithms.front(), "direct");
 }
 
 TEST(Auto, IsRefusedWhereNothingChooses) {
