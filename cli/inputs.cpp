@@ -35,9 +35,9 @@ std::vector<ResolvedFault> faults_of(const Topology& topology, const Workload& w
 
 Result predict(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,
                const Workload& workload, const Profile& profile, const std::string& fidelity, std::uint64_t seed,
-               Timeline& timeline) {
+               Timeline& timeline, const sim::Disturbances& disturbances) {
   const auto& entry = get_from(sim::fidelity_catalogue(), "fidelity", fidelity);
-  sim::Prediction prediction = entry.predict(topology, routing, profile, planned, timeline);
+  sim::Prediction prediction = entry.predict(topology, routing, profile, planned, timeline, disturbances);
   Result result;
   result.kind = Result::Kind::simulation;
   result.topology = source_of(topology);

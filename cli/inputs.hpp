@@ -12,6 +12,7 @@
 #include "core/timeline/result.hpp"
 #include "core/topology/routing.hpp"
 #include "core/workload/workload.hpp"
+#include "sim/executor.hpp"
 
 namespace lockstep::cli {
 
@@ -25,7 +26,7 @@ std::vector<ResolvedFault> faults_of(const Topology& topology, const Workload& w
 /// A simulation result; `timeline` keeps what a trace needs.
 Result predict(const Topology& topology, const Routing& routing, const PlannedWorkload& planned,
                const Workload& workload, const Profile& profile, const std::string& fidelity, std::uint64_t seed,
-               Timeline& timeline);
+               Timeline& timeline, const sim::Disturbances& disturbances = {});
 
 /// Throws InputError if the file cannot be written.
 void write_trace(const std::string& path, const Plan& plan, const Timeline& timeline);

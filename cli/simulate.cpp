@@ -46,13 +46,14 @@ int simulate(const Options& options) {
   const int ranks = rank_count(options.ranks, workload, &topology);
   const PlannedWorkload planned =
       sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks);
-  (void)faults_of(topology, workload, ranks);  // refuses wrong names; no fidelity simulates faults yet
+  const auto faults = faults_of(topology, workload, ranks);
   if (profile.name == "ideal")
     note(options.output,
          "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");
   detail(options.output, fmt::format("{} ranks, plan hash {}", ranks, plan_hash(planned.plan)));
   const auto run = [&](std::uint64_t seed, Timeline& timeline) {
-    return predict(topology, Routing(topology, {seed}), planned, workload, profile, options.fidelity, seed, timeline);
+    return predict(topology, Routing(topology, {seed}), planned, workload, profile, options.fidelity, seed, timeline,
+                   {faults, seed});
   };
   // What a trace shows, and what is said of operations, is the first run.
   Timeline timeline(options.detail == "steps", !options.output.trace.empty());

@@ -14,6 +14,7 @@
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
 #include "core/base/text.hpp"
+#include "core/faults/draws.hpp"
 #include "core/plan/walker.hpp"
 #include "core/profile/message_cost.hpp"
 #include "sim/compute/processors.hpp"
@@ -150,7 +151,8 @@ class Simulation {
         plan_(plan),
         recorder_(recorder),
         costs_(profile.tcp),
-        keep_parts_(recorder.wants_parts()) {
+        keep_parts_(recorder.wants_parts()),
+        faults_(options.disturbances.faults, options.disturbances.seed) {
     if (plan.ranks > topology.rank_capacity())
       throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
                                    topology.rank_capacity()));
@@ -170,7 +172,7 @@ class Simulation {
     sent_.resize(walkers_.size());
     last_lanes_.resize(walkers_.size());
     common_starts_.resize(walkers_.size());
-    replays_ = options.replay && !keep_parts_;
+    replays_ = options.replay && !keep_parts_ && options.disturbances.faults.empty();
     statistics.simulated_ranks = walkers_.size();
   }
 
@@ -181,18 +183,22 @@ class Simulation {
       std::uint64_t state = options_.shuffle;
       for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[(state = mix64(state)) % i]);
     }
+    if (next_fault_time() <= 0) change_faults();
     for (const Actor actor : order) walkers_[actor].start();
     settle();
     std::vector<Event> batch;
     for (;;) {
       const std::int64_t network_time = network_.next();
       const std::int64_t queue_time = queue_.next_time();
-      if (network_time == FlowNetwork::never && queue_time == EventQueue::never) break;
-      now_ = std::min(network_time, queue_time);
+      const std::int64_t fault_time = next_fault_time();
+      if (network_time == FlowNetwork::never && queue_time == EventQueue::never && !may_recover()) break;
+      now_ = std::min({network_time, queue_time, fault_time});
+      if (fault_time == now_) change_faults();
       if (network_time == now_) take_notices();
       if (queue_time == now_) {
         queue_.next(batch);
         statistics.events += batch.size();
+        idle_fault_changes_ = 0;
         for (std::size_t i = 0; i < batch.size(); ++i) {
           if (static_cast<EventKind>(batch.back().kind) == EventKind::arrival)
             prefetch(
@@ -386,7 +392,7 @@ class Simulation {
 
   // Ranks that share cores queue for them by rank, so none is like another.
   void fold_ranks() {
-    if (!options_.fold || recorder_.wants_every_rank() || profile_.cores) return;
+    if (!options_.fold || recorder_.wants_every_rank() || profile_.cores || disturbed()) return;
     std::vector<std::uint64_t> keys;
     keys.reserve(resources_.size());
     for (const ResourceFigures& resource : resources_)
@@ -444,11 +450,13 @@ class Simulation {
   bool after(Actor actor, Token token, std::int64_t duration) {
     if (duration == 0) return true;
     note_open(token);
-    push(now_ + duration, EventKind::action_done, actor, token.packed());
+    push(now_ + slowed(actor, duration), EventKind::action_done, actor, token.packed());
     return false;
   }
 
-  void submit(Actor actor, std::int64_t duration, std::uint64_t tag) { processors_.submit(actor, duration, tag); }
+  void submit(Actor actor, std::int64_t duration, std::uint64_t tag) {
+    processors_.submit(actor, slowed(actor, duration), tag);
+  }
   void begin_jobs() {
     processors_.dispatch(started_);
     for (const auto& job : started_) push(now_ + job.duration, EventKind::processor_done, job.rank, 0);
@@ -627,7 +635,7 @@ class Simulation {
     const Lane& lane = lanes_[message.lane];
     Pair& pair = pairs_[lane.pair];
     message.flow_time = now_ - message.injected;
-    std::int64_t arrival = now_ + pair.latency + costs_.latency(message.bytes);
+    std::int64_t arrival = now_ + pair.latency + costs_.latency(message.bytes) + jitter(lane.pair, message);
     if (profile_.tcp.ordered) arrival = pair.last_arrival = std::max(arrival, pair.last_arrival);
     push_message(arrival, EventKind::arrival, id);
     pair.flow = none;
@@ -782,6 +790,7 @@ class Simulation {
       take_figures(pair, way);
       if (!way.resources.empty()) pair.route = network_.add_route(way.resources);
       pairs_.push_back(std::move(pair));
+      if (disturbed()) links_of_pair_.push_back(routing_.route(topology_.endpoint(from), topology_.endpoint(to)));
     }
     return entry->second;
   }
@@ -809,6 +818,112 @@ class Simulation {
     if (in_base_ != none) way.resources.push_back(in_base_ + static_cast<std::uint32_t>(to));
     if (machine_ != none) way.resources.push_back(machine_);
     return way;
+  }
+
+  // --- Faults ---
+
+  [[nodiscard]] bool disturbed() const { return !options_.disturbances.faults.empty(); }
+
+  [[nodiscard]] std::int64_t next_fault_time() const {
+    if (!disturbed()) return FlowNetwork::never;
+    const auto next = faults_.next_time();
+    std::int64_t time = next ? next->count() : FlowNetwork::never;
+    for (const FaultChange& fault : active_faults_)
+      if (fault.until) time = std::min(time, fault.until->count());
+    return time;
+  }
+
+  // Nothing moves by itself any more: will the end of a fault set it going? Flows have to wait for it.
+  [[nodiscard]] bool may_recover() {
+    constexpr std::int64_t patience = 1'000'000;  // changes; random faults never end
+    return disturbed() && network_.active() > 0 && next_fault_time() != FlowNetwork::never &&
+           ++idle_fault_changes_ < patience;
+  }
+
+  void change_faults() {
+    std::vector<LinkId> links;
+    std::vector<int> ranks;
+    const auto touch = [&](const FaultChange& change) {
+      links.insert(links.end(), change.target.links.begin(), change.target.links.end());
+      ranks.insert(ranks.end(), change.target.ranks.begin(), change.target.ranks.end());
+    };
+    std::erase_if(active_faults_, [&](const FaultChange& fault) {
+      if (!fault.until || fault.until->count() > now_) return false;
+      touch(fault);
+      return true;
+    });
+    while (faults_.next_time() && faults_.next_time()->count() <= now_) {
+      auto change = faults_.next();
+      touch(*change);
+      if (change->effects.kill) kill(*change);
+      active_faults_.push_back(std::move(*change));
+    }
+    for (const LinkId link : links) set_link(link);
+    for (const int rank : ranks) set_rank(rank);
+  }
+
+  void kill(const FaultChange& change) {
+    for (const int rank : change.target.ranks) {
+      if (rank >= plan_.ranks || walkers_[actor_of(static_cast<Rank>(rank))].done()) continue;
+      throw RunFailure(fmt::format("rank {} was killed at {} by a fault of {}; the others cannot finish without it",
+                                   rank, format_duration(Duration{now_}), change.target.name));
+    }
+  }
+
+  void set_link(LinkId link) {
+    const std::uint32_t resource = topology_.links[link].resource;
+    double share = 1;
+    for (const FaultChange& fault : active_faults_) {
+      const auto& hit = fault.target.links;
+      // A half-duplex cable is one resource for both its links, and counts once.
+      if (std::find_if(hit.begin(), hit.end(),
+                       [&](LinkId other) { return topology_.links[other].resource == resource; }) == hit.end())
+        continue;
+      if (fault.effects.down) share = 0;
+      share *= fault.effects.bandwidth.value_or(1.0);
+    }
+    network_.set_capacity(resource, resources_[resource].bits_per_second * share, now_);
+  }
+
+  void set_rank(int rank) {
+    if (rank >= plan_.ranks) return;
+    double factor = 1;
+    for (const FaultChange& fault : active_faults_) {
+      const auto& hit = fault.target.ranks;
+      if (std::find(hit.begin(), hit.end(), rank) != hit.end()) factor *= fault.effects.slow.value_or(1.0);
+    }
+    slow_.resize(walkers_.size(), 1.0);
+    slow_[actor_of(static_cast<Rank>(rank))] = factor;
+    for (const std::uint32_t base : {out_base_, in_base_})
+      if (base != none) {
+        const auto resource = base + static_cast<std::uint32_t>(rank);
+        network_.set_capacity(resource, resources_[resource].bits_per_second / factor, now_);
+      }
+  }
+
+  // What begins while a rank is slow takes so much longer.
+  [[nodiscard]] std::int64_t slowed(Actor actor, std::int64_t duration) const {
+    if (slow_.empty() || slow_[actor] == 1.0) return duration;
+    return static_cast<std::int64_t>(static_cast<double>(duration) * slow_[actor] + 0.5);
+  }
+
+  // A draw per message and fault: uniform between 0 and the largest jitter on the way.
+  [[nodiscard]] std::int64_t jitter(std::uint32_t pair, const Message& message) const {
+    std::int64_t most = 0;
+    std::uint64_t seed = 0;
+    for (const FaultChange& fault : active_faults_) {
+      if (!fault.effects.jitter || fault.effects.jitter->count() <= most) continue;
+      const auto& hit = fault.target.links;
+      for (const LinkId link : links_of_pair_[pair])
+        if (std::find(hit.begin(), hit.end(), link) != hit.end()) {
+          most = fault.effects.jitter->count();
+          seed = fault.seed;
+          break;
+        }
+    }
+    if (most == 0) return 0;
+    Draws draws(seed ^ mix64(std::uint64_t{message.from} << 32 | message.sequence));
+    return static_cast<std::int64_t>(draws.below(static_cast<std::uint64_t>(most) + 1));
   }
 
   // --- Replay: steps that are done again are not simulated again ---
@@ -926,6 +1041,11 @@ class Simulation {
     double burst_bits = 0;
     bool rate = false;  // of a processor, not a link
   };
+  FaultStream faults_;
+  std::vector<FaultChange> active_faults_;
+  std::int64_t idle_fault_changes_ = 0;             // since anything else happened
+  std::vector<double> slow_;                        // factor by actor; empty: nobody is slow
+  std::vector<std::vector<LinkId>> links_of_pair_;  // where there are faults
   std::vector<ResourceFigures> resources_;
   std::optional<Folding> folding_;
   Processors processors_{0, 0};

@@ -12,7 +12,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "core/faults/changes.hpp"
 #include "core/plan/executor.hpp"
 #include "core/profile/profile.hpp"
 #include "core/topology/routing.hpp"
@@ -20,10 +22,18 @@
 
 namespace lockstep::sim {
 
+/// What disturbs a run (docs/faults.md), and the seed of what it draws.
+struct Disturbances {
+  std::vector<ResolvedFault> faults;
+  std::uint64_t seed = 1;
+};
+
 struct SimulationOptions {
   bool once = true;    ///< independent loops run one iteration, which stands for all (there is no noise)
   bool fold = true;    ///< ranks that nothing tells apart are simulated as one: the same numbers (sim/folding.hpp)
   bool replay = true;  ///< steps that are done again are not simulated again: the same numbers
+  /// Whatever they hit is no longer like the rest: with any of them, nothing is folded or replayed.
+  Disturbances disturbances{};
   std::uint64_t shuffle =
       0;  ///< not 0: simultaneous starts are pushed in an order drawn from it; no result may change (a test)
 };

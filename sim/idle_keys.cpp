@@ -81,15 +81,23 @@ Reason nothing_reduces(const Inputs& inputs) {
   if (any_reduces(inputs)) return std::nullopt;
   return "no collective of the workload combines data";
 }
-Reason no_faults(const Inputs& inputs) {
-  return fmt::format("fidelity '{}' does not simulate faults", inputs.fidelity);
+Reason no_faults(const Inputs& inputs, const std::vector<Fault>& faults) {
+  if (analytic(inputs)) return "fidelity 'analytic' does not simulate faults";
+  for (const auto& row : inputs.planned->rows)
+    if (row.spec.algorithms.front() == "auto") return "the model of NCCL does not simulate faults";
+  const auto only_loses = [](const Fault& fault) {
+    const FaultEffects& e = fault.effects;
+    return !e.bandwidth && !e.down && !e.jitter && !e.slow && !e.kill;
+  };
+  if (std::all_of(faults.begin(), faults.end(), only_loses)) return loss_is_of_packets(inputs);
+  return std::nullopt;
 }
 Reason one_iteration(const Inputs&) { return "a simulation has no noise: one iteration stands for all"; }
 
 std::span<const Rule> rules() {
   static const std::array rules{
-      Rule{"topology", "^faults.*", no_faults},
-      Rule{"workload", "^faults.*", no_faults},
+      Rule{"topology", "^faults.*", [](const Inputs& inputs) { return no_faults(inputs, inputs.topology->faults); }},
+      Rule{"workload", "^faults.*", [](const Inputs& inputs) { return no_faults(inputs, inputs.workload->faults); }},
       Rule{"topology", "loss", loss_is_of_packets},
       Rule{"topology", "queue", queue_is_of_packets},
       Rule{"topology", "burst", [](const Inputs& inputs) { return under_analytic(inputs, "token buckets"); }},

@@ -12,8 +12,10 @@ namespace lockstep::sim {
 namespace {
 
 Prediction predict_flow(const Topology& topology, const Routing& routing, const Profile& profile,
-                        const PlannedWorkload& planned, Timeline& timeline) {
-  SimulatedExecutor executor(topology, routing, profile);
+                        const PlannedWorkload& planned, const Disturbances& disturbances, Timeline& timeline) {
+  SimulationOptions options;
+  options.disturbances = disturbances;
+  SimulatedExecutor executor(topology, routing, profile, options);
   executor.execute(planned.plan, timeline);
   timeline.sort();
   Prediction prediction;
@@ -24,12 +26,17 @@ Prediction predict_flow(const Topology& topology, const Routing& routing, const 
   return prediction;
 }
 
+Prediction predict_undisturbed(const Topology& topology, const Routing& routing, const Profile& profile,
+                               const PlannedWorkload& planned, const Disturbances&, Timeline& timeline) {
+  return predict_analytic(topology, routing, profile, planned, timeline);
+}
+
 }  // namespace
 
 std::span<const Fidelity> fidelity_catalogue() {
   static const std::array catalogue{
       Fidelity{"analytic", "closed forms: latency and bandwidth of the routes, nothing shared",
-               nccl::predict_with<predict_analytic>},
+               nccl::predict_with<predict_undisturbed>},
       Fidelity{"flow", "every message a flow; links shared max-min fair; the default",
                nccl::predict_with<predict_flow>},
   };

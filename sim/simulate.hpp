@@ -11,6 +11,7 @@
 #include "core/topology/routing.hpp"
 #include "core/topology/topology.hpp"
 #include "core/workload/workload.hpp"
+#include "sim/executor.hpp"
 
 namespace lockstep::sim {
 
@@ -23,7 +24,13 @@ struct Prediction {
 struct Fidelity {
   std::string name;
   std::string description;
-  Prediction (*predict)(const Topology&, const Routing&, const Profile&, const PlannedWorkload&, Timeline&);
+  Prediction (*run)(const Topology&, const Routing&, const Profile&, const PlannedWorkload&, const Disturbances&,
+                    Timeline&);
+  [[nodiscard]] Prediction predict(const Topology& topology, const Routing& routing, const Profile& profile,
+                                   const PlannedWorkload& planned, Timeline& timeline,
+                                   const Disturbances& disturbances = {}) const {
+    return run(topology, routing, profile, planned, disturbances, timeline);
+  }
 };
 
 /// analytic, flow. Adding one: a new file and a line in simulate.cpp.

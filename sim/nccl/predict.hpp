@@ -17,12 +17,13 @@ Prediction predict(const Topology& topology, const Profile& profile, const Plann
 CollectiveRow row_of(const System& system, const CollectiveSpec& spec);
 
 /// A fidelity that leaves NCCL's rows to NCCL's model and all others to `Network`.
-template <Prediction (*Network)(const Topology&, const Routing&, const Profile&, const PlannedWorkload&, Timeline&)>
+template <Prediction (*Network)(const Topology&, const Routing&, const Profile&, const PlannedWorkload&,
+                                const Disturbances&, Timeline&)>
 Prediction predict_with(const Topology& topology, const Routing& routing, const Profile& profile,
-                        const PlannedWorkload& planned, Timeline& timeline) {
+                        const PlannedWorkload& planned, const Disturbances& disturbances, Timeline& timeline) {
   for (const auto& row : planned.rows)
     if (is_nccl_row(row)) return predict(topology, profile, planned);
-  return Network(topology, routing, profile, planned, timeline);
+  return Network(topology, routing, profile, planned, disturbances, timeline);
 }
 
 }  // namespace lockstep::sim::nccl

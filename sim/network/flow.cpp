@@ -25,7 +25,6 @@ std::int64_t time_to_move(double bits, double rate) {
 // --- Resources and routes ---
 
 void FlowNetwork::fit_quantum(double bits_per_second) {
-  LOCKSTEP_CHECK(bits_per_second > 0, "a resource of {} bit/s", bits_per_second);
   if (bits_per_second < largest_) return;
   int exponent = 0;
   static_cast<void>(std::frexp(bits_per_second, &exponent));  // bits_per_second < 2^exponent
@@ -38,7 +37,8 @@ void FlowNetwork::fit_quantum(double bits_per_second) {
       if (route.rate != unlimited) route.rate = static_cast<Rate>(static_cast<double>(route.rate) * ratio);
     for (ResourceId r = 0; r < resources_.size(); ++r) {
       Resource& resource = resources_[r];
-      resource.capacity = std::max<Rate>(1, static_cast<Rate>(resource.bits_per_second / quantum));
+      resource.capacity =
+          resource.bits_per_second > 0 ? std::max<Rate>(1, static_cast<Rate>(resource.bits_per_second / quantum)) : 0;
       if (resource.active == 0) continue;
       resource.level = 0;
       touch(r);
@@ -48,6 +48,7 @@ void FlowNetwork::fit_quantum(double bits_per_second) {
 }
 
 ResourceId FlowNetwork::add_resource(double bits_per_second, double burst_bits) {
+  LOCKSTEP_CHECK(bits_per_second > 0, "a resource of {} bit/s", bits_per_second);
   fit_quantum(bits_per_second);
   Resource resource;
   resource.bits_per_second = bits_per_second;
@@ -88,6 +89,7 @@ RouteId FlowNetwork::add_route(std::span<const ResourceId> resources) {
 }
 
 void FlowNetwork::set_capacity(ResourceId id, double bits_per_second, std::int64_t now) {
+  LOCKSTEP_CHECK(bits_per_second >= 0, "a resource of {} bit/s", bits_per_second);
   fit_quantum(bits_per_second);
   Resource& resource = resources_[id];
   if (resource.bucket != none) refill(buckets_[resource.bucket], now);
@@ -218,6 +220,7 @@ void FlowNetwork::advance(Route& route, std::int64_t now) {
 
 std::int64_t FlowNetwork::next_of(const Route& route) const {
   if (route.rate == unlimited) return route.updated;
+  if (route.rate == 0) return never;
   double least = std::numeric_limits<double>::infinity();
   for (FlowId f = route.first; f != none; f = flows_[f].next) {
     const Flow& flow = flows_[f];
@@ -486,7 +489,8 @@ void FlowNetwork::fill(ResourceId seed, Rate from, std::int64_t now) {
       continue;
     }
     resources_[r].level = level;
-    const Rate rate = std::max<Rate>(1, level);
+    // A link that carries something carries at least a quantum.
+    const Rate rate = resources_[r].capacity > 0 ? std::max<Rate>(1, level) : 0;
     for (const Member& member : resources_[r].members) {
       Route& route = routes_[member.route];
       if (route.mark != mark_) continue;

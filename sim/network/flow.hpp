@@ -63,7 +63,7 @@ class FlowNetwork {
 
   /// A quiet spell: every token bucket is full again. No flow may be active on a resource with a bucket.
   void rest(std::int64_t now);
-  /// From now on. What the bucket saved so far stays.
+  /// From now on. What the bucket saved so far stays. 0: nothing passes; what is on its way waits.
   void set_capacity(ResourceId resource, double bits_per_second, std::int64_t now);
 
   /// A flow of `bits` > 0 from now on; `tag` is the caller's. Nothing happens before settle().
@@ -162,10 +162,10 @@ class FlowNetwork {
     return std::span<const RouteHop>(hops_).subspan(route.first_hop, route.hops);
   }
   [[nodiscard]] Rate quanta(double bits_per_second) const {
-    return std::max<Rate>(1, static_cast<Rate>(bits_per_second / quantum_));
+    return bits_per_second > 0 ? std::max<Rate>(1, static_cast<Rate>(bits_per_second / quantum_)) : 0;
   }
   [[nodiscard]] bool limits(const Resource& resource) const {
-    return resource.bucket == none || buckets_[resource.bucket].saved <= 0;
+    return resource.bucket == none || buckets_[resource.bucket].saved <= 0 || resource.capacity == 0;
   }
   void fit_quantum(double bits_per_second);
   void touch(ResourceId resource);

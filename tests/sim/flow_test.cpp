@@ -251,6 +251,23 @@ TEST(Flow, AParkingLotSharesItsBottleneck) {
   EXPECT_DOUBLE_EQ(network.rate(across[0]), 95e5);
 }
 
+TEST(Flow, NoCapacityHoldsWhatIsOnItsWay) {
+  FlowNetwork network;
+  const ResourceId link = network.add_resource(1e9);
+  const RouteId route = network.add_route(std::vector<ResourceId>{link});
+  network.start(route, 1e6, 0, 1);
+  network.settle(0);
+  network.set_capacity(link, 0, 400'000'000);
+  network.settle(400'000'000);
+  EXPECT_EQ(network.next(), FlowNetwork::never);
+  network.start(route, 1e6, 500'000'000, 2);
+  network.settle(500'000'000);
+  EXPECT_EQ(network.next(), FlowNetwork::never);
+  network.set_capacity(link, 2e9, 900'000'000);
+  network.settle(900'000'000);
+  EXPECT_EQ(network.next(), 1'500'000'000) << "0.6 Mbit are left of the first, at half of 2 Gbit/s";
+}
+
 TEST(Flow, AWatchTellsOnceWhenSoMuchIsLeft) {
   FlowNetwork network;
   const RouteId route = network.add_route(std::vector<ResourceId>{network.add_resource(1e9)});
