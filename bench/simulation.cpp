@@ -175,12 +175,12 @@ void flows(int turns) {
   const Topology topology = topology_of("generate: {fat_tree: {k: 16, link: {bandwidth: 100Gbps, latency: 500ns}}}\n");
   fmt::print("{:>10} {:>8} {:>10} {:>10} {:>14} {:>12}\n", "flows", "sizes", "CPU s", "moments", "routes filled",
              "makespan");
-  for (const int count : {1'024, 4'096, 10'240, 100'000})
+  for (const int count : {4'096, 10'240, 100'000})
     for (const bool equal : {true, false}) {
+      if (!equal && count > 20'000) continue;  // takes half an hour
       FlowRun run;
       const Routing routing(topology);
-      const double time =
-          timed(count > 50'000 ? 1 : turns, [&] { run = permutations(topology, routing, count, equal); });
+      const double time = timed(equal ? turns : 1, [&] { run = permutations(topology, routing, count, equal); });
       fmt::print("{:>10} {:>8} {:>10.2f} {:>10} {:>14} {:>9.3f} ms\n", count, equal ? "equal" : "random", time,
                  run.moments, run.filled, static_cast<double>(run.end) * 1e-9);
     }

@@ -51,6 +51,14 @@ bool EventQueue::next(std::vector<Event>& batch) {
     auto& bucket = buckets_[lowest];
     last_ = next_time();
     filled_ &= ~(std::uint64_t{1} << (lowest - 1));
+    least_known_ = false;
+    least_ = never;
+    if (bucket.size() == 1) {  // mostly so where few events are pending
+      batch.push_back(bucket.front());
+      bucket.clear();
+      --size_;
+      return true;
+    }
     // All of them go to lower buckets: they agree with the new moment in every bit from this bucket's up.
     for (const Event& event : bucket) {
       const std::size_t target = bucket_of(event.time);
@@ -63,7 +71,8 @@ bool EventQueue::next(std::vector<Event>& batch) {
   least_known_ = false;
   least_ = never;
   size_ -= batch.size();
-  if (!std::is_sorted(batch.begin(), batch.end(), before)) std::sort(batch.begin(), batch.end(), before);
+  if (batch.size() > 1 && !std::is_sorted(batch.begin(), batch.end(), before))
+    std::sort(batch.begin(), batch.end(), before);
   return true;
 }
 
