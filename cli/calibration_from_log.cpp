@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "cli/calibration_of_system.hpp"
 #include "cli/options.hpp"
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
@@ -61,6 +62,7 @@ Calibration calibrate_from_log(const LogCalibrationRequest& request) {
   const Result measured = load_measurement(request.file);
   if (measured.kind != Result::Kind::measurement)
     throw InputError(request.file + ": is a simulation; a profile is fitted on a measurement");
+  if (is_log_of_nccl(measured)) return calibrate_system(measured, request);
   const auto [a, b] = ranks_between(request);
   const PathFigures path = path_between(topology, request.seed, a, b);
   const LogFit fit = fit_log(measured, path, request.file);
