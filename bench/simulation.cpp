@@ -7,6 +7,7 @@
 //               10^6 pending events; times after now are uniform over the same span for both
 // flows         flows of random permutations, all started at once, to completion over a fat tree of 1,024 hosts
 // ring          ring all-reduce of 1 GiB over a star: every rank and step, and with folding and replay
+// hierarchical  hierarchical all-reduce of 1 GiB in nodes of 8 ranks, over a star of hosts: from the topology's text on
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -219,6 +220,40 @@ void ring(int turns) {
   fmt::print("peak {} MiB\n", peak_mib());
 }
 
+// --- Hierarchical ---
+
+void hierarchical(int turns) {
+  fmt::print("{:>8} {:>10} {:>14} {:>12} {:>12} {:>18}\n", "ranks", "CPU s", "of it: files", "ranks run", "events",
+             "time");
+  for (const int ranks : {4'096, 65'536}) {
+    sim::SimulationStatistics statistics;
+    double files = 0;
+    const double time = timed(turns, [&] {
+      const double begin = cpu_s();
+      const Topology topology = topology_of(
+          fmt::format("generate: {{star: {{hosts: {}, link: {{bandwidth: 400Gbps, latency: 500ns}}}}}}\n", ranks));
+      Workload workload;
+      workload.name = "hierarchical";
+      CollectiveSpec spec;
+      spec.algorithms = {"hierarchical"};
+      spec.ranks_per_node = 8;
+      spec.sizes = {1_GiB};
+      workload.collectives.push_back(spec);
+      const Routing routing(topology);
+      const auto planned = plan_workload(workload, ranks);
+      files = cpu_s() - begin;
+      const Profile profile = ideal_profile();
+      sim::SimulatedExecutor executor(topology, routing, profile, {});
+      Timeline timeline;
+      executor.execute(planned.plan, timeline);
+      statistics = executor.statistics();
+    });
+    fmt::print("{:>8} {:>10.3f} {:>14.3f} {:>12} {:>12} {:>15} ps\n", ranks, time, files, statistics.simulated_ranks,
+               statistics.events, statistics.end.count());
+  }
+  fmt::print("peak {} MiB\n", peak_mib());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -231,7 +266,7 @@ int main(int argc, char** argv) {
     else
       names.push_back(argument);
   }
-  if (names.empty()) names = {"events", "flows", "ring"};
+  if (names.empty()) names = {"events", "flows", "ring", "hierarchical"};
   for (const std::string& name : names) {
     fmt::print("== {}\n", name);
     if (name == "events")
@@ -240,8 +275,10 @@ int main(int argc, char** argv) {
       flows(turns);
     else if (name == "ring")
       ring(turns);
+    else if (name == "hierarchical")
+      hierarchical(turns);
     else {
-      fmt::print(stderr, "unknown part '{}'; known: events, flows, ring\n", name);
+      fmt::print(stderr, "unknown part '{}'; known: events, flows, ring, hierarchical\n", name);
       return 2;
     }
     std::fflush(stdout);

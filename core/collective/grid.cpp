@@ -5,6 +5,9 @@ namespace lockstep {
 GridRing::GridRing(const ScheduleRequest& request, std::vector<GridDimension> dimensions, Range share, int lane,
                    int channel)
     : share_(share), lane_(lane), channel_(channel), copy_pending_(!request.in_place) {
+  std::int64_t chunks = 1;
+  for (const GridDimension& dimension : dimensions) chunks *= dimension.length;
+  equal_ = share.size() % chunks == 0;
   for (const GridDimension& dimension : dimensions) {
     const int coordinate = request.rank / dimension.stride % dimension.length;
     const int base = request.rank - coordinate * dimension.stride;
@@ -24,6 +27,13 @@ GridRing::GridRing(const ScheduleRequest& request, std::vector<GridDimension> di
 Range GridRing::chunk(const Leg& leg, int index) {
   const Range part = partition(leg.share.size(), leg.dimension.length, modulo(index, leg.dimension.length));
   return {leg.share.begin + part.begin, leg.share.begin + part.end};
+}
+
+std::int64_t GridRing::repeats() const {
+  if (!equal_ || step_ == 0 || leg_ >= legs_.size()) return 0;
+  const Leg& leg = legs_[gathering_ ? legs_.size() - 1 - leg_ : leg_];
+  const bool finishes = !gathering_ && leg_ + 1 == legs_.size();
+  return std::max(0, leg.dimension.length - 1 - (finishes ? 1 : 0) - step_);
 }
 
 bool GridRing::next(Step& step) {
@@ -56,6 +66,14 @@ bool GridRing::next(Step& step) {
     }
   }
   return false;
+}
+
+bool grid_is_even(const ScheduleRequest& request, const std::vector<GridDimension>& dimensions, int threads) {
+  std::int64_t chunks = 1;
+  for (const GridDimension& dimension : dimensions) chunks *= dimension.length;
+  for (int thread = 0; thread < threads; ++thread)
+    if (partition(request.count, threads, thread).size() % chunks != 0) return false;
+  return true;
 }
 
 namespace {

@@ -21,6 +21,9 @@ class GridRing final : public Schedule {
   /// Dimensions of length 1 must have been left out. `share`: the elements of this thread.
   GridRing(const ScheduleRequest& request, std::vector<GridDimension> dimensions, Range share, int lane, int channel);
   bool next(Step& step) override;
+  /// Where all chunks are equal, the steps of a leg are; the last of the reduction finishes its combine.
+  [[nodiscard]] std::int64_t repeats() const override;
+  void skip(std::int64_t steps) override { step_ += static_cast<int>(steps); }
 
  private:
   struct Leg {
@@ -40,7 +43,11 @@ class GridRing final : public Schedule {
   std::size_t leg_ = 0;
   int step_ = 0;
   bool gathering_ = false;
+  bool equal_ = false;
 };
+
+/// True where every chunk of every thread that deals `request.count` to `threads` is the same.
+bool grid_is_even(const ScheduleRequest& request, const std::vector<GridDimension>& dimensions, int threads);
 
 /// Messages of all ranks for one thread with `count` elements on these dimensions.
 std::int64_t grid_messages(int ranks, const std::vector<GridDimension>& dimensions, std::int64_t count);

@@ -45,6 +45,11 @@ Cost cost(const ScheduleRequest& request) {
   return cost;
 }
 
+// Seen from its rank, a schedule depends on the place in the node alone.
+Symmetry symmetry(const ScheduleRequest& request) {
+  return rotation_if(grid_is_even(request, dimensions_of(request), request.channels), ranks_per_node(request));
+}
+
 }  // namespace
 
 Algorithm hierarchical_algorithm() {
@@ -54,7 +59,8 @@ Algorithm hierarchical_algorithm() {
           threads,
           make,
           cost,
-          node_refusal};
+          node_refusal,
+          symmetry};
 }
 
 }  // namespace lockstep
