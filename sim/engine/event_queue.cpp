@@ -16,24 +16,47 @@ bool before(const Event& a, const Event& b) {
 }  // namespace
 
 std::size_t EventQueue::bucket_of(std::int64_t time) const {
-  const auto difference = static_cast<std::uint64_t>(time) ^ static_cast<std::uint64_t>(last_);
+  const auto difference = static_cast<std::uint64_t>(time) ^ static_cast<std::uint64_t>(reference_);
   return difference == 0 ? 0 : static_cast<std::size_t>(std::bit_width(difference));
+}
+
+void EventQueue::deal(const Event& event) {
+  const std::size_t bucket = bucket_of(event.time);
+  if (bucket > 0) filled_ |= std::uint64_t{1} << (bucket - 1);
+  buckets_[bucket].push_back(event);
+}
+
+void EventQueue::join_front(const Event& event) {
+  if (front_.size() < 2 * front_size) {
+    const auto place = std::upper_bound(front_.begin(), front_.end(), event,
+                                        [](const Event& a, const Event& b) { return a.time > b.time; });
+    front_.insert(place, event);
+    return;
+  }
+  // Too many to keep sorted. All buckets are above the front, and stay what they are for a reference inside it.
+  reference_ = last_;
+  front_limit_ = last_;
+  for (const Event& one : front_) deal(one);
+  front_.clear();
+  deal(event);
 }
 
 void EventQueue::push(const Event& event) {
   LOCKSTEP_CHECK(event.time >= last_, "an event at {} ps is pushed at {} ps", event.time, last_);
-  const std::size_t bucket = bucket_of(event.time);
-  if (bucket > 0) filled_ |= std::uint64_t{1} << (bucket - 1);
-  buckets_[bucket].push_back(event);
+  if (event.time < front_limit_)
+    join_front(event);
+  else
+    deal(event);
   if (event.time < least_) least_ = event.time;
   ++size_;
 }
 
 std::int64_t EventQueue::next_time() {
+  if (!front_.empty()) return front_.back().time;
   if (!least_known_) {
     least_ = never;
     if (!buckets_[0].empty()) {
-      least_ = last_;
+      least_ = reference_;
     } else if (filled_ != 0) {
       for (const Event& event : buckets_[static_cast<std::size_t>(std::countr_zero(filled_)) + 1])
         least_ = std::min(least_, event.time);
@@ -43,31 +66,41 @@ std::int64_t EventQueue::next_time() {
   return least_;
 }
 
+// The lowest bucket becomes the front, or is dealt out until the earliest moment has bucket 0.
+void EventQueue::open_lowest() {
+  const auto lowest = static_cast<std::size_t>(std::countr_zero(filled_)) + 1;
+  auto& bucket = buckets_[lowest];
+  if (bucket.size() <= front_size) {
+    front_.swap(bucket);
+    std::sort(front_.begin(), front_.end(), [](const Event& a, const Event& b) { return a.time > b.time; });
+    // The bucket's span ends where the next higher bit changes.
+    const auto span = static_cast<std::uint64_t>(front_.front().time) >> (lowest - 1);
+    const std::uint64_t limit = (span + 1) << (lowest - 1);
+    front_limit_ = static_cast<std::int64_t>(std::min(limit, static_cast<std::uint64_t>(never)));
+  } else {
+    reference_ = next_time();
+    front_limit_ = reference_;
+    // All of them go to lower buckets: they agree with the new reference in every bit from this bucket's up.
+    for (const Event& event : bucket) deal(event);
+    bucket.clear();
+  }
+  filled_ &= ~(std::uint64_t{1} << (lowest - 1));
+}
+
 bool EventQueue::next(std::vector<Event>& batch) {
   batch.clear();
   if (size_ == 0) return false;
-  if (buckets_[0].empty()) {
-    const auto lowest = static_cast<std::size_t>(std::countr_zero(filled_)) + 1;
-    auto& bucket = buckets_[lowest];
-    last_ = next_time();
-    filled_ &= ~(std::uint64_t{1} << (lowest - 1));
-    least_known_ = false;
-    least_ = never;
-    if (bucket.size() == 1) {  // mostly so where few events are pending
-      batch.push_back(bucket.front());
-      bucket.clear();
-      --size_;
-      return true;
+  if (front_.empty() && buckets_[0].empty()) open_lowest();
+  if (front_.empty()) {
+    last_ = reference_;
+    batch.swap(buckets_[0]);
+  } else {
+    last_ = front_.back().time;
+    while (!front_.empty() && front_.back().time == last_) {
+      batch.push_back(front_.back());
+      front_.pop_back();
     }
-    // All of them go to lower buckets: they agree with the new moment in every bit from this bucket's up.
-    for (const Event& event : bucket) {
-      const std::size_t target = bucket_of(event.time);
-      if (target > 0) filled_ |= std::uint64_t{1} << (target - 1);
-      buckets_[target].push_back(event);
-    }
-    bucket.clear();
   }
-  batch.swap(buckets_[0]);
   least_known_ = false;
   least_ = never;
   size_ -= batch.size();

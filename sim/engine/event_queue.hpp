@@ -4,10 +4,11 @@
 // counter, data}. Order: by time; events of one moment come as one batch, ordered by (kind, entity, counter), where
 // counter is the entity's own. There is no global insertion number, so the order in which simultaneous events were
 // pushed cannot change a result. Events pushed at the moment being processed form its next batch (they are caused by
-// the present one). Method: bucket b > 0 holds the times that differ from the last moment in bit b-1 as the highest; an
-// event moves down at most once per bit (Ahuja, Mehlhorn, Orlin, Tarjan, "Faster algorithms for the shortest path
-// problem", JACM 1990). No allocation in steady state. When it is wrong: never; a push into the past is a broken
-// invariant.
+// the present one). Method: bucket b > 0 holds the times that differ from a reference (not later than the last moment)
+// in bit b-1 as the highest; an event moves down at most once per bit (Ahuja, Mehlhorn, Orlin, Tarjan, "Faster
+// algorithms for the shortest path problem", JACM 1990). A bucket of few events is not dealt out any further but
+// sorted: the *front*, which what is pushed into its span joins. No allocation in steady state. When it is wrong:
+// never; a push into the past is a broken invariant.
 #pragma once
 
 #include <array>
@@ -40,13 +41,21 @@ class EventQueue {
 
  private:
   static constexpr std::size_t bucket_count = 65;
+  static constexpr std::size_t front_size = 32;  // of a bucket that becomes the front; twice that is dealt out again
   [[nodiscard]] std::size_t bucket_of(std::int64_t time) const;
+  void deal(const Event& event);
+  void join_front(const Event& event);
+  void open_lowest();
+
   std::array<std::vector<Event>, bucket_count> buckets_;
-  std::uint64_t filled_ = 0;  // bit b-1: bucket b is not empty
+  std::uint64_t filled_ = 0;      // bit b-1: bucket b is not empty
+  std::int64_t reference_ = 0;    // of the buckets
+  std::vector<Event> front_;      // the earliest last
+  std::int64_t front_limit_ = 0;  // whatever is earlier belongs to the front
   std::int64_t last_ = 0;
+  std::size_t size_ = 0;
   std::int64_t least_ = never;  // time of the next moment, where known
   bool least_known_ = true;
-  std::size_t size_ = 0;
 };
 
 }  // namespace lockstep::sim
