@@ -98,6 +98,12 @@ std::span<const Rule> rules() {
   static const std::array rules{
       Rule{"topology", "^faults.*", [](const Inputs& inputs) { return no_faults(inputs, inputs.topology->faults); }},
       Rule{"workload", "^faults.*", [](const Inputs& inputs) { return no_faults(inputs, inputs.workload->faults); }},
+      Rule{"topology", "^routing.mode",
+           [](const Inputs& inputs) -> Reason {
+             const RoutingMode mode = inputs.topology->routing.mode;
+             if (mode != RoutingMode::spray && mode != RoutingMode::adaptive) return std::nullopt;
+             return fmt::format("fidelity '{}' gives every message one route, as ecmp does", inputs.fidelity);
+           }},
       Rule{"topology", "loss", loss_is_of_packets},
       Rule{"topology", "queue", queue_is_of_packets},
       Rule{"topology", "burst", [](const Inputs& inputs) { return under_analytic(inputs, "token buckets"); }},

@@ -143,5 +143,16 @@ TEST(IdleKeys, FaultsAreNamedOnce) {
                                        "loses none"));
 }
 
+TEST(IdleKeys, ModesOfRoutingThatNeedSeveralRoutes) {
+  Files files;
+  files.workload = "name: w\ncollectives: [{kind: barrier}]\n";
+  const std::string star = "generate: {star: {hosts: 4, link: {bandwidth: 1Gbps}}}\n";
+  files.topology = star + "routing: {mode: spray}\n";
+  EXPECT_THAT(idle(files), ElementsAre("t.yaml:2:11: 'routing.mode' has no effect: fidelity 'flow' gives every message "
+                                       "one route, as ecmp does"));
+  files.topology = star + "routing: {mode: ecmp}\n";
+  EXPECT_THAT(idle(files), ElementsAre());
+}
+
 }  // namespace
 }  // namespace lockstep::sim
