@@ -417,6 +417,7 @@ class Simulation {
       Pair pair;
       take_figures(pair, kind.way);
       std::vector<FlowNetwork::Hop> hops;
+      hops.reserve(kind.way.resources.size());
       for (std::size_t h = 0; h < kind.way.resources.size(); ++h)
         hops.push_back({kind.way.resources[h], kind.weights[h]});
       if (!hops.empty()) pair.route = network_.add_route(hops);
@@ -904,7 +905,8 @@ class Simulation {
   // What begins while a rank is slow takes so much longer.
   [[nodiscard]] std::int64_t slowed(Actor actor, std::int64_t duration) const {
     if (slow_.empty() || slow_[actor] == 1.0) return duration;
-    return static_cast<std::int64_t>(static_cast<double>(duration) * slow_[actor] + 0.5);
+    const double picoseconds = static_cast<double>(duration) * slow_[actor] + 0.5;
+    return static_cast<std::int64_t>(picoseconds);
   }
 
   // A draw per message and fault: uniform between 0 and the largest jitter on the way.

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/faults/changes.hpp"
@@ -51,7 +52,7 @@ class SimulatedExecutor final : public Executor {
  public:
   SimulatedExecutor(const Topology& topology, const Routing& routing, const Profile& profile,
                     SimulationOptions options = {})
-      : topology_(topology), routing_(routing), profile_(profile), options_(options) {}
+      : topology_(topology), routing_(routing), profile_(profile), options_(std::move(options)) {}
   /// Throws InputError if the plan has more ranks than the topology has places, RunFailure if the plan gets stuck.
   void execute(const Plan& plan, Recorder& recorder) override;
   [[nodiscard]] const SimulationStatistics& statistics() const { return statistics_; }

@@ -1,4 +1,6 @@
 // The table of a result for people, in the manner of nccl-tests.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/base/text.hpp"
