@@ -34,12 +34,6 @@ if(LOCKSTEP_SANITIZE)
   endif()
 endif()
 
-if(LOCKSTEP_FUZZERS)
-  # Coverage counters in everything; tests/fuzz links the fuzzer's main.
-  target_compile_options(lockstep_options INTERFACE -fsanitize=fuzzer-no-link)
-  target_link_options(lockstep_options INTERFACE -fsanitize=fuzzer-no-link)
-endif()
-
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # ccache takes precompiled headers by their content if time stamps are left out of account, here and in the headers themselves.
@@ -52,10 +46,20 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   endif()
 endif()
 
+# Headers compiled once for every target of the rooms. What changes a header's meaning has to be the same for all that share it:
+# the thread flag and the definitions of the formatting library.
+add_library(lockstep_precompiled OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
+target_link_libraries(lockstep_precompiled PUBLIC lockstep_options fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
+target_precompile_headers(lockstep_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
+
 # lockstep_room(NAME LIBRARIES...): one static library from every .cpp below the current folder.
 function(lockstep_room name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC lockstep_options ${ARGN})
-  target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
+  target_precompile_headers(${name} REUSE_FROM lockstep_precompiled)
+  if(LOCKSTEP_FUZZERS)
+    # What -fsanitize=fuzzer-no-link asks for; by that name, clang would want precompiled headers of each room's own.
+    target_compile_options(${name} PRIVATE -fsanitize-coverage=inline-8bit-counters,indirect-calls,trace-cmp,pc-table)
+  endif()
 endfunction()

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Same input, same bytes: simulates pairs of topology and workload with three builds (gcc, clang, and gcc at another level of
-# optimisation) and twice with the first, and compares the results without their object 'run'.
+# Same input, same bytes: simulates pairs of topology and workload with three builds (gcc -O3, clang -O1, gcc -O1)
+# and twice with the first, and compares the results without their object 'run'.
 #
 #   scripts/determinism.sh [--no-build]
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# The sanitizer build serves as the one at another optimisation level (-O1 against -O3): it is built anyhow.
-builds=(release clang asan)
+# The sanitizer builds serve as those of another compiler and another level of optimisation: they are built anyhow.
+builds=(release asan tsan)
 case ${1-} in
   "")
     scripts/packages.sh --only build,check

@@ -3,7 +3,7 @@
 #
 #   scripts/fuzz.sh [--seconds 20] [NAME...]     NAME: topology for tests/fuzz/topology_fuzzer.cpp; default: all
 #
-# A finding is left in build/fuzz/findings; put it into the reader's corpus, where the normal tests replay it for ever.
+# A finding is left in build/asan/fuzz/findings; put it into the reader's corpus, where the normal tests replay it for ever.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 seconds=20
@@ -37,21 +37,21 @@ for name in "${names[@]}"; do
 done
 
 scripts/packages.sh --only build,check
-cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz --parallel "$(jobs_for_machine)" --target fuzzers
+cmake --preset asan >/dev/null
+cmake --build --preset asan --parallel "$(jobs_for_machine)" --target fuzzers
 
-mkdir -p build/fuzz/findings
+mkdir -p build/asan/fuzz/findings
 fuzz_one() {
-  local name=$1 seconds=$2 log=build/fuzz/findings/$1.log
-  mkdir -p "build/fuzz/corpus/$name"
+  local name=$1 seconds=$2 log=build/asan/fuzz/findings/$1.log
+  mkdir -p "build/asan/fuzz/corpus/$name"
   # New inputs go into the first folder: the build's, never the repository's.
-  if "build/fuzz/tests/fuzz/${name}_fuzzer" "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" -max_total_time="$seconds" \
-    -timeout=10 -rss_limit_mb=2560 -max_len=16384 -artifact_prefix="build/fuzz/findings/$name-" -print_final_stats=1 \
+  if "build/asan/tests/fuzz/${name}_fuzzer" "build/asan/fuzz/corpus/$name" "tests/fuzz/corpus/$name" -max_total_time="$seconds" \
+    -timeout=10 -rss_limit_mb=2560 -max_len=16384 -artifact_prefix="build/asan/fuzz/findings/$name-" -print_final_stats=1 \
     >"$log" 2>&1 </dev/null; then
     printf '    %-12s %s runs, no finding\n' "$name" "$(awk '/number_of_executed_units/ {print $2}' "$log")"
   else
     tail -n 60 "$log"
-    printf 'error: fuzzer %s has a finding: %s\n' "$name" "$(grep -oE 'build/fuzz/findings/[^ ]+' "$log" | tail -n 1)"
+    printf 'error: fuzzer %s has a finding: %s\n' "$name" "$(grep -oE 'build/asan/fuzz/findings/[^ ]+' "$log" | tail -n 1)"
     return 1
   fi
 }

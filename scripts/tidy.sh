@@ -51,12 +51,12 @@ case ${1-} in
 esac
 
 scripts/packages.sh --only build,test,check
-cmake --preset clang >/dev/null
+cmake --preset asan >/dev/null
 # The precompiled headers have to be there, and what does not compile is no matter for clang-tidy.
-cmake --build --preset clang --parallel "$(jobs_for_machine)"
+cmake --build --preset asan --parallel "$(jobs_for_machine)"
 
 # Only what this build compiles: a fuzzer, say, has no compile command here.
-compiled=$(sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/clang/compile_commands.json)
+compiled=$(sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/asan/compile_commands.json)
 list=()
 while read -r file; do
   [[ -n $file ]] || continue
@@ -72,7 +72,7 @@ if ((${#list[@]} == 0)); then
 fi
 say "clang-tidy: ${#list[@]} files"
 printf '%s\0' "${list[@]}" |
-  xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build/clang --quiet --warnings-as-errors='*' \
+  xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build/asan --quiet --warnings-as-errors='*' \
     2> >(grep -vE 'warnings? (generated|treated)|^Suppressed|^Use -header-filter' >&2) ||
   die "clang-tidy has findings (above)" 1
 say "clang-tidy: no finding"

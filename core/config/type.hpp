@@ -37,7 +37,8 @@ namespace lockstep::config {
 
 using Json = nlohmann::ordered_json;
 
-/// A value type that can be read from a node and described as a schema. Cheap to copy (shared functions).
+/// A value type that can be read from a node and described as a schema. Cheap to copy: copies share what they are made
+/// of.
 template <class T>
 class Type {
  public:
@@ -45,12 +46,13 @@ class Type {
   using Reader = std::function<std::optional<T>(const Node&, Diagnostics&)>;
   using Check = std::function<std::optional<std::string>(const T&)>;  // the complaint, or nullopt
 
-  Type(Reader reader, Json schema) : reader_(std::move(reader)), schema_(std::move(schema)) {}
+  Type(Reader reader, Json schema)
+      : body_(std::make_shared<const Body>(Body{std::move(reader), std::move(schema), {}})) {}
 
   [[nodiscard]] std::optional<T> read(const Node& node, Diagnostics& diagnostics) const {
-    auto value = reader_(node, diagnostics);
+    auto value = body_->reader(node, diagnostics);
     if (!value) return std::nullopt;
-    for (const auto& check : checks_) {
+    for (const auto& check : body_->checks) {
       if (auto complaint = check(*value)) {
         diagnostics.error(node.position, *complaint);
         return std::nullopt;
@@ -58,27 +60,32 @@ class Type {
     }
     return value;
   }
-  [[nodiscard]] const Json& schema() const { return schema_; }
+  [[nodiscard]] const Json& schema() const { return body_->schema; }
 
   /// A further condition; `complaint` is what the message says ("must be positive").
   [[nodiscard]] Type where(Check check) const {
-    Type copy = *this;
-    copy.checks_.push_back(std::move(check));
-    return copy;
+    Body changed = *body_;
+    changed.checks.push_back(std::move(check));
+    return Type(std::move(changed));
   }
   /// Adds keywords to the schema (a range, an example).
   [[nodiscard]] Type with_schema(const Json& keywords) const {
-    Type copy = *this;
-    copy.schema_.update(keywords);
-    return copy;
+    Body changed = *body_;
+    changed.schema.update(keywords);
+    return Type(std::move(changed));
   }
   /// Quantities and numbers: > 0 ("must be positive, is 0bps").
   [[nodiscard]] Type positive() const;
 
  private:
-  Reader reader_;
-  Json schema_;
-  std::vector<Check> checks_;
+  struct Body {
+    Reader reader;
+    Json schema;
+    std::vector<Check> checks;
+  };
+  explicit Type(Body body) : body_(std::make_shared<const Body>(std::move(body))) {}
+
+  std::shared_ptr<const Body> body_;
 };
 
 template <>

@@ -192,7 +192,8 @@ nlohmann::ordered_json profile_schema() { return config::root_schema(profile_typ
 
 Profile read_profile(const config::Node& root, const std::string& file) {
   config::Diagnostics diagnostics;
-  auto keys = profile_type().read(root, diagnostics);
+  static const auto type = profile_type();  // its schemas make it slow to build
+  auto keys = type.read(root, diagnostics);
   diagnostics.throw_if_errors();
   Profile profile;
   profile.name = keys->name;

@@ -232,7 +232,8 @@ nlohmann::ordered_json workload_schema() { return config::root_schema(workload_t
 
 Workload read_workload(const config::Node& root, const std::string& file) {
   config::Diagnostics diagnostics;
-  auto workload = workload_type().read(root, diagnostics);
+  static const auto type = workload_type();  // its schemas make it slow to build
+  auto workload = type.read(root, diagnostics);
   diagnostics.throw_if_errors();
   workload->file = file;
   workload->given = config::given_keys(root);

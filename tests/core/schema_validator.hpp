@@ -2,6 +2,7 @@
 // error, so that a new one cannot go unchecked.
 #pragma once
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -21,8 +22,7 @@ inline bool has_type(const Json& value, const std::string& type) {
   if (type == "number") return value.is_number();
   if (type == "integer")
     return value.is_number_integer() ||
-           (value.is_number_float() &&
-            value.get<double>() == static_cast<double>(static_cast<std::int64_t>(value.get<double>())));
+           (value.is_number_float() && value.get<double>() == std::trunc(value.get<double>()));
   throw std::logic_error("unknown type " + type);
 }
 

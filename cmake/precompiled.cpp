@@ -1,0 +1,1 @@
+// Gives the target that owns the precompiled headers something to compile.
