@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,7 +63,8 @@ struct Lane {
   Fifo<PendingReceive> receives;
 };
 
-// Two ranks in one direction: the route, and the connection that orders messages where the transport has one.
+// Two ranks in one direction (and a channel, where channels take routes of their own): the route, and the connection
+// that orders messages where the transport has one.
 struct Pair {
   RouteId route = none;  // none: no link between them, and nothing that limits
   std::int64_t latency = 0;
@@ -88,12 +91,21 @@ struct Message {
   std::int64_t created = 0;
   std::int64_t injected = 0;
   std::int64_t flow_time = 0;
-  std::int64_t end = 0;  // of its bytes among those of its pair
+  std::int64_t end = 0;       // of its bytes among those of its pair
+  std::uint32_t path = none;  // where messages choose their own
   std::uint32_t receive_token = 0;
   bool combine = false;
   bool rendezvous = false;
   bool bound = false;    // its receive is known
   bool arrived = false;  // and waits for its receive; or its request to send does
+};
+
+// A path that messages of adaptive routing chose.
+struct Path {
+  std::vector<LinkId> links;
+  std::vector<ResourceId> resources;  // those of the links, each once
+  RouteId route = none;
+  std::int64_t latency = 0;
 };
 
 // What the network says of a message: its flow has ended, or is in the send buffer but for what may be.
@@ -152,6 +164,10 @@ class Simulation {
         recorder_(recorder),
         costs_(profile.tcp),
         keep_parts_(recorder.wants_parts()),
+        channels_part_ways_(!profile.tcp.ordered && !profile.tcp.send_buffer &&
+                            routing.policy().mode != RoutingMode::shortest),
+        sprays_(routing.policy().mode == RoutingMode::spray),
+        adapts_(routing.policy().mode == RoutingMode::adaptive),
         faults_(options.disturbances.faults, options.disturbances.seed) {
     if (plan.ranks > topology.rank_capacity())
       throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
@@ -172,7 +188,8 @@ class Simulation {
     sent_.resize(walkers_.size());
     last_lanes_.resize(walkers_.size());
     common_starts_.resize(walkers_.size());
-    replays_ = options.replay && !keep_parts_ && options.disturbances.faults.empty();
+    replays_ = options.replay && !keep_parts_ && !adapts_ && options.disturbances.faults.empty();
+    if (adapts_) under_way_.resize(resources_.size(), 0);
     statistics.simulated_ranks = walkers_.size();
   }
 
@@ -227,7 +244,7 @@ class Simulation {
     const std::uint32_t id = new_message();
     Message& message = messages_[id];
     message = {};
-    message.lane = lane_of(walker.rank(), out.peer, out.tag, last_lanes_[actor].send, out.peer);
+    message.lane = lane_of({walker.rank(), out.peer, route_label(out.channel)}, out.tag, last_lanes_[actor].send);
     message.from = actor;
     message.created = now_;
     message.sequence = ++sent_[actor];
@@ -249,7 +266,8 @@ class Simulation {
   bool start_receive(SimulatedWalker& walker, Token token, const Incoming& in) {
     if (keep_parts_) part_start(walker.rank(), token);
     const Actor actor = actor_of(walker);
-    const std::uint32_t lane_id = lane_of(in.peer, walker.rank(), in.tag, last_lanes_[actor].receive, in.peer);
+    const std::uint32_t lane_id =
+        lane_of({in.peer, walker.rank(), route_label(in.channel)}, in.tag, last_lanes_[actor].receive);
     Lane& lane = lanes_[lane_id];
     const PendingReceive receive{token.packed(), in.bytes, in.combine};
     note_open(token);
@@ -390,23 +408,26 @@ class Simulation {
     }
   }
 
-  // Ranks that share cores queue for them by rank, so none is like another.
+  // Ranks that share cores queue for them by rank, so none is like another; and who adapts to the others differs from
+  // them.
   void fold_ranks() {
-    if (!options_.fold || recorder_.wants_every_rank() || profile_.cores || disturbed()) return;
+    if (!options_.fold || recorder_.wants_every_rank() || profile_.cores || disturbed() || sprays_ || adapts_) return;
     std::vector<std::uint64_t> keys;
     keys.reserve(resources_.size());
     for (const ResourceFigures& resource : resources_)
       keys.push_back(mix64(std::bit_cast<std::uint64_t>(resource.bits_per_second) ^
                            mix64(std::bit_cast<std::uint64_t>(resource.burst_bits) + (resource.rate ? 1 : 0))));
-    folding_ = fold(plan_, programs_, keys, [this](Rank from, Rank to) { return way_between(from, to); });
+    folding_ = fold(plan_, programs_, keys, channels_part_ways_, [this](Rank from, Rank to, std::uint16_t channel) {
+      return way_between({from, to, channel});
+    });
   }
 
   void add_resources() {
     const auto add = [this](const ResourceFigures& resource) {
       if (resource.rate)
-        network_.add_rate(resource.bits_per_second);
+        network_.add_rate(resource.bits_per_second * grain());
       else
-        network_.add_resource(resource.bits_per_second, resource.burst_bits);
+        network_.add_resource(resource.bits_per_second * grain(), resource.burst_bits * grain());
     };
     if (!folding_) {
       std::for_each(resources_.begin(), resources_.end(), add);
@@ -626,8 +647,56 @@ class Simulation {
       push_message(now_, EventKind::departure, id);
       return;
     }
+    if (adapts_) {
+      choosing_.push_back(id);
+      return;
+    }
     pair.flow = network_.start(pair.route, static_cast<double>(wire) * 8 / pair.payload_share, now_, id);
     pair.leaving = id;
+  }
+
+  // Messages that begin now choose their ways, one after the other.
+  void choose_paths() {
+    std::sort(choosing_.begin(), choosing_.end(), [this](std::uint32_t a, std::uint32_t b) {
+      const Message& x = messages_[a];
+      const Message& y = messages_[b];
+      return x.from != y.from ? x.from < y.from : x.sequence < y.sequence;
+    });
+    for (const std::uint32_t id : choosing_) {
+      Message& message = messages_[id];
+      const std::uint32_t number = lanes_[message.lane].pair;
+      Pair& pair = pairs_[number];
+      message.path = path_of(number);
+      for (const ResourceId resource : paths_[message.path].resources) ++under_way_[resource];
+      const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
+      pair.flow =
+          network_.start(paths_[message.path].route, static_cast<double>(wire) * 8 / pair.payload_share, now_, id);
+      pair.leaving = id;
+      await_buffer(pair);
+    }
+    choosing_.clear();
+  }
+
+  std::uint32_t path_of(std::uint32_t pair) {
+    const Ends& ends = ends_of_pair_[pair];
+    auto links = routing_.route_by_load(
+        topology_.endpoint(ends.from), topology_.endpoint(ends.to),
+        [this](LinkId link) {
+          const std::uint32_t resource = topology_.links[link].resource;
+          return (under_way_[resource] + 1) / network_.capacity(resource);  // a link that is down: infinite
+        },
+        ends.label);
+    const auto [entry, fresh] = path_index_.try_emplace({pair, links}, static_cast<std::uint32_t>(paths_.size()));
+    if (fresh) {
+      const Way way = way_over(links, ends);
+      Path path;
+      path.route = network_.add_route(way.resources);
+      path.latency = way.latency;
+      path.resources = way.resources;
+      path.links = std::move(links);
+      paths_.push_back(std::move(path));
+    }
+    return entry->second;
   }
 
   // The last byte has left the sender.
@@ -636,7 +705,11 @@ class Simulation {
     const Lane& lane = lanes_[message.lane];
     Pair& pair = pairs_[lane.pair];
     message.flow_time = now_ - message.injected;
-    std::int64_t arrival = now_ + pair.latency + costs_.latency(message.bytes) + jitter(lane.pair, message);
+    const bool chose = message.path != none;
+    if (chose)
+      for (const ResourceId resource : paths_[message.path].resources) --under_way_[resource];
+    const std::int64_t latency = chose ? paths_[message.path].latency : pair.latency;
+    std::int64_t arrival = now_ + latency + costs_.latency(message.bytes) + jitter(lane.pair, message);
     if (profile_.tcp.ordered) arrival = pair.last_arrival = std::max(arrival, pair.last_arrival);
     push_message(arrival, EventKind::arrival, id);
     pair.flow = none;
@@ -729,6 +802,7 @@ class Simulation {
   void settle() {
     if (replays_) replay();
     begin_jobs();
+    if (!choosing_.empty()) choose_paths();
     network_.settle(now_);
   }
 
@@ -755,43 +829,51 @@ class Simulation {
   struct LaneHash {
     std::size_t operator()(const LaneKey& key) const { return mix64(key.ranks ^ mix64(key.tag)); }
   };
-  static std::uint64_t ranks_key(Rank from, Rank to) {
-    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32 | static_cast<std::uint32_t>(to);
-  }
+  // Two ranks, and the label of the route between them.
+  struct Ends {
+    Rank from = -1;
+    Rank to = -1;
+    std::uint16_t label = 0;
+    bool operator==(const Ends&) const = default;
+    [[nodiscard]] std::uint64_t key() const { return pair_key(from, to, label); }
+  };
+  // A connection is one route, whatever its channels are.
+  [[nodiscard]] std::uint16_t route_label(std::uint16_t channel) const { return channels_part_ways_ ? channel : 0; }
 
   // What a rank used last in one direction: mostly the same again.
   struct LastLane {
-    Rank peer = -1;
+    Ends ends;
     std::uint64_t tag = 0;
     std::uint32_t lane = none;
   };
-  std::uint32_t lane_of(Rank from, Rank to, std::uint64_t tag, LastLane& last, Rank peer) {
-    if (last.peer != peer || last.tag != tag) last = {peer, tag, find_lane(from, to, tag)};
+  std::uint32_t lane_of(const Ends& ends, std::uint64_t tag, LastLane& last) {
+    if (last.ends != ends || last.tag != tag) last = {ends, tag, find_lane(ends, tag)};
     return last.lane;
   }
 
-  std::uint32_t find_lane(Rank from, Rank to, std::uint64_t tag) {
-    const LaneKey key{folding_ ? folding_->kind_of(from, to) : ranks_key(from, to), tag};
+  std::uint32_t find_lane(const Ends& ends, std::uint64_t tag) {
+    const LaneKey key{folding_ ? folding_->kind_of(ends.from, ends.to, ends.label) : ends.key(), tag};
     const auto [entry, fresh] = lane_index_.try_emplace(key, static_cast<std::uint32_t>(lanes_.size()));
     if (fresh) {
       Lane lane;
-      lane.from = actor_of(from);
-      lane.to = actor_of(to);
-      lane.pair = folding_ ? static_cast<std::uint32_t>(key.ranks) : pair_of(from, to);
+      lane.from = actor_of(ends.from);
+      lane.to = actor_of(ends.to);
+      lane.pair = folding_ ? static_cast<std::uint32_t>(key.ranks) : pair_of(ends);
       lanes_.push_back(std::move(lane));
     }
     return entry->second;
   }
 
-  std::uint32_t pair_of(Rank from, Rank to) {
-    const auto [entry, fresh] = pair_index_.try_emplace(ranks_key(from, to), static_cast<std::uint32_t>(pairs_.size()));
+  std::uint32_t pair_of(const Ends& ends) {
+    const auto [entry, fresh] = pair_index_.try_emplace(ends.key(), static_cast<std::uint32_t>(pairs_.size()));
     if (fresh) {
-      const Way way = way_between(from, to);
+      const Way way = way_between(ends);
       Pair pair;
       take_figures(pair, way);
-      if (!way.resources.empty()) pair.route = network_.add_route(way.resources);
+      if (!way.resources.empty()) pair.route = network_.add_route(hops_of(way));
       pairs_.push_back(std::move(pair));
-      if (disturbed()) links_of_pair_.push_back(routing_.route(topology_.endpoint(from), topology_.endpoint(to)));
+      if (disturbed()) links_of_pair_.push_back(links_between(ends));
+      if (adapts_) ends_of_pair_.push_back(ends);
     }
     return entry->second;
   }
@@ -802,9 +884,53 @@ class Simulation {
     pair.payload_share = way.payload_share;
   }
 
-  [[nodiscard]] Way way_between(Rank from, Rank to) const {
+  // All that a message may cross.
+  [[nodiscard]] std::vector<LinkId> links_between(const Ends& ends) const {
+    const auto routes = routing_.routes(topology_.endpoint(ends.from), topology_.endpoint(ends.to), ends.label);
+    std::vector<LinkId> links;
+    for (const auto& route : routes) links.insert(links.end(), route.links.begin(), route.links.end());
+    return links;
+  }
+
+  [[nodiscard]] Way way_between(const Ends& ends) const {
+    if (!sprays_)
+      return way_over(routing_.route(topology_.endpoint(ends.from), topology_.endpoint(ends.to), ends.label), ends);
+    Way spread;
+    for (const auto& route : routing_.routes(topology_.endpoint(ends.from), topology_.endpoint(ends.to), ends.label)) {
+      const Way way = way_over(route.links, ends);
+      spread.latency = std::max(spread.latency, way.latency);
+      spread.switches = std::max(spread.switches, way.switches);
+      spread.payload_share = std::min(spread.payload_share, way.payload_share);
+      for (const ResourceId resource : way.resources) {
+        const auto found = std::find(spread.resources.begin(), spread.resources.end(), resource);
+        if (found == spread.resources.end()) {
+          spread.resources.push_back(resource);
+          spread.shares.push_back(route.share);
+        } else {
+          spread.shares[static_cast<std::size_t>(found - spread.resources.begin())] += route.share;
+        }
+      }
+    }
+    return spread;
+  }
+
+  // Whole numbers are what the network counts in: shares are parts of this many, which thirds, sevenths and
+  // sixty-fourths are without a remainder.
+  static constexpr std::uint32_t parts_of_a_message = 20160;
+  [[nodiscard]] double grain() const { return sprays_ ? parts_of_a_message : 1; }
+
+  [[nodiscard]] std::vector<FlowNetwork::Hop> hops_of(const Way& way) const {
+    std::vector<FlowNetwork::Hop> hops;
+    hops.reserve(way.resources.size());
+    for (std::size_t i = 0; i < way.resources.size(); ++i) {
+      const double share = way.shares.empty() ? 1 : way.shares[i];
+      hops.push_back({way.resources[i], static_cast<std::uint32_t>(std::max(1.0, std::round(share * grain())))});
+    }
+    return hops;
+  }
+
+  [[nodiscard]] Way way_over(const std::vector<LinkId>& links, const Ends& ends) const {
     Way way;
-    const auto links = routing_.route(topology_.endpoint(from), topology_.endpoint(to));
     way.latency = route_latency(topology_, links).count();
     way.switches = route_switches(topology_, links);
     Bytes mtu{0};
@@ -815,8 +941,8 @@ class Simulation {
       mtu = mtu.count() == 0 ? topology_.links[link].mtu : std::min(mtu, topology_.links[link].mtu);
     }
     if (!links.empty()) way.payload_share = costs_.payload_share(mtu);
-    if (out_base_ != none) way.resources.push_back(out_base_ + static_cast<std::uint32_t>(from));
-    if (in_base_ != none) way.resources.push_back(in_base_ + static_cast<std::uint32_t>(to));
+    if (out_base_ != none) way.resources.push_back(out_base_ + static_cast<std::uint32_t>(ends.from));
+    if (in_base_ != none) way.resources.push_back(in_base_ + static_cast<std::uint32_t>(ends.to));
     if (machine_ != none) way.resources.push_back(machine_);
     return way;
   }
@@ -883,7 +1009,7 @@ class Simulation {
       if (fault.effects.down) share = 0;
       share *= fault.effects.bandwidth.value_or(1.0);
     }
-    network_.set_capacity(resource, resources_[resource].bits_per_second * share, now_);
+    network_.set_capacity(resource, resources_[resource].bits_per_second * share * grain(), now_);
   }
 
   void set_rank(int rank) {
@@ -898,7 +1024,7 @@ class Simulation {
     for (const std::uint32_t base : {out_base_, in_base_})
       if (base != none) {
         const auto resource = base + static_cast<std::uint32_t>(rank);
-        network_.set_capacity(resource, resources_[resource].bits_per_second / factor, now_);
+        network_.set_capacity(resource, resources_[resource].bits_per_second / factor * grain(), now_);
       }
   }
 
@@ -916,7 +1042,7 @@ class Simulation {
     for (const FaultChange& fault : active_faults_) {
       if (!fault.effects.jitter || fault.effects.jitter->count() <= most) continue;
       const auto& hit = fault.target.links;
-      for (const LinkId link : links_of_pair_[pair])
+      for (const LinkId link : message.path != none ? paths_[message.path].links : links_of_pair_[pair])
         if (std::find(hit.begin(), hit.end(), link) != hit.end()) {
           most = fault.effects.jitter->count();
           seed = fault.seed;
@@ -1038,6 +1164,9 @@ class Simulation {
   Recorder& recorder_;
   MessageCosts costs_;
   bool keep_parts_;
+  bool channels_part_ways_;  // else all messages between two ranks go the same way
+  bool sprays_;
+  bool adapts_;
   struct ResourceFigures {
     double bits_per_second = 0;
     double burst_bits = 0;
@@ -1048,6 +1177,12 @@ class Simulation {
   std::int64_t idle_fault_changes_ = 0;             // since anything else happened
   std::vector<double> slow_;                        // factor by actor; empty: nobody is slow
   std::vector<std::vector<LinkId>> links_of_pair_;  // where there are faults
+  // Adaptive routing
+  std::vector<Ends> ends_of_pair_;
+  std::vector<Path> paths_;
+  std::map<std::pair<std::uint32_t, std::vector<LinkId>>, std::uint32_t> path_index_;  // by pair
+  std::vector<double> under_way_;                                                      // messages, by resource
+  std::vector<std::uint32_t> choosing_;                                                // messages that begin now
   std::vector<ResourceFigures> resources_;
   std::optional<Folding> folding_;
   Processors processors_{0, 0};

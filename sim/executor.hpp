@@ -9,6 +9,13 @@
 // processors, first come first served. Per-byte costs of the largest messages are rates: the flow also passes a
 // resource of that rate at either end. A combine goes on while data arrive, in pieces of `granularity`; what is left at
 // the end is the last piece, or what a slow reduction has not kept up with.
+//
+// The route of a message is that of its ranks and its channel (without a channel where the transport keeps connections
+// or a send buffer: these have one route). Under routing `spray` a message is one flow that crosses every link of its
+// shortest paths with the share of its bytes that packets choosing anew at every switch would take there; its latency
+// is that of the slowest path, and packets out of order cost nothing. Under `adaptive` each message takes, when it
+// begins, the next link with the fewest messages under way for its bandwidth at every switch, and keeps it; messages
+// that begin at one instant choose one after the other, by sender.
 #pragma once
 
 #include <cstdint>

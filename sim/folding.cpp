@@ -17,10 +17,6 @@ constexpr std::size_t most_pairs = 8'000'000;
 
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) { return mix64(a ^ mix64(b)); }
 
-std::uint64_t pair_key(Rank from, Rank to) {
-  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32 | static_cast<std::uint32_t>(to);
-}
-
 /// How many different values there are.
 std::size_t distinct(const std::vector<std::uint64_t>& values) {
   std::vector<std::uint64_t> table(std::bit_ceil(values.size() * 2 + 1), 0);
@@ -52,8 +48,12 @@ class Classes {
 class Folder {
  public:
   Folder(const Plan& plan, std::span<const Program> programs, std::span<const std::uint64_t> resource_keys,
-         const std::function<Way(Rank, Rank)>& way_between)
-      : plan_(plan), programs_(programs), resource_keys_(resource_keys), way_between_(way_between) {}
+         bool by_channel, const WayBetween& way_between)
+      : plan_(plan),
+        programs_(programs),
+        resource_keys_(resource_keys),
+        by_channel_(by_channel),
+        way_between_(way_between) {}
 
   std::optional<Folding> fold() {
     if (plan_.ranks < 2) return std::nullopt;
@@ -80,13 +80,18 @@ class Folder {
   };
   // Whom the ranks of one index class send to: peers as differences (rotation, exclusive or) or as they are.
   struct Peers {
+    struct Peer {
+      int value;
+      std::uint16_t channel;
+    };
     Symmetry symmetry;
-    std::vector<int> values;
+    std::vector<Peer> values;
     bool known = false;
   };
   struct Pair {
     Rank from;
     Rank to;
+    std::uint16_t channel;
     std::uint64_t kind;  // by which operations, at which distances
     std::uint64_t way;   // latency, switches, share
     std::uint32_t first_hop;
@@ -128,8 +133,7 @@ class Folder {
   const Peers* peers_of_class(const Use& use, const GroupFamily::Place& place) {
     auto& by_size = peers_[{use.id, place.size}];
     if (!by_size.symmetry_known) {
-      by_size.symmetry = symmetry_of(request_for(*use.collective, place),
-                                     algorithm_of(*use.collective));
+      by_size.symmetry = symmetry_of(request_for(*use.collective, place), algorithm_of(*use.collective));
       by_size.symmetry_known = true;
     }
     const int least = index_class(by_size.symmetry, place.index);
@@ -142,29 +146,36 @@ class Folder {
     const ScheduleRequest request = request_for(*use.collective, at);
     const Algorithm& algorithm = algorithm_of(*use.collective);
     Step step;
-    std::vector<bool> seen(static_cast<std::size_t>(place.size), false);
+    std::vector<std::vector<bool>> seen;  // by channel and peer
+    const auto note = [&](const Part& part) {
+      const std::size_t channel = by_channel_ ? part.channel : 0;
+      if (channel >= seen.size()) seen.resize(channel + 1);
+      seen[channel].resize(static_cast<std::size_t>(place.size), false);
+      seen[channel][static_cast<std::size_t>(part.peer)] = true;
+    };
     for (int t = 0; t < algorithm.threads(request); ++t) {
       const auto schedule = algorithm.make(request, t);
       while (schedule->next(step)) {
         if (++steps_ > most_steps) return nullptr;
-        for (std::uint8_t s = 0; s < step.send_count; ++s) seen[static_cast<std::size_t>(step.sends[s].peer)] = true;
+        for (std::uint8_t s = 0; s < step.send_count; ++s) note(step.sends[s]);
         schedule->skip(schedule->repeats());
       }
     }
-    for (int peer = 0; peer < place.size; ++peer) {
-      if (!seen[static_cast<std::size_t>(peer)]) continue;
+    const auto value_of = [&](int peer) {
       switch (peers.symmetry.kind) {
         case Symmetry::Kind::rotation:
-          peers.values.push_back((peer - least + place.size) % place.size);
-          break;
+          return (peer - least + place.size) % place.size;
         case Symmetry::Kind::exclusive_or:
-          peers.values.push_back(peer ^ least);
-          break;
+          return peer ^ least;
         case Symmetry::Kind::none:
-          peers.values.push_back(peer);
           break;
       }
-    }
+      return peer;
+    };
+    for (std::size_t channel = 0; channel < seen.size(); ++channel)
+      for (std::size_t peer = 0; peer < seen[channel].size(); ++peer)
+        if (seen[channel][peer])
+          peers.values.push_back({value_of(static_cast<int>(peer)), static_cast<std::uint16_t>(channel)});
     return &peers;
   }
 
@@ -197,14 +208,19 @@ class Folder {
   }
 
   bool find_pairs() {
-    std::vector<std::pair<Rank, std::uint64_t>> targets;
-    const auto add = [&targets](Rank to, std::uint64_t kind) {
-      for (auto& [rank, sum] : targets)
-        if (rank == to) {
-          sum += kind;
+    struct Target {
+      Rank to;
+      std::uint16_t channel;
+      std::uint64_t kind;
+    };
+    std::vector<Target> targets;
+    const auto add = [&targets](Rank to, std::uint16_t channel, std::uint64_t kind) {
+      for (Target& target : targets)
+        if (target.to == to && target.channel == channel) {
+          target.kind += kind;
           return;
         }
-      targets.emplace_back(to, kind);
+      targets.push_back({to, channel, kind});
     };
     for (Rank r = 0; r < plan_.ranks; ++r) {
       targets.clear();
@@ -214,20 +230,22 @@ class Folder {
         const auto place = group.place_of(r);
         if (place.instance < 0) continue;
         const Peers& peers = *peers_of_class(use, place);
-        for (const int value : peers.values) {
+        for (const auto& [value, channel] : peers.values) {
           int index = value;
           if (peers.symmetry.kind == Symmetry::Kind::rotation) index = (place.index + value) % place.size;
           if (peers.symmetry.kind == Symmetry::Kind::exclusive_or) index = place.index ^ value;
-          add(group.member(place.instance, index), mix(use.id, static_cast<std::uint64_t>(value) + 1));
+          add(group.member(place.instance, index), channel,
+              mix(use.id, (static_cast<std::uint64_t>(value) << 16 | channel) + 1));
         }
       }
-      for (const PointToPoint& use : uses.sends) add(peer_rank(plan_, r, use.send->to), mix64(use.id));
+      for (const PointToPoint& use : uses.sends) add(peer_rank(plan_, r, use.send->to), 0, mix64(use.id));
       if (pairs_.size() + targets.size() > most_pairs) return false;
-      for (const auto& [to, kind] : targets) {
-        const Way way = way_between_(r, to);
+      for (const auto& [to, channel, kind] : targets) {
+        const Way way = way_between_(r, to, channel);
         Pair pair{};
         pair.from = r;
         pair.to = to;
+        pair.channel = channel;
         pair.kind = kind;
         pair.way = mix(mix(static_cast<std::uint64_t>(way.latency), static_cast<std::uint64_t>(way.switches)),
                        std::bit_cast<std::uint64_t>(way.payload_share));
@@ -327,7 +345,7 @@ class Folder {
         return folding.representatives[folding.class_of[static_cast<std::size_t>(rank)]] == rank;
       };
       if (is_representative(pair.from) || is_representative(pair.to))
-        folding.kind_of_pair.emplace(pair_key(pair.from, pair.to), k);
+        folding.kind_of_pair.emplace(pair_key(pair.from, pair.to, pair.channel), k);
     }
     std::vector<std::int64_t> crossings(resource_colour_.size(), 0);
     std::vector<std::int64_t> arrivals(rank_colour_.size(), 0);
@@ -376,7 +394,7 @@ class Folder {
       each = crossings[hop];
       crossings[hop] = 0;
     }
-    kind.way = way_between_(first.from, first.to);
+    kind.way = way_between_(first.from, first.to, first.channel);
     kind.way.resources.clear();
     for (const auto& [resource_class, counts] : by_class) {
       even = even && counts.first == resource_sizes[resource_class];
@@ -391,7 +409,8 @@ class Folder {
   const Plan& plan_;
   std::span<const Program> programs_;
   std::span<const std::uint64_t> resource_keys_;
-  const std::function<Way(Rank, Rank)>& way_between_;
+  bool by_channel_;
+  const WayBetween& way_between_;
   bool absolute_peers_ = false;
   std::vector<RoleUses> roles_;
   struct BySize {
@@ -414,9 +433,9 @@ class Folder {
 }  // namespace
 
 std::optional<Folding> fold(const Plan& plan, std::span<const Program> programs,
-                            std::span<const std::uint64_t> resource_keys,
-                            const std::function<Way(Rank, Rank)>& way_between) {
-  return Folder(plan, programs, resource_keys, way_between).fold();
+                            std::span<const std::uint64_t> resource_keys, bool by_channel,
+                            const WayBetween& way_between) {
+  return Folder(plan, programs, resource_keys, by_channel, way_between).fold();
 }
 
 }  // namespace lockstep::sim

@@ -26,10 +26,19 @@ namespace lockstep::sim {
 /// What a message passes from one rank to another.
 struct Way {
   std::vector<ResourceId> resources;  // each once
+  std::vector<double> shares;         // of the message that crosses it; empty: all of it crosses each
   std::int64_t latency = 0;           // picoseconds
   std::int64_t switches = 0;
   double payload_share = 1.0;  // payload bytes per byte on the wire
 };
+
+/// Two ranks and a channel in one number: a plan has 2^24 ranks at most.
+constexpr std::uint64_t pair_key(Rank from, Rank to, std::uint16_t channel) {
+  return static_cast<std::uint64_t>(from) << 40 | static_cast<std::uint64_t>(to) << 16 | channel;
+}
+
+/// The way from one rank to another that messages of a channel take.
+using WayBetween = std::function<Way(Rank from, Rank to, std::uint16_t channel)>;
 
 struct Folding {
   /// All messages of one kind: `way` is that of the first of them, its resources are classes.
@@ -45,17 +54,17 @@ struct Folding {
   std::vector<ResourceId> resource_representatives;  // by class of resources
   std::vector<Kind> kinds;
   /// Known for pairs of which one is a representative and which exchange messages.
-  [[nodiscard]] std::uint32_t kind_of(Rank from, Rank to) const {
-    return kind_of_pair.at(static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32 |
-                           static_cast<std::uint32_t>(to));
+  [[nodiscard]] std::uint32_t kind_of(Rank from, Rank to, std::uint16_t channel) const {
+    return kind_of_pair.at(pair_key(from, to, channel));
   }
   std::unordered_map<std::uint64_t, std::uint32_t> kind_of_pair;
 };
 
 /// The coarsest partition that refinement finds, or none: where no two ranks are alike, or where finding out would cost
-/// more than it is worth. `resource_keys`: equal where capacity and bucket are.
+/// more than it is worth. `resource_keys`: equal where capacity and bucket are. `by_channel`: channels may take ways of
+/// their own; else all are channel 0.
 std::optional<Folding> fold(const Plan& plan, std::span<const Program> programs,
-                            std::span<const std::uint64_t> resource_keys,
-                            const std::function<Way(Rank, Rank)>& way_between);
+                            std::span<const std::uint64_t> resource_keys, bool by_channel,
+                            const WayBetween& way_between);
 
 }  // namespace lockstep::sim

@@ -102,6 +102,7 @@ std::span<const Rule> rules() {
            [](const Inputs& inputs) -> Reason {
              const RoutingMode mode = inputs.topology->routing.mode;
              if (mode != RoutingMode::spray && mode != RoutingMode::adaptive) return std::nullopt;
+             if (!analytic(inputs)) return std::nullopt;
              return fmt::format("fidelity '{}' gives every message one route, as ecmp does", inputs.fidelity);
            }},
       Rule{"topology", "loss", loss_is_of_packets},

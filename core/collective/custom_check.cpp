@@ -50,7 +50,7 @@ class Check {
 
  private:
   struct Use {
-    const CustomPart* part = nullptr;
+    CustomPart* part = nullptr;
     const CustomStep* step = nullptr;
   };
   struct Lane {
@@ -87,7 +87,7 @@ class Check {
   void match_messages() {
     std::map<LaneKey, Lane> lanes;
     for_each_step([&](int rank, std::size_t thread, CustomStep& step) {
-      for (const auto& send : step.sends) {
+      for (auto& send : step.sends) {
         Lane& lane = lanes[{rank, send.peer, send.lane}];
         lane.sends.push_back({&send, &step});
         lane.senders.insert(thread);
@@ -97,7 +97,7 @@ class Check {
                              "threads need two lanes",
                              rank, send.peer, send.lane));
       }
-      for (const auto& receive : step.receives) {
+      for (auto& receive : step.receives) {
         Lane& lane = lanes[{receive.peer, rank, receive.lane}];
         lane.receives.push_back({&receive, &step});
         lane.receivers.insert(thread);
@@ -129,6 +129,7 @@ class Check {
                  fmt::format("rank {} receives {} chunk{} where rank {} sends {}", to, in.chunks,
                              in.chunks == 1 ? "" : "s", from, out.chunks));
         algorithm_.equal_chunks = algorithm_.equal_chunks || !same_size(out, in);
+        lane.receives[i].part->channel = lane.sends[i].part->channel;  // a message takes its sender's way
       }
     }
   }

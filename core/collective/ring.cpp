@@ -1,8 +1,8 @@
-// Ring algorithms. Every channel is a ring of its own over a share of the elements; rank r sends to r+1 and receives
-// from r-1.
+// Ring algorithms. Every channel is a ring of its own over a share of the elements; the rank at position r of it sends
+// to the one at r+1 and receives from the one at r-1 (core/collective/ring_order.hpp: mostly, positions are ranks).
 //
-// reduce_scatter: n-1 steps; in step k rank r sends chunk r-k-1 and combines chunk r-k-2, and ends with chunk r
-// complete. all_gather:     n-1 steps; in step k rank r sends chunk r-k and receives chunk r-k-1. all_reduce:     the
+// reduce_scatter: n-1 steps; in step k position r sends chunk r-k-1 and combines chunk r-k-2, and ends with chunk r
+// complete. all_gather:     n-1 steps; in step k position r sends chunk r-k and receives chunk r-k-1. all_reduce: the
 // first, then the second: 2(n-1) steps, each rank sends 2(n-1)/n of the buffer, which is the least possible
 //                 (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", JPDC
 //                 2009).
@@ -12,13 +12,15 @@
 #include <algorithm>
 
 #include "core/collective/parts.hpp"
+#include "core/collective/ring_order.hpp"
 
 namespace lockstep {
 namespace {
 
 class Ring final : public Schedule {
  public:
-  Ring(const ScheduleRequest& request, int channel) : request_(request), channel_(channel) {
+  Ring(const ScheduleRequest& request, int channel)
+      : request_(request), channel_(channel), order_(request, channel), position_(order_.position_of(request.rank)) {
     share_ = partition(request.count, request.channels, channel);
     const int phase = request.size - 1;
     scatter_steps_ = request.kind == CollectiveKind::all_gather ? 0 : phase;
@@ -44,20 +46,20 @@ class Ring final : public Schedule {
       if (step.copy.count > 0) return true;
     }
     const int n = request_.size;
-    const int r = request_.rank;
-    const int to = r + 1 == n ? 0 : r + 1;
-    const int from = r == 0 ? n - 1 : r - 1;
+    const int r = position_;
+    const int to = order_.after(r);
+    const int from = order_.before(r);
     while (k_ < scatter_steps_ + gather_steps_) {
       const int k = k_++;
       if (k < scatter_steps_) {
-        const Range out = chunk(modulo(r - k - 1, n));
-        const Range in = chunk(modulo(r - k - 2, n));
+        const Range out = chunk_at(modulo(r - k - 1, n));
+        const Range in = chunk_at(modulo(r - k - 2, n));
         if (out.size() > 0) step.add_send(make_part(to, channel_, out));
         if (in.size() > 0) step.add_receive(make_combine(from, channel_, in, k == scatter_steps_ - 1));
       } else {
         const int g = k - scatter_steps_;
-        const Range out = chunk(modulo(r - g, n));
-        const Range in = chunk(modulo(r - g - 1, n));
+        const Range out = chunk_at(modulo(r - g, n));
+        const Range in = chunk_at(modulo(r - g - 1, n));
         if (out.size() > 0) step.add_send(make_part(to, channel_, out));
         if (in.size() > 0) step.add_receive(make_part(from, channel_, in));
       }
@@ -75,6 +77,10 @@ class Ring final : public Schedule {
   void skip(std::int64_t steps) override { k_ += static_cast<int>(steps); }
 
  private:
+  // An all_reduce may deal its chunks to the positions; those of the others belong to ranks.
+  [[nodiscard]] Range chunk_at(int position) const {
+    return chunk(request_.kind == CollectiveKind::all_reduce ? position : order_.rank_at(position));
+  }
   // The result of an all_gather or reduce_scatter is defined on the whole buffer: rank r owns partition(count, n, r),
   // of which every channel carries its share.
   [[nodiscard]] Range chunk(int index) const {
@@ -96,6 +102,8 @@ class Ring final : public Schedule {
 
   ScheduleRequest request_;
   int channel_;
+  RingOrder order_;
+  int position_;
   Range share_;
   bool equal_ = false;  // all chunks of this channel: then chunk i is the first, i strides on
   Range first_;
@@ -237,8 +245,12 @@ Cost cost(const ScheduleRequest& request) {
 Symmetry symmetry(const ScheduleRequest& request) {
   if (is_chain(request.kind)) return {};
   // Channels of an all_gather or reduce_scatter divide a rank's chunk; those of an all_reduce are divided into chunks.
-  return rotation_if(request.kind == CollectiveKind::all_reduce ? even_shares(request)
-                                                                : request.count % request.size == 0);
+  const bool equal =
+      request.kind == CollectiveKind::all_reduce ? even_shares(request) : request.count % request.size == 0;
+  if (!RingOrder::by_node(request)) return rotation_if(equal);
+  // Every other node is walked alike.
+  const int period = 2 * request.ranks_per_node;
+  return rotation_if(equal && request.size % period == 0, period);
 }
 
 }  // namespace

@@ -74,6 +74,7 @@ struct Incoming {
   bool finish = false;  ///< divide by group_size after combining, for averages
   int group_size = 1;
   bool overlaps_send = false;           ///< combine only when the step's sends are done
+  std::uint16_t channel = 0;            ///< of the collective, as the message has it
   const Schedule* scattered = nullptr;  ///< set: the bytes go to the pieces of `part`, from offset_bytes on
   const Part* part = nullptr;
 };
@@ -409,6 +410,7 @@ class Walker {
       incoming.buffer = span.buffer;
       incoming.offset_bytes = span.offset.at(indices) + (part.scattered ? 0 : part.offset * width);
       incoming.collective = &collective;
+      incoming.channel = part.channel;
       if (part.scattered) {
         incoming.scattered = thread.schedule.get();
         incoming.part = &part;

@@ -36,6 +36,9 @@ int apply_as_built(Topology& topology, const nlohmann::ordered_json& as_built) {
       link.latency = from_seconds(row.at("delay_s").get<double>());
       link.mtu = Bytes{row.at("mtu_bytes").get<std::int64_t>()};
     }
+    // Static routes, whatever the file asks its switches to do.
+    auto& mode = topology.routing.mode;
+    if (mode == RoutingMode::spray || mode == RoutingMode::adaptive) mode = RoutingMode::ecmp;
     for (auto& device : topology.devices)
       device.latency = Duration{0};  // bridges and routers of the lab add what the profile measures
     return as_built.contains("cores") && as_built.at("cores").is_number_integer() ? as_built.at("cores").get<int>() : 0;

@@ -110,8 +110,8 @@ Collective collective_of(const Row& row, const GroupShape& shape) {
   collective.dimensions = spec.dimensions;
   collective.ranks_per_node = spec.ranks_per_node;
   // Known from the topology, it matters to those that ask for it; the plans of others stay what they are without one.
-  if (collective.ranks_per_node == 0 && row.algorithm.rfind("hierarchical", 0) == 0)
-    collective.ranks_per_node = shape.ranks_per_node;
+  const bool asks = row.algorithm.rfind("hierarchical", 0) == 0 || (row.algorithm == "ring" && spec.channels > 1);
+  if (collective.ranks_per_node == 0 && asks) collective.ranks_per_node = shape.ranks_per_node;
   if (row.custom != nullptr)
     collective.scratch.bytes = custom_scratch(*row.custom, collective.count, element_bytes(spec.type));
   return collective;

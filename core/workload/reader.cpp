@@ -161,8 +161,10 @@ config::Type<SpecKeys> spec_type() {
                 "unit of pipelining; 0B, the default: the algorithm's own rule")
       .optional("in_place", &SpecKeys::in_place, config::boolean(),
                 "input and output in one buffer where the kind allows it; default true")
-      .optional("ranks_per_node", &SpecKeys::ranks_per_node, config::integer(1, max_ranks),
-                "for hierarchical algorithms: how many consecutive ranks share a node; absent: as in the topology")
+      .optional(
+          "ranks_per_node", &SpecKeys::ranks_per_node, config::integer(1, max_ranks),
+          "for hierarchical algorithms and rings of several channels: how many consecutive ranks share a node; absent: "
+          "as in the topology")
       .optional(
           "dimensions", &SpecKeys::dimensions, config::list(config::integer(1, max_ranks), 1).where(three_at_most),
           "for torus: lengths of the grid's dimensions, the last one counting fastest; absent: the most square grid")

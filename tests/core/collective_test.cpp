@@ -9,6 +9,7 @@
 #include "core/base/error.hpp"
 #include "core/collective/binary_tree.hpp"
 #include "core/collective/data.hpp"
+#include "core/collective/ring_order.hpp"
 #include "core/collective/schedule.hpp"
 #include "core/collective/walk.hpp"
 #include "core/plan/interpret.hpp"
@@ -379,6 +380,82 @@ TEST(Schedules, AreAsSymmetricAndAsRepetitiveAsTheySay) {
           }
   EXPECT_GT(symmetric, 500);
   EXPECT_GT(repetitive, 500);
+}
+
+// A route may depend on the channel: both ends of a message have to name the same one.
+TEST(Schedules, AMessageIsOfOneChannelAtBothEnds) {
+  int messages = 0;
+  for (const auto& algorithm : algorithm_catalogue())
+    for (const auto kind : algorithm.kinds)
+      for (const int n : {2, 5, 8, 12}) {
+        Collective collective;
+        collective.kind = kind;
+        collective.algorithm = algorithm.name;
+        collective.count = kind == CollectiveKind::barrier ? 0 : 600;
+        collective.channels = 3;
+        test::give_shape(collective, n, n);
+        collective.target = {0, {}, collective.target_size()};
+        collective.source = {1, {}, collective.size()};
+        ScheduleRequest request = request_for(collective, {0, 0, n});
+        if (algorithm.refusal != nullptr && !algorithm.refusal(request).empty()) continue;
+        std::map<std::tuple<int, int, int>, int> channel_of;  // by sender, receiver, lane
+        const auto note = [&](int from, int to, const Part& part) {
+          const auto [entry, fresh] = channel_of.try_emplace({from, to, part.lane}, part.channel);
+          ASSERT_EQ(entry->second, part.channel)
+              << algorithm.name << " " << to_string(kind) << " n=" << n << ": " << from << " to " << to;
+          ASSERT_LT(part.channel, request.channels) << algorithm.name << " " << to_string(kind);
+          ++messages;
+        };
+        for (int r = 0; r < n; ++r) {
+          request.rank = r;
+          for (int t = 0; t < algorithm.threads(request); ++t) {
+            const auto schedule = algorithm.make(request, t);
+            Step step;
+            while (schedule->next(step)) {
+              for (std::uint8_t i = 0; i < step.send_count; ++i) note(r, step.sends[i].peer, step.sends[i]);
+              for (std::uint8_t i = 0; i < step.receive_count; ++i) note(step.receives[i].peer, r, step.receives[i]);
+            }
+          }
+        }
+      }
+  EXPECT_GT(messages, 5000);
+}
+
+TEST(RingOrder, ChannelsCrossBetweenNodesAtRanksOfTheirOwn) {
+  for (const int nodes : {2, 3, 4, 6})
+    for (const int per_node : {2, 4, 5, 8}) {
+      ScheduleRequest request;
+      request.size = nodes * per_node;
+      request.ranks_per_node = per_node;
+      request.channels = per_node;
+      std::vector<int> leave(static_cast<std::size_t>(request.size), 0);  // how often a rank sends to another node
+      for (int channel = 0; channel < per_node; ++channel) {
+        const RingOrder order(request, channel);
+        std::vector<bool> seen(static_cast<std::size_t>(request.size), false);
+        for (int position = 0; position < request.size; ++position) {
+          const int rank = order.rank_at(position);
+          const int next = order.after(position);
+          EXPECT_FALSE(seen[static_cast<std::size_t>(rank)]);
+          seen[static_cast<std::size_t>(rank)] = true;
+          EXPECT_EQ(order.position_of(rank), position);
+          EXPECT_EQ(order.before(position == request.size - 1 ? 0 : position + 1), rank);
+          if (rank / per_node == next / per_node) continue;
+          ++leave[static_cast<std::size_t>(rank)];
+          // On one rail, but for the way back from the last of an odd number of nodes.
+          if (nodes % 2 == 0 || position != request.size - 1) {
+            EXPECT_EQ(rank % per_node, next % per_node);
+          }
+        }
+      }
+      for (const int times : leave) EXPECT_EQ(times, 1);
+    }
+  ScheduleRequest one;
+  one.size = 8;
+  one.ranks_per_node = 4;
+  EXPECT_EQ(RingOrder(one, 0).rank_at(5), 5) << "a single ring is in order of the ranks";
+  one.channels = 2;
+  one.ranks_per_node = 8;
+  EXPECT_EQ(RingOrder(one, 1).rank_at(5), 5) << "so are those of a single node";
 }
 
 }  // namespace

@@ -14,7 +14,10 @@ std::vector<Topology> networks() {
   std::vector<Topology> all;
   all.push_back(test::star(8, 1_Gbps, microseconds(5)));
   all.push_back(test::star(8, 100_Mbps, microseconds(1), 16_KiB));
-  all.push_back(test::leaf_spine(4, 1_Gbps, microseconds(2)));
+  for (const auto mode : {RoutingMode::ecmp, RoutingMode::spray, RoutingMode::adaptive}) {
+    all.push_back(test::leaf_spine(4, 1_Gbps, microseconds(2)));
+    all.back().routing.mode = mode;
+  }
   return all;
 }
 

@@ -93,8 +93,13 @@ TEST(Shortcuts, EveryAlgorithmInEverySize) {
     const std::string what = std::to_string(ranks) + " ranks";
     expect_same(plan, test::star(ranks, 1_Gbps, microseconds(5)), ideal_profile(), what + ", star");
     expect_same(plan, test::star(ranks, 1_Gbps, microseconds(5), 16_KiB), ideal_profile(), what + ", buckets");
-    if (ranks % 2 == 0)
-      expect_same(plan, test::leaf_spine(ranks / 2, 1_Gbps, microseconds(2)), ideal_profile(), what + ", leaf-spine");
+    if (ranks % 2 != 0) continue;
+    for (const auto mode : {RoutingMode::ecmp, RoutingMode::shortest, RoutingMode::static_rail, RoutingMode::spray,
+                            RoutingMode::adaptive}) {
+      Topology topology = test::leaf_spine(ranks / 2, 1_Gbps, microseconds(2));
+      topology.routing.mode = mode;
+      expect_same(plan, topology, ideal_profile(), what + ", leaf-spine, " + std::string(to_string(mode)));
+    }
   }
 }
 
