@@ -223,15 +223,24 @@ void ring(int turns) {
 // --- Hierarchical ---
 
 void hierarchical(int turns) {
-  fmt::print("{:>8} {:>10} {:>14} {:>12} {:>12} {:>18}\n", "ranks", "CPU s", "of it: files", "ranks run", "events",
-             "time");
-  for (const int ranks : {4'096, 65'536}) {
+  fmt::print("{:>8} {:>18} {:>10} {:>14} {:>12} {:>12} {:>18}\n", "ranks", "", "CPU s", "of it: files", "ranks run",
+             "events", "time");
+  struct Case {
+    int ranks;
+    bool gpus;  // eight to a machine, on rails; else hosts on a star
+  };
+  for (const auto [ranks, gpus] : {Case{4'096, false}, Case{65'536, false}, Case{4'096, true}, Case{65'536, true}}) {
     sim::SimulationStatistics statistics;
     double files = 0;
     const double time = timed(turns, [&] {
       const double begin = cpu_s();
       const Topology topology = topology_of(
-          fmt::format("generate: {{star: {{hosts: {}, link: {{bandwidth: 400Gbps, latency: 500ns}}}}}}\n", ranks));
+          gpus ? fmt::format(
+                     "node: hgx_h100\ngenerate: {{leaf_spine: {{nodes: {}, rails: 8, spines: 16, link: {{bandwidth: "
+                     "400Gbps, latency: 500ns}}}}}}\n",
+                     ranks / 8)
+               : fmt::format("generate: {{star: {{hosts: {}, link: {{bandwidth: 400Gbps, latency: 500ns}}}}}}\n",
+                             ranks));
       Workload workload;
       workload.name = "hierarchical";
       CollectiveSpec spec;
@@ -248,8 +257,9 @@ void hierarchical(int turns) {
       executor.execute(planned.plan, timeline);
       statistics = executor.statistics();
     });
-    fmt::print("{:>8} {:>10.3f} {:>14.3f} {:>12} {:>12} {:>15} ps\n", ranks, time, files, statistics.simulated_ranks,
-               statistics.events, statistics.end.count());
+    fmt::print("{:>8} {:>18} {:>10.3f} {:>14.3f} {:>12} {:>12} {:>15} ps\n", ranks,
+               gpus ? "GPUs on rails" : "hosts on a star", time, files, statistics.simulated_ranks, statistics.events,
+               statistics.end.count());
   }
   fmt::print("peak {} MiB\n", peak_mib());
 }

@@ -8,6 +8,8 @@
 
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
+#include "core/topology/hub_graph.hpp"
+#include "core/topology/pair_search.hpp"
 
 namespace lockstep {
 namespace {
@@ -20,12 +22,10 @@ constexpr std::size_t cached_tables_at_least = 8;
 
 using Distances = std::vector<std::uint32_t>;  // by hub, or by device of a node
 
-/// What may forward, one after the other: switches and NICs; CPUs too; hosts and GPUs too.
-constexpr std::uint8_t levels = 3;
-std::uint8_t level_of(DeviceKind kind) {
-  if (kind == DeviceKind::cpu) return 1;
-  return kind == DeviceKind::host || kind == DeviceKind::gpu ? 2 : 0;
-}
+// Up to so many hubs, distances from all of them to a target are found in no time. In a larger network so many routes
+// to a target are searched alone before all distances to it are worked out.
+constexpr std::uint32_t small_network = 1024;
+constexpr int single_searches_at_first = 16;
 
 std::uint64_t saturated(std::uint64_t a, std::uint64_t b) {
   if (a != 0 && b > path_count_limit / a) return path_count_limit;
@@ -34,17 +34,16 @@ std::uint64_t saturated(std::uint64_t a, std::uint64_t b) {
 
 }  // namespace
 
-// A *stub* is a device with exactly one neighbour: every route to it ends in its neighbour's links. The others are
-// *hubs*; distances are between hubs, so hosts cost nothing. A route is a chain of *legs*, each a shortest path: one,
-// unless it is staged in a CPU or crosses NVLink first.
+// Distances are between hubs (core/topology/hub_graph.hpp), so hosts cost nothing. A route is a chain of *legs*, each a
+// shortest path: one, unless it is staged in a CPU or crosses NVLink first.
 struct Routing::Implementation {
   const Topology& topology;
   std::uint64_t seed;
   RoutingPolicy policy;
-  std::vector<std::uint32_t> hub_of;  // by device; no_id for stubs
-  std::vector<std::uint32_t> begin;   // by hub, into links
-  std::vector<LinkId> links;          // from hub to hub
-  std::vector<std::uint8_t> level;    // by hub: of its kind
+  HubGraph graph;
+  std::unique_ptr<PairSearch> pairs;  // made when first needed
+  std::vector<std::uint16_t> asked;   // by hub: how often it was the target of a single search
+  int single_searches = 0;
 
   /// How far every hub is from one.
   struct Table {
@@ -71,53 +70,32 @@ struct Routing::Implementation {
     std::uint8_t level = 0;
     std::uint32_t length = 0;
     Distances inside;              // of a leg inside a node
-    const Table* table = nullptr;  // of the others; null: a stub and its neighbour
+    const Table* table = nullptr;  // of the others, or
+    ShortestPaths paths;           // searched alone; neither: a stub and its neighbour
   };
 
-  Implementation(const Topology& graph, const RoutingOptions& options)
-      : topology(graph), seed(options.seed), policy(options.policy.value_or(graph.routing)) {
-    hub_of.assign(topology.devices.size(), no_id);
-    std::uint32_t hubs = 0;
-    for (DeviceId device = 0; device < topology.devices.size(); ++device)
-      if (!has_one_neighbour(device)) hub_of[device] = hubs++;
-    begin.reserve(hubs + 1);
-    begin.push_back(0);
-    for (DeviceId device = 0; device < topology.devices.size(); ++device) {
-      if (is_stub(device)) continue;
-      for (const LinkId link : topology.links_from(device))
-        if (!is_stub(topology.links[link].to)) links.push_back(link);
-      begin.push_back(static_cast<std::uint32_t>(links.size()));
-      level.push_back(level_of(topology.devices[device].kind));
-    }
-    table_limit = std::max(cached_tables_at_least, cached_distances / std::max<std::size_t>(hubs, 1));
+  Implementation(const Topology& of, const RoutingOptions& options)
+      : topology(of), seed(options.seed), policy(options.policy.value_or(of.routing)), graph(of) {
+    table_limit = std::max(cached_tables_at_least, cached_distances / std::max<std::size_t>(graph.size(), 1));
+    single_searches = options.single_searches.value_or(graph.size() <= small_network ? 0 : single_searches_at_first);
   }
 
-  bool has_one_neighbour(DeviceId device) const {
-    const auto out = topology.links_from(device);
-    return !out.empty() && std::all_of(out.begin(), out.end(), [&](LinkId link) {
-      return topology.links[link].to == topology.links[out[0]].to;
-    });
-  }
-  bool is_stub(DeviceId device) const { return hub_of[device] == no_id; }
+  bool is_stub(DeviceId device) const { return graph.is_stub(device); }
   DeviceId neighbour(DeviceId stub) const { return topology.links[topology.links_from(stub)[0]].to; }
   DeviceId anchor(DeviceId device) const { return is_stub(device) ? neighbour(device) : device; }
   NodeId node_of(DeviceId device) const { return topology.devices[device].node; }
   DeviceKind kind_of(DeviceId device) const { return topology.devices[device].kind; }
 
-  std::span<const LinkId> hub_links(std::uint32_t hub) const {
-    return std::span<const LinkId>(links).subspan(begin[hub], begin[hub + 1] - begin[hub]);
-  }
-
   /// Links from every hub to one; cables are duplex, so the search starts at the target.
   Distances search(std::uint32_t target, std::uint8_t most) const {
-    Distances distances(level.size(), unreachable);
+    Distances distances(graph.size(), unreachable);
     std::vector<std::uint32_t> queue{target};
     distances[target] = 0;
     for (std::size_t next = 0; next < queue.size(); ++next) {
       const std::uint32_t hub = queue[next];
-      if (hub != target && level[hub] > most) continue;
-      for (const LinkId link : hub_links(hub)) {
-        const std::uint32_t other = hub_of[topology.links[link].to];
+      if (hub != target && graph.level(hub) > most) continue;
+      for (const LinkId link : graph.links_from(hub)) {
+        const std::uint32_t other = graph.target_of(link);
         if (distances[other] != unreachable) continue;
         distances[other] = distances[hub] + 1;
         queue.push_back(other);
@@ -126,8 +104,12 @@ struct Routing::Implementation {
     return distances;
   }
 
+  static std::uint64_t table_key(std::uint32_t target, std::uint8_t most) {
+    return std::uint64_t{target} * forwarding_levels + most;
+  }
+
   const Table& cached(std::uint32_t target, std::uint8_t most) {
-    const std::uint64_t key = std::uint64_t{target} * levels + most;
+    const std::uint64_t key = table_key(target, most);
     if (!tables.empty() && tables.front().key == key) return tables.front();
     if (const auto found = table_of.find(key); found != table_of.end()) {
       tables.splice(tables.begin(), tables, found->second);
@@ -147,16 +129,43 @@ struct Routing::Implementation {
                                  topology.devices[to].name));
   }
 
-  /// Distances towards the hub of `to`, by which `from` can go, with as little forwarding as it takes.
-  const Table& towards(DeviceId from, DeviceId to) {
-    const std::uint32_t source = hub_of[anchor(from)];
-    const std::uint32_t target = hub_of[anchor(to)];
-    if (source == no_id || target == no_id) no_path(from, to);  // one of them hangs on a stub: two devices alone
-    for (std::uint8_t most = 0; most < levels; ++most) {
-      const Table& table = cached(target, most);
-      if (table.distances[source] != unreachable) return table;
+  /// Whether the next route to a hub is searched alone: few have been asked for, and no distances are at hand.
+  bool searched_alone(std::uint32_t target) {
+    if (single_searches == 0) return false;
+    for (std::uint8_t most = 0; most < forwarding_levels; ++most)
+      if (table_of.contains(table_key(target, most))) return false;
+    if (pairs == nullptr) {
+      pairs = std::make_unique<PairSearch>(graph);
+      asked.resize(graph.size(), 0);
     }
-    no_path(from, to);
+    if (asked[target] >= single_searches) return false;
+    ++asked[target];
+    return true;
+  }
+
+  /// Fills in the way from one device to another of another node, with as little forwarding as it takes.
+  void find(Leg& leg) {
+    const std::uint32_t source = graph.hub_of(anchor(leg.from));
+    const std::uint32_t target = graph.hub_of(anchor(leg.to));
+    // One of them may hang on a stub: two devices alone.
+    if (source == no_id || target == no_id) no_path(leg.from, leg.to);
+    const bool alone = searched_alone(target);
+    for (leg.level = 0; leg.level < forwarding_levels; ++leg.level) {
+      if (alone) {
+        auto paths = pairs->between(source, target, leg.level);
+        if (!paths) continue;
+        leg.length = paths->length;
+        leg.paths = std::move(*paths);
+      } else {
+        const Table& table = cached(target, leg.level);
+        if (table.distances[source] == unreachable) continue;
+        leg.length = table.distances[source];
+        leg.table = &table;
+      }
+      leg.length += (is_stub(leg.from) ? 1 : 0) + (is_stub(leg.to) ? 1 : 0);
+      return;
+    }
+    no_path(leg.from, leg.to);
   }
 
   /// Links from every device of a node to one of them, without leaving the node.
@@ -169,7 +178,7 @@ struct Routing::Implementation {
     distances[target - first] = 0;
     for (std::size_t next = 0; next < queue.size(); ++next) {
       const DeviceId device = queue[next];
-      if (device != target && level_of(kind_of(device)) > most) continue;
+      if (device != target && forwarding_level(kind_of(device)) > most) continue;
       for (const LinkId link : topology.links_from(device)) {
         const DeviceId other = topology.links[link].to;
         if (node_of(other) != node || distances[other - first] != unreachable) continue;
@@ -186,7 +195,7 @@ struct Routing::Implementation {
     made.to = to;
     if (node_of(from) != no_id && node_of(from) == node_of(to)) {
       const NodeId node = node_of(from);
-      for (std::uint8_t most = 0; most < levels; ++most) {
+      for (std::uint8_t most = 0; most < forwarding_levels; ++most) {
         made.inside = search_inside(node, to, most);
         made.length = made.inside[from - topology.nodes[node].devices.front()];
         made.level = most;
@@ -197,9 +206,7 @@ struct Routing::Implementation {
     }
     made.length = 1;
     if (adjacent_by_stub(from, to)) return made;
-    made.table = &towards(from, to);
-    made.level = made.table->level;
-    made.length = made.table->distances[hub_of[anchor(from)]] + (is_stub(from) ? 1 : 0) + (is_stub(to) ? 1 : 0);
+    find(made);
     return made;
   }
 
@@ -211,26 +218,28 @@ struct Routing::Implementation {
       for (const LinkId link : topology.links_from(at)) {
         const DeviceId to = topology.links[link].to;
         if (node_of(to) != leg.node || leg.inside[to - first] + 1 != left) continue;
-        if (to == leg.to || level_of(kind_of(to)) <= leg.level) next.push_back(link);
+        if (to == leg.to || forwarding_level(kind_of(to)) <= leg.level) next.push_back(link);
       }
     } else if (at == leg.from && is_stub(at)) {
       for (const LinkId link : topology.links_from(at)) next.push_back(link);
     } else if (left == 1 && is_stub(leg.to)) {  // the other directions of the stub's own links
       for (const LinkId link : topology.links_from(leg.to)) next.push_back(link ^ 1U);
+    } else if (leg.table == nullptr) {
+      for (const auto& [hub, link] : leg.paths.from(graph.hub_of(at))) next.push_back(link);
     } else {
       const std::uint32_t hubs_left = left - (is_stub(leg.to) ? 1 : 0);
-      for (const LinkId link : hub_links(hub_of[at])) {
-        const std::uint32_t hub = hub_of[topology.links[link].to];
+      for (const LinkId link : graph.links_from(graph.hub_of(at))) {
+        const std::uint32_t hub = graph.target_of(link);
         const std::uint32_t distance = leg.table->distances[hub];
-        if (distance + 1 == hubs_left && (distance == 0 || level[hub] <= leg.level)) next.push_back(link);
+        if (distance + 1 == hubs_left && (distance == 0 || graph.level(hub) <= leg.level)) next.push_back(link);
       }
     }
     LOCKSTEP_CHECK(!next.empty(), "a route that ends at {}", topology.devices[at].name);
   }
 
   void check(DeviceId from, DeviceId to) const {
-    LOCKSTEP_CHECK(from < hub_of.size() && to < hub_of.size(), "route from device {} to {} of {}", from, to,
-                   hub_of.size());
+    LOCKSTEP_CHECK(from < topology.devices.size() && to < topology.devices.size(), "route from device {} to {} of {}",
+                   from, to, topology.devices.size());
   }
   bool adjacent_by_stub(DeviceId from, DeviceId to) const {
     return (is_stub(from) && neighbour(from) == to) || (is_stub(to) && neighbour(to) == from);
@@ -242,7 +251,7 @@ struct Routing::Implementation {
     const NodeId node = node_of(device);
     const DeviceId first = topology.nodes[node].devices.front();
     std::vector<DeviceId> found;
-    for (std::uint8_t most = 0; most + 1 < levels && found.empty(); ++most) {
+    for (std::uint8_t most = 0; most + 1 < forwarding_levels && found.empty(); ++most) {
       const Distances distances = search_inside(node, device, most);
       std::uint32_t least = unreachable;
       for (const DeviceId other : topology.nodes[node].devices) {

@@ -31,7 +31,9 @@
 //  distances);
 //  - a device with a single neighbour (a host on its switch) has no distances of its own but those of its neighbour,
 //  and the
-//    cache of distances is bounded: the routes of a ring over a star of n hosts take O(n) time and memory.
+//    cache of distances is bounded: the routes of a ring over a star of n hosts take O(n) time and memory. In large
+//    networks the first routes to a target are searched from both ends, so those of a few pairs per device take O(n)
+//    too.
 //
 // Source: D-mod-k: Zahavi, "Fat-trees routing and node ordering providing contention free traffic for MPI global
 // collectives", JPDC 2012. PXN: NCCL 2.12, "Doubling all2all performance with NVIDIA Collective Communication Library
@@ -52,6 +54,9 @@ namespace lockstep {
 struct RoutingOptions {
   std::uint64_t seed = 1;
   std::optional<RoutingPolicy> policy{};  ///< in place of the topology's own
+  /// So many routes to a target are searched for themselves before the distances of all to it are kept; absent: what
+  /// suits the size of the network. No route depends on it.
+  std::optional<int> single_searches{};
 };
 
 /// A path and the share of the bytes that takes it; the shares of a set add up to 1.

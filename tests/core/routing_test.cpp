@@ -5,11 +5,13 @@
 #include <rapidcheck.h>
 
 #include <ctime>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <set>
 
 #include "core/base/error.hpp"
+#include "core/base/hash.hpp"
 #include "tests/core/messages.hpp"
 
 namespace lockstep {
@@ -246,10 +248,14 @@ TEST(RoutingProperties, RoutesAreShortestConnectedAndDeterministic) {
     const int switches = *rc::gen::inRange(1, 10);
     const Topology topology = random_topology(*cables_of(switches), switches, *rc::gen::inRange(2, 8));
     const Reference expected = reference(topology);
-    const Routing routing(topology), again(topology);
+    const Routing routing(topology);
+    RoutingOptions alone;
+    alone.single_searches = 3;  // of up to eight sources: then the distances of all are kept
+    const Routing again(topology, alone);
     for (int from = 0; from < topology.rank_capacity(); ++from) {
       for (int to = 0; to < topology.rank_capacity(); ++to) {
         const DeviceId source = topology.endpoint(from), target = topology.endpoint(to);
+        RC_ASSERT(again.path_count(source, target) == expected.paths[source][target]);
         const auto route = routing.route(source, target, 7);
         RC_ASSERT(static_cast<int>(route.size()) == expected.distance[source][target]);
         RC_ASSERT(routing.distance(source, target) == expected.distance[source][target]);
@@ -285,6 +291,43 @@ TEST(RoutingProperties, TheOrderOfLinksDoesNotMatterWherePathsAreUnique) {
       }
     }
   }));
+}
+
+// Whatever the kind of device: found from both ends is found from the target.
+TEST(Routing, ASingleSearchFindsWhatDistancesFind) {
+  std::vector<Topology> topologies;
+  for (const auto& entry : std::filesystem::directory_iterator(LOCKSTEP_SOURCE_DIR "/topologies"))
+    if (entry.path().extension() == ".yaml") topologies.push_back(load_topology(entry.path().string()));
+  ASSERT_GT(topologies.size(), 30U);
+  for (const Topology& topology : topologies) {
+    RoutingOptions kept, alone;
+    kept.single_searches = 0;
+    alone.single_searches = 60'000;
+    const Routing distances(topology, kept), searches(topology, alone);
+    const auto n = static_cast<std::uint64_t>(topology.rank_capacity());
+    std::uint64_t random = 1;
+    for (int i = 0; i < 300; ++i) {
+      const DeviceId from = topology.endpoint(static_cast<int>((random = mix64(random)) % n));
+      const DeviceId to = topology.endpoint(static_cast<int>((random = mix64(random)) % n));
+      ASSERT_EQ(searches.route(from, to, random % 4), distances.route(from, to, random % 4)) << topology.name;
+      ASSERT_EQ(searches.distance(from, to), distances.distance(from, to)) << topology.name;
+      ASSERT_EQ(searches.path_count(from, to), distances.path_count(from, to)) << topology.name;
+    }
+  }
+}
+
+// Rings over the rails of GPUs: quadratic, if all distances to each of them were worked out.
+TEST(RoutingPerformance, RailsOfEightThousandGpusTakeAFractionOfASecond) {
+  const Topology topology =
+      read("{node: hgx_h100, generate: {leaf_spine: {nodes: 1024, rails: 8, spines: 16, link: {bandwidth: 400Gbps}}}}");
+  const std::clock_t start = std::clock();
+  const Routing routing(topology);
+  std::size_t links = 0;
+  for (int rank = 0; rank < 8192; ++rank)
+    links += routing.route(topology.endpoint(rank), topology.endpoint((rank + 8) % 8192)).size();
+  const double cpu_seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  EXPECT_GT(links, 8192U * 4);
+  EXPECT_LT(cpu_seconds, 2.0);  // about 0.05; sanitizers slow it by ten
 }
 
 TEST(RoutingPerformance, RingOverAStarOfFourThousandTakesMilliseconds) {
