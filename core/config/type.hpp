@@ -120,8 +120,9 @@ Json root_schema(const Json& schema);
 
 /// An enumeration: names with their values.
 template <class E>
-Type<E> choice(const std::string& what, std::vector<std::pair<std::string, E>> values) {
+Type<E> choice(const std::string& what, const std::vector<std::pair<std::string, E>>& values) {
   std::vector<std::string> names;
+  names.reserve(values.size());
   for (const auto& [name, value] : values) names.push_back(name);
   auto inner = name_of(what, names);
   return Type<E>(
@@ -159,7 +160,7 @@ void check_keys(const Node& map, const std::string& record, const std::vector<st
 
 /// A sequence; `minimum` elements at least.
 template <class T>
-Type<std::vector<T>> list(Type<T> element, std::size_t minimum = 0) {
+Type<std::vector<T>> list(const Type<T>& element, std::size_t minimum = 0) {
   Json schema = {{"type", "array"}, {"items", element.schema()}};
   if (minimum > 0) schema["minItems"] = minimum;
   return Type<std::vector<T>>(
@@ -186,7 +187,7 @@ Type<std::vector<T>> list(Type<T> element, std::size_t minimum = 0) {
 
 /// One element or a list of them (`algorithm: ring` as well as `algorithm: [ring, tree]`).
 template <class T>
-Type<std::vector<T>> one_or_list(Type<T> element) {
+Type<std::vector<T>> one_or_list(const Type<T>& element) {
   auto many = list(element, 1);
   return Type<std::vector<T>>(
       [element, many](const Node& node, Diagnostics& diagnostics) -> std::optional<std::vector<T>> {
@@ -218,13 +219,13 @@ class Record {
   Record(std::string name, std::string description) : name_(std::move(name)), description_(std::move(description)) {}
 
   template <class M, class T>
-  Record& required(const std::string& key, M R::*member, Type<T> type, const std::string& description) {
-    return add(key, member, std::move(type), description, true);
+  Record& required(const std::string& key, M R::*member, const Type<T>& type, const std::string& description) {
+    return add(key, member, type, description, true);
   }
   /// Absent: the member keeps the default that R gives it. M may be T or std::optional<T>.
   template <class M, class T>
-  Record& optional(const std::string& key, M R::*member, Type<T> type, const std::string& description) {
-    return add(key, member, std::move(type), description, false);
+  Record& optional(const std::string& key, M R::*member, const Type<T>& type, const std::string& description) {
+    return add(key, member, type, description, false);
   }
   /// A rule across fields, run when all fields were read; it reports to Diagnostics itself.
   Record& rule(std::function<void(const R&, const Node&, Diagnostics&)> rule) {
@@ -280,12 +281,13 @@ class Record {
   struct Field {
     std::string key;
     std::string description;
-    bool required;
+    bool required = false;
     Json schema;
     std::function<void(const Node&, R&, Diagnostics&)> read;
   };
   template <class M, class T>
-  Record& add(const std::string& key, M R::*member, Type<T> type, const std::string& description, bool required) {
+  Record& add(const std::string& key, M R::*member, const Type<T>& type, const std::string& description,
+              bool required) {
     Json schema = type.schema();
     fields_.push_back({key, description, required, std::move(schema),
                        [member, type](const Node& node, R& record, Diagnostics& diagnostics) {
