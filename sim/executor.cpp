@@ -406,6 +406,10 @@ class Simulation {
       machine_ = static_cast<std::uint32_t>(resources_.size());
       resources_.push_back({static_cast<double>(*profile_.cores) / seconds_per_bit * wire_per_payload, 0, true});
     }
+    for (ResourceFigures& resource : resources_) {  // in the unit of the flows' weights
+      resource.bits_per_second *= grain();
+      resource.burst_bits *= grain();
+    }
   }
 
   // Ranks that share cores queue for them by rank, so none is like another; and who adapts to the others differs from
@@ -425,9 +429,9 @@ class Simulation {
   void add_resources() {
     const auto add = [this](const ResourceFigures& resource) {
       if (resource.rate)
-        network_.add_rate(resource.bits_per_second * grain());
+        network_.add_rate(resource.bits_per_second);
       else
-        network_.add_resource(resource.bits_per_second * grain(), resource.burst_bits * grain());
+        network_.add_resource(resource.bits_per_second, resource.burst_bits);
     };
     if (!folding_) {
       std::for_each(resources_.begin(), resources_.end(), add);
@@ -1009,7 +1013,7 @@ class Simulation {
       if (fault.effects.down) share = 0;
       share *= fault.effects.bandwidth.value_or(1.0);
     }
-    network_.set_capacity(resource, resources_[resource].bits_per_second * share * grain(), now_);
+    network_.set_capacity(resource, resources_[resource].bits_per_second * share, now_);
   }
 
   void set_rank(int rank) {
@@ -1024,7 +1028,7 @@ class Simulation {
     for (const std::uint32_t base : {out_base_, in_base_})
       if (base != none) {
         const auto resource = base + static_cast<std::uint32_t>(rank);
-        network_.set_capacity(resource, resources_[resource].bits_per_second / factor * grain(), now_);
+        network_.set_capacity(resource, resources_[resource].bits_per_second / factor, now_);
       }
   }
 
