@@ -13,7 +13,7 @@ inline PairCounts varied_counts(int ranks, std::int64_t count, int number) {
   if (number % 3 != 0) return zipf_counts(ranks, count, number % 3 * 0.75 - 0.75, static_cast<std::uint64_t>(number));
   std::vector<std::int64_t> matrix;
   for (int pair = 0; pair < ranks * ranks; ++pair) {
-    const std::uint64_t random = mix64(static_cast<std::uint64_t>(number * 4096 + pair));
+    const std::uint64_t random = mix64(static_cast<std::uint64_t>(number) * 4096 + static_cast<std::uint64_t>(pair));
     matrix.push_back(
         random % 4 == 0 ? 0 : static_cast<std::int64_t>(random % static_cast<std::uint64_t>(count / ranks + 1)));
   }
