@@ -52,9 +52,10 @@ add_library(lockstep_precompiled OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.
 target_link_libraries(lockstep_precompiled PUBLIC lockstep_options fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
 target_precompile_headers(lockstep_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
 
-# lockstep_room(NAME LIBRARIES...): one static library from every .cpp below the current folder.
+# lockstep_room(NAME LIBRARIES...): one static library from every .cpp below the current folder (real/gpu/cuda/ builds its own).
 function(lockstep_room name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/gpu/cuda/")
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC lockstep_options ${ARGN})
   target_precompile_headers(${name} REUSE_FROM lockstep_precompiled)

@@ -1,12 +1,13 @@
 #include "real/discover/nvml.hpp"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
+
+#include "real/gpu/shared_library.hpp"
 
 namespace lockstep::real {
 namespace {
@@ -21,14 +22,6 @@ struct PciInfo {
 };
 constexpr unsigned most_nvlinks = 18;
 constexpr int remote_switch = 2;  // NVML_NVLINK_DEVICE_TYPE_SWITCH
-
-struct Library {
-  void* handle = nullptr;
-  template <class F>
-  F* find(const char* name) const {
-    return handle == nullptr ? nullptr : reinterpret_cast<F*>(::dlsym(handle, name));
-  }
-};
 
 std::string linux_address(const PciInfo& pci) {
   return fmt::format("{:04x}:{:02x}:{:02x}.0", pci.domain, pci.bus, pci.device);
@@ -57,7 +50,7 @@ std::string gpu_model_of(const std::string& nvml_name) {
 
 NvmlReading read_nvml(const char* library) {
   NvmlReading reading;
-  const Library nvml{::dlopen(library, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE)};
+  const SharedLibrary nvml({library});
   const auto init = nvml.find<int()>("nvmlInit_v2");
   const auto shutdown = nvml.find<int()>("nvmlShutdown");
   const auto count = nvml.find<int(unsigned*)>("nvmlDeviceGetCount_v2");

@@ -1,0 +1,57 @@
+// Matrix products by cuBLASLt, opened at run time (libcublasLt.so.13: hundreds of megabytes that most machines lack).
+#pragma once
+
+#include <cublasLt.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "real/gpu/cuda/runtime.hpp"
+#include "real/gpu/shared_library.hpp"
+
+namespace lockstep::real::gpu {
+
+/// Y[m, n] = X[m, k] W[n, k]^T, row by row as frameworks hold activations and weights; accumulated in float32.
+struct Product {
+  std::int64_t m = 0, n = 0, k = 0;
+  cudaDataType_t in = CUDA_R_16BF;
+  cudaDataType_t out = CUDA_R_16BF;
+  cublasComputeType_t compute = CUBLAS_COMPUTE_32F;
+};
+
+class CublasLt {
+ public:
+  /// Throws RunFailure where a function is missing or the library refuses to start.
+  explicit CublasLt(SharedLibrary library);
+  ~CublasLt();
+  CublasLt(CublasLt&&) noexcept;
+  CublasLt& operator=(CublasLt&&) noexcept;
+
+  [[nodiscard]] std::size_t version() const;
+  [[nodiscard]] const std::string& name() const;
+
+  /// A product with the algorithm that the library ranks first for it.
+  class Prepared {
+   public:
+    Prepared(const CublasLt& library, const Product& product, std::size_t workspace_bytes);
+    ~Prepared();
+    Prepared(const Prepared&) = delete;
+    Prepared& operator=(const Prepared&) = delete;
+    void run(const void* x, const void* w, void* y, void* workspace, cudaStream_t stream) const;
+
+   private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+  };
+
+ private:
+  struct Functions;
+  std::unique_ptr<Functions> functions_;
+  friend class Prepared;
+};
+
+/// nullopt where the library is not there, with the reason in `missing`.
+std::optional<CublasLt> open_cublas_lt(std::string& missing);
+
+}  // namespace lockstep::real::gpu

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Checks our GPU code on this machine's first GPU and measures the GPU and its software: under 8 minutes on one GPU.
+#
+#   scripts/gpu_check.sh [--output FOLDER] [--quick] [BINARY]
+#
+# BINARY is build/release/bench/gpu_check, carried from a machine with the CUDA toolkit; without it, it is built here. A
+# `lockstep` beside it also writes the topology of this machine. Results go to FOLDER (default: build/gpu_check):
+# gpu_check.json; nccl_time_slices.json; nccl_mps.json, where NVIDIA's MPS can be started; topology.yaml; NCCL's logs.
+# Exit code: 0 done, 1 a check failed, 2 bad usage, 3 no GPU.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+output=build/gpu_check
+binary=
+options=()
+while (($#)); do
+  case $1 in
+    --output)
+      (($# > 1)) || die "--output needs a folder"
+      output=$2
+      shift
+      ;;
+    --quick) options+=(--quick) ;;
+    -h | --help)
+      sed -n '2,10s/^# \{0,1\}//p' "$0"
+      exit 0
+      ;;
+    -*) die "unknown option '$1'; known: --output FOLDER, --quick, --help" ;;
+    *)
+      [[ -z $binary ]] || die "one BINARY only, not also '$1'"
+      binary=$1
+      ;;
+  esac
+  shift
+done
+if [[ -z $binary ]]; then
+  command -v cmake >/dev/null || die "no BINARY given, and no cmake to build one: scripts/packages.sh brings it"
+  cmake --preset release -DLOCKSTEP_CUDA=ON >/dev/null
+  cmake --build --preset release --parallel "$(jobs_for_machine)" --target gpu_check
+  binary=build/release/bench/gpu_check
+fi
+[[ -x $binary ]] || die "$binary: no such program"
+mkdir -p "$output"
+
+# cuBLASLt and NCCL often come with a Python framework, where the dynamic linker does not look.
+libraries=$(
+  {
+    for python in python3 python; do
+      command -v "$python" >/dev/null &&
+        "$python" -c 'import site, sysconfig; print("\n".join([sysconfig.get_paths()["purelib"], *site.getsitepackages()]))' 2>/dev/null |
+        while read -r site; do ls -d "$site"/nvidia/*/lib 2>/dev/null; done
+    done
+    ls -d "${CUDA_HOME:-/usr/local/cuda}"/lib64 2>/dev/null
+  } | awk '!seen[$0]++' | paste -sd: || true
+)
+export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+
+say "the device as its driver tells of it"
+{ nvidia-smi && nvidia-smi -q && nvidia-smi topo -m; } >"$output/nvidia_smi.txt" 2>&1 || say "nvidia-smi: not here, or it failed"
+
+lockstep=$(dirname "$binary")/lockstep
+[[ -x $lockstep ]] || lockstep=build/release/cli/lockstep
+if [[ -x $lockstep ]]; then
+  # Libraries that this machine lacks may lie in lib/ beside it.
+  LD_LIBRARY_PATH=$(dirname "$lockstep")/lib:$LD_LIBRARY_PATH "$lockstep" topology discover >"$output/topology.yaml" \
+    2>"$output/topology.log" && say "topology: $output/topology.yaml" || say "topology: not written ($output/topology.log says why)"
+fi
+
+status=0
+part() { # SECONDS FILE OPTIONS...: one run of the program, bounded in time; what fails is remembered, what cannot run ends here
+  local limit=$1 file=$2 code=0
+  shift 2
+  timeout "$limit" "$binary" --json "$output/$file" "${options[@]}" "$@" || code=$?
+  ((code == 0 || code == 1 || code == 124)) || exit "$code"
+  ((code == 0)) || status=1
+}
+part 200 gpu_check.json --sections device,checks,launches,copies,allocations,kernels,products,overlap
+
+# Without MPS, processes have the GPU by turns of a millisecond or two, and a rank that waits for another wastes its turn:
+# does it work, and what does that cost? With MPS, their kernels run side by side: what are NCCL's times?
+options+=(--folder "$output")
+part 60 nccl_time_slices.json --sections nccl --quick --nccl-ranks 2
+if command -v nvidia-cuda-mps-control >/dev/null; then
+  folder=$(mktemp -d)
+  export CUDA_MPS_PIPE_DIRECTORY=$folder/pipe CUDA_MPS_LOG_DIRECTORY=$folder/log
+  mkdir -p "$CUDA_MPS_PIPE_DIRECTORY" "$CUDA_MPS_LOG_DIRECTORY"
+  if nvidia-cuda-mps-control -d; then
+    part 220 nccl_mps.json --sections nccl --nccl-ranks 2,4,8
+    echo quit | timeout 20 nvidia-cuda-mps-control >/dev/null 2>&1 || true
+  else
+    say "MPS: cannot be started here"
+  fi
+  rm -rf "$folder"
+else
+  say "MPS: no nvidia-cuda-mps-control here"
+fi
+say "results in $output"
+exit "$status"
