@@ -1,6 +1,7 @@
 #include "core/nccl/graph.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace lockstep::nccl {
 namespace {
@@ -48,9 +49,12 @@ Graph across_nodes(const System& system) {
   }
   split_fast_channels(system, graph);
   graph.tree_rate = graph.rate;
-  if (system.nodes == 2 && system.gpus_per_node > 1) {
-    // A tree need not close: inside the nodes its channels may be up to twice as fast as between them.
-    const double room = system.nvlink_GBps * system.gpus_per_node / (system.gpus_per_node - 1);
+  if (system.nodes == 2) {
+    // A tree need not close: inside the nodes its channels may be up to twice as fast as between them. In nodes of one
+    // GPU nothing limits that.
+    const double room = system.gpus_per_node == 1
+                            ? std::numeric_limits<double>::infinity()
+                            : system.nvlink_GBps * system.gpus_per_node / (system.gpus_per_node - 1);
     for (auto rate = speeds.rbegin(); rate != speeds.rend(); ++rate)
       if (*rate > graph.tree_rate && graph.tree_rate < 2 * graph.rate && *rate * graph.channels <= room)
         graph.tree_rate = *rate;

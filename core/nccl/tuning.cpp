@@ -100,16 +100,21 @@ Candidate ring(const System& system, const Graph& graph, CollectiveKind kind, Pr
   return made;
 }
 
+/// On two nodes, the rate inside them counts.
+double tree_rate(const System& system, const Graph& graph) { return system.nodes <= 2 ? graph.tree_rate : graph.rate; }
+
 Candidate tree(const System& system, const Graph& graph, Protocol protocol, std::int64_t bytes) {
   const auto& table = table_of(system.generation);
   const std::size_t scale = system.scale();
-  const double rate = system.nodes <= 2 ? graph.tree_rate : graph.rate;
-  double bus = std::min(graph.channels * rate * 0.92, graph.channels * table.tree_simple_channel[scale]);
+  double bus =
+      std::min(graph.channels * tree_rate(system, graph) * 0.92, graph.channels * table.tree_simple_channel[scale]);
   if (protocol == Protocol::ll)
     bus = std::min(bus / 3.8, system.nodes == 1 ? table.ll_max : ll_max_across_nodes(system));
   if (protocol == Protocol::ll128)
     bus = std::min(bus * (system.nodes == 1 ? 7.0 / 9.0 : 120.0 / 128.0),
                    graph.channels * table.tree_ll128_channel[scale]);
+  // NCCL_TOPO_PATTERN_TREE: a GPU that is alone in its node cannot share the tree's two directions with another.
+  if (system.gpus_per_node == 1) bus *= 0.85;
   Candidate made;
   made.bandwidth_GBps = 0.5 * bus * tree_correction(protocol, bytes);
   made.latency_us = tree_latencies.base[index(protocol)] +
@@ -141,7 +146,7 @@ Candidate nvls(const System& system, const Graph& graph, CollectiveKind kind, st
 /// PAT, for all-gather and reduce-scatter with one GPU per node.
 Candidate pat(const System& system, const Graph& graph) {
   Candidate made;
-  made.bandwidth_GBps = graph.channels * graph.rate * 0.75;
+  made.bandwidth_GBps = graph.channels * tree_rate(system, graph) * 0.75;  // it runs on the tree's graph
   made.latency_us = pat_latencies.base[index(Protocol::simple)] +
                     floor_log2(system.nodes) * network_hop(system, Algorithm::pat, Protocol::simple) / 3.5 +
                     system.ranks() * 2.8;
