@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,12 +57,17 @@ def main(builds: list[str]) -> int:
         print("error: no topologies or no workloads to simulate", file=sys.stderr)
         return 2
     reference, *others = [ROOT / build for build in builds]
+
+    def of_all_builds(pair):
+        """What the reference says, and then what it says again and what the others say."""
+        with tempfile.TemporaryDirectory() as folder:
+            return [simulate(build, *pair, folder) for build in (reference, reference, *others)]
+
+    pairs = list(itertools.product(TOPOLOGIES, WORKLOADS))
     compared = refused = differing = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for topology, workload in itertools.product(TOPOLOGIES, WORKLOADS):
-            code, text = simulate(reference, topology, workload, folder)
-            for build in (reference, *others):
-                other_code, other_text = simulate(build, topology, workload, folder)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (topology, workload), ((code, text), *again) in zip(pairs, pool.map(of_all_builds, pairs)):
+            for build, (other_code, other_text) in zip((reference, *others), again):
                 if (other_code, other_text) != (code, text):
                     differing += 1
                     print(f"  differs: {topology.name} {workload.name}, {build.relative_to(ROOT)} against "
