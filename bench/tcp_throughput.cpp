@@ -46,6 +46,7 @@ int bare_connection(Control& control) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof address;
   const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (socket < 0) give_up("socket");
   int connection = socket;
   if (control.rank() == 0) {
     if (::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(socket, 1) != 0 ||

@@ -37,7 +37,7 @@ std::string unknown_option(const CLI::App& command, int argc, const char* const*
 
 std::string complaint(const CLI::App& command, const std::string& path, const CLI::ParseError& error, int argc,
                       const char* const* argv, int first) {
-  const std::string said = error.what();
+  std::string said = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     if (auto unknown = unknown_option(command, argc, argv, first); !unknown.empty()) return unknown;
     if (const auto rest = command.remaining(); !rest.empty())

@@ -1,13 +1,16 @@
-// accuracy FOLDER [--fit] [--rows]: the NCCL model against published tables.
+// accuracy FOLDER [--fit] [--rows] [--plot FILE.svg]: the NCCL model against published tables.
 //
 // Per table and band of sizes: median and 90th percentile of the relative error; the same with the constants refitted
 // without that table; the same for three quarters of the sizes when the rest fits the system's own offset, scale and
-// transport latency. --fit prints the constants that fit the folder best. --rows prints every row.
+// transport latency. --fit prints the constants that fit the folder best. --rows prints every row. --plot draws them
+// all.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <fstream>
 
 #include "bench/accuracy/evaluate.hpp"
+#include "bench/accuracy/plot.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "sim/nccl/time.hpp"
@@ -62,16 +65,23 @@ void print_fit(std::span<const Table> tables) {
 
 int run(int count, char** arguments) {
   CLI::App app("The NCCL model against published tables of nccl-tests");
-  std::string folder;
+  std::string folder, picture;
   bool fitting = false, rows = false, quick = false;
   app.add_option("folder", folder, "Tables: NAME.csv with NAME.json")->required();
   app.add_flag("--fit", fitting, "Print the constants that fit these tables best");
   app.add_flag("--rows", rows, "Print every row");
   app.add_flag("--quick", quick, "Leave out the leave-one-table-out fits");
+  app.add_option("--plot", picture, "Write measured and predicted times as a picture (SVG)");
   CLI11_PARSE(app, count, arguments);
   std::vector<std::string> left_out;
   const auto tables = load_tables(folder, left_out);
   for (const auto& reason : left_out) fmt::print(stderr, "left out: {}\n", reason);
+  if (!picture.empty()) {
+    std::ofstream file(picture);
+    file << plot(tables);
+    file.close();
+    if (!file) throw InputError(fmt::format("{}: cannot be written", picture));
+  }
   if (rows) print_rows(tables);
   if (fitting) print_fit(tables);
   std::vector<ByBand> found, corrected;

@@ -204,7 +204,7 @@ class Check {
     return memory_[static_cast<std::size_t>(rank)][static_cast<std::size_t>(place)];
   }
   Chunk& chunk(int rank, const CustomSpan& span, int i) {
-    return memory(rank, span.place)[static_cast<std::size_t>(span.chunk + i)];
+    return memory(rank, span.place)[static_cast<std::size_t>(span.chunk) + static_cast<std::size_t>(i)];
   }
 
   void store(int rank, const CustomSpan& span, const std::vector<Contributions>& data, bool combine, bool& finish,

@@ -2,7 +2,7 @@
 
 namespace lockstep {
 
-GridRing::GridRing(const ScheduleRequest& request, std::vector<GridDimension> dimensions, Range share, int lane,
+GridRing::GridRing(const ScheduleRequest& request, const std::vector<GridDimension>& dimensions, Range share, int lane,
                    int channel)
     : share_(share), lane_(lane), channel_(channel), copy_pending_(!request.in_place) {
   std::int64_t chunks = 1;

@@ -19,7 +19,8 @@ struct GridDimension {
 class GridRing final : public Schedule {
  public:
   /// Dimensions of length 1 must have been left out. `share`: the elements of this thread.
-  GridRing(const ScheduleRequest& request, std::vector<GridDimension> dimensions, Range share, int lane, int channel);
+  GridRing(const ScheduleRequest& request, const std::vector<GridDimension>& dimensions, Range share, int lane,
+           int channel);
   bool next(Step& step) override;
   /// Where all chunks are equal, the steps of a leg are; the last of the reduction finishes its combine.
   [[nodiscard]] std::int64_t repeats() const override;

@@ -65,7 +65,7 @@ std::string refusal(const ScheduleRequest& request) {
   }
   if (shape.empty() || product == request.size) return {};
   return fmt::format("dimensions: {} {} {} ranks, the group has {}", shape,
-                     shape.find('x') == shape.npos ? "is" : "are", product, request.size);
+                     shape.find('x') == std::string::npos ? "is" : "are", product, request.size);
 }
 
 Cost cost(const ScheduleRequest& request) {

@@ -13,7 +13,7 @@ struct Flat : Fault {
   bool kill = false;
 
   [[nodiscard]] Fault fault() const {
-    Fault fault = *this;
+    Fault fault = static_cast<const Fault&>(*this);
     fault.effects = {bandwidth, down, loss, jitter, slow, kill};
     return fault;
   }
