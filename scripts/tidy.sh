@@ -3,7 +3,7 @@
 #
 #   scripts/tidy.sh              what differs from the base: LOCKSTEP_BASE, or where this branch left the main one, or, on the
 #                                main branch itself, the last five commits; uncommitted changes count
-#   scripts/tidy.sh --all        the whole tree
+#   scripts/tidy.sh --all        the whole tree, with clang's static analyzer, which takes as long again
 #   scripts/tidy.sh FILE.cpp...  these
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -39,8 +39,12 @@ sources_of() {
   done | sort -u
 }
 
+checks='-clang-analyzer-*' # added to those of .clang-tidy
 case ${1-} in
-  --all) files=$(git ls-files '*.cpp') ;;
+  --all)
+    files=$(git ls-files '*.cpp')
+    checks=
+    ;;
   "") files=$(changed_since_base | sources_of) ;;
   -h | --help)
     sed -n '2,7s/^# \{0,1\}//p' "$0"
@@ -72,7 +76,7 @@ if ((${#list[@]} == 0)); then
 fi
 say "clang-tidy: ${#list[@]} files"
 printf '%s\0' "${list[@]}" |
-  xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build/asan --quiet --warnings-as-errors='*' \
+  xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build/asan --quiet --checks="$checks" --warnings-as-errors='*' \
     2> >(grep -vE 'warnings? (generated|treated)|^Suppressed|^Use -header-filter' >&2) ||
   die "clang-tidy has findings (above)" 1
 say "clang-tidy: no finding"

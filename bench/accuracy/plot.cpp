@@ -104,9 +104,11 @@ std::string plot(std::span<const Table> tables) {
       "<path d=\"M{4} 17h22\" class=\"model\"/><text x=\"{5}\" y=\"21\">predicted</text>"
       "<text x=\"{6}\" y=\"21\">time of one call by the size of the buffer</text>\n",
       columns * panel_width, header + rows * panel_height, left, left + 8, left + 80, left + 108, left + 180);
-  for (std::size_t i = 0; i < tables.size(); ++i)
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const std::size_t row = i / columns;
     svg += panel(tables[i], static_cast<double>(i % columns) * panel_width,
-                 header + static_cast<double>(i / columns) * panel_height);
+                 header + static_cast<double>(row) * panel_height);
+  }
   return svg + "</svg>\n";
 }
 

@@ -339,7 +339,7 @@ class Machine {
                 fmt::format("{}waits until rank {} takes {} bytes", what.empty() ? "" : "; ", key.to, message.bytes);
       }
       if (what.empty()) what = "waits for ranks that never come";
-      result_.stuck.push_back(where + ": " + what);
+      result_.stuck.push_back(fmt::format("{}: {}", where, what));
     }
   }
 

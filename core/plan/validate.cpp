@@ -92,7 +92,7 @@ class Validator {
   }
 
   void check_items(const Role& role, const Stream& stream, const std::vector<Item>& items,
-                   std::vector<std::int64_t> counts, const std::string& where,
+                   const std::vector<std::int64_t>& counts, const std::string& where,
                    std::map<GroupId, std::string>& used_by) {
     for (const auto& item : items) {
       if (const auto* repeat = std::get_if<Repeat>(&item)) {
