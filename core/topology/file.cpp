@@ -88,7 +88,7 @@ config::Type<RateInFile> rate_type() {
         if (node.kind == config::Node::Kind::scalar && !node.scalar.empty() && node.scalar.back() == '%') {
           const auto read = share.read(node, diagnostics);
           if (!read) return std::nullopt;
-          return RateInFile{*read, {}};
+          return RateInFile{read, {}};
         }
         const auto read = rate.read(node, diagnostics);
         if (!read) return std::nullopt;

@@ -108,7 +108,8 @@ class ExplicitLists {
     for (std::size_t device = first_device; device < topology_.devices.size(); ++device) {
       const std::string& part = topology_.devices[device].name;
       if (names_.find(part) != nullptr)
-        builder_.error(entry.name.position, "the node '" + name + "' has a part '" + part + "', a name that is taken");
+        builder_.error(entry.name.position,
+                       fmt::format("the node '{}' has a part '{}', a name that is taken", name, part));
     }
     names_.update(entry.name.position, ports);
   }

@@ -93,16 +93,16 @@ TEST(NcclMeasured, EveryChoice) {
                                                 {"Broadcast", CollectiveKind::broadcast, false},
                                                 {"Reduce", CollectiveKind::reduce, false}}) {
         for (const auto& row : job.at("choices")) {
-          if (row.at("collective") != kind.in_log) continue;
+          if (row.at("collective").get<std::string>() != kind.in_log) continue;
           const std::int64_t bytes = row.at("size_bytes").get<std::int64_t>() * (kind.per_rank ? ranks : 1);
           const Candidate chosen = choose(system, kind.kind, bytes);
           const auto upper = [](std::string text) {
             for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
             return text;
           };
-          EXPECT_EQ(upper(std::string(to_string(chosen.algorithm))), row.at("algorithm"))
+          EXPECT_EQ(upper(std::string(to_string(chosen.algorithm))), row.at("algorithm").get<std::string>())
               << gpu << ", " << ranks << " ranks, " << kind.in_log << " of " << bytes;
-          EXPECT_EQ(upper(std::string(to_string(chosen.protocol))), row.at("protocol"))
+          EXPECT_EQ(upper(std::string(to_string(chosen.protocol))), row.at("protocol").get<std::string>())
               << gpu << ", " << ranks << " ranks, " << kind.in_log << " of " << bytes;
           ++compared;
         }
