@@ -2,6 +2,7 @@
 // of it.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -53,7 +54,7 @@ int measure(const MeasureSettings& settings, const std::vector<std::string>& nam
     SectionResult measured;
     try {
       measured = section.measure(settings);
-    } catch (const Error& failure) {
+    } catch (const std::exception& failure) {  // what else there is to measure is measured
       measured.findings.push_back({section.name, false, failure.what()});
     }
     for (const auto& finding : measured.findings) {
@@ -93,20 +94,29 @@ int main(int argc, char** argv) {
   app.add_option("--nccl-ranks", settings.nccl_ranks, "Numbers of processes that share the GPU")
       ->delimiter(',')
       ->check(CLI::Range(2, 16));
-  app.add_option("--folder", settings.folder, "Where NCCL's logs go (default: a folder in the system's temporary one)");
+  app.add_option("--sharing", settings.sharing, "How processes share the GPU, for the rows of NCCL: mps, time slices");
+  app.add_option("--folder", settings.folder,
+                 "Where NCCL's logs go (default: a fresh folder in the system's temporary one)");
   auto* as_rank =
       app.add_option("--nccl-rank", rank.rank, "Be this rank of NCCL (the program starts itself so)")->group("");
   app.add_option("--nccl-size", rank.size)->group("");
   app.add_option("--nccl-folder", rank.folder)->group("");
   app.add_option("--nccl-task", rank.task)->group("");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::bad_input);
+  }
   try {
     if (*as_rank) {
       rank.quick = settings.quick;
       return run_nccl_rank(rank);
     }
     settings.program = std::filesystem::read_symlink("/proc/self/exe");
-    if (settings.folder.empty()) settings.folder = std::filesystem::temp_directory_path() / "lockstep_gpu_check";
+    if (settings.folder.empty()) {
+      settings.folder = std::filesystem::temp_directory_path() / "lockstep_gpu_check_XXXXXX";
+      if (::mkdtemp(settings.folder.data()) == nullptr) throw RunFailure(settings.folder + ": cannot be made");
+    }
     std::filesystem::create_directories(settings.folder);
     return measure(settings, sections, json);
   } catch (const Error& failure) {

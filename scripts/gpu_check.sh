@@ -78,18 +78,25 @@ part 200 gpu_check.json --sections device,checks,launches,copies,allocations,ker
 # Without MPS, processes have the GPU by turns of a millisecond or two, and a rank that waits for another wastes its turn:
 # does it work, and what does that cost? With MPS, their kernels run side by side: what are NCCL's times?
 options+=(--folder "$output")
-part 60 nccl_time_slices.json --sections nccl --quick --nccl-ranks 2
+folder=$(mktemp -d)
+mps=no
+end_mps() {
+  [[ $mps == no ]] || echo quit | timeout 20 nvidia-cuda-mps-control >/dev/null 2>&1 || true
+  rm -rf "$folder"
+}
+trap end_mps EXIT
+# A daemon of MPS that happens to run is not to be found.
+mkdir -p "$folder/none" "$folder/pipe" "$folder/log"
+export CUDA_MPS_PIPE_DIRECTORY=$folder/none
+part 60 nccl_time_slices.json --sections nccl --quick --nccl-ranks 2 --sharing "time slices"
 if command -v nvidia-cuda-mps-control >/dev/null; then
-  folder=$(mktemp -d)
   export CUDA_MPS_PIPE_DIRECTORY=$folder/pipe CUDA_MPS_LOG_DIRECTORY=$folder/log
-  mkdir -p "$CUDA_MPS_PIPE_DIRECTORY" "$CUDA_MPS_LOG_DIRECTORY"
   if nvidia-cuda-mps-control -d; then
-    part 220 nccl_mps.json --sections nccl --nccl-ranks 2,4,8
-    echo quit | timeout 20 nvidia-cuda-mps-control >/dev/null 2>&1 || true
+    mps=yes
+    part 220 nccl_mps.json --sections nccl --nccl-ranks 2,4,8 --sharing mps
   else
     say "MPS: cannot be started here"
   fi
-  rm -rf "$folder"
 else
   say "MPS: no nvidia-cuda-mps-control here"
 fi

@@ -65,7 +65,10 @@ double network_hop(const System& system, Algorithm algorithm, Protocol protocol)
 /// Channels are dropped while each thread would have less than its share (NCCL_*_THREAD_THRESHOLD, NCCL_*_NTHREADS).
 int running_channels(const System& system, const Graph& graph, Algorithm algorithm, Protocol protocol,
                      std::int64_t bytes) {
-  const std::int64_t threads = protocol == Protocol::ll128 ? 640 : 512;
+  // Rings that are no faster than PCIe (PCI_BW, 12 GB/s) make do with half the threads, and PAT as they do.
+  const bool slow = system.nodes > 1 && graph.channels * graph.rate <= 12 && protocol == Protocol::simple &&
+                    (algorithm == Algorithm::ring || algorithm == Algorithm::pat);
+  const std::int64_t threads = slow ? 256 : protocol == Protocol::ll128 ? 640 : 512;
   std::int64_t threshold = protocol == Protocol::simple ? 64 : 8;
   if (algorithm == Algorithm::ring && protocol == Protocol::ll) threshold *= system.ranks();
   const std::int64_t enough = bytes / (threads * threshold);
@@ -245,7 +248,8 @@ std::vector<Candidate> candidates(const System& system, CollectiveKind kind, std
   if (system.nvls && system.nodes > 1 && all_reduce_like(kind))
     add(nvls(system, graph, kind, bytes), Algorithm::nvls_tree, Protocol::simple, graph.nvls_channels);
   if (system.gpus_per_node == 1 && all_gather_like(kind))
-    add(pat(system, graph), Algorithm::pat, Protocol::simple, graph.running_channels);
+    add(pat(system, graph), Algorithm::pat, Protocol::simple,
+        running_channels(system, graph, Algorithm::pat, Protocol::simple, bytes));
   if (found.empty())
     throw InputError(
         fmt::format("profile: nccl.algorithms and nccl.protocols leave nothing that does {} here", to_string(kind)));

@@ -16,7 +16,8 @@ Outcome gpu_check(std::vector<std::string> arguments) {
   return Process(arguments, {}).wait();
 }
 
-bool has_gpu() { return gpu_check({"--sections", "device"}).code == 0; }
+// Whether or not cuBLASLt and NCCL are where the dynamic linker looks.
+bool has_gpu() { return gpu_check({"--sections", "device"}).code != 3; }
 
 TEST(GpuCheck, SaysWhatIsMissing) {
   if (has_gpu()) GTEST_SKIP() << "this machine has a GPU";
@@ -30,7 +31,8 @@ TEST(GpuCheck, WrongUsage) {
   const auto outcome = gpu_check({"--sections", "prodcuts"});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.errors, HasSubstr("unknown section 'prodcuts'; did you mean 'products'?"));
-  EXPECT_NE(gpu_check({"--no-such-flag"}).code, 0);
+  EXPECT_EQ(gpu_check({"--no-such-flag"}).code, 2);
+  EXPECT_EQ(gpu_check({"--help"}).code, 0);
 }
 
 TEST(GpuCheck, KernelsEqualTheHost) {
@@ -39,7 +41,7 @@ TEST(GpuCheck, KernelsEqualTheHost) {
   EXPECT_EQ(outcome.code, 0) << outcome.errors;
 }
 #else
-TEST(GpuCheck, NeedsTheCudaToolkit) { GTEST_SKIP() << "built without the CUDA toolkit"; }
+TEST(GpuCheck, NeedsTheCudaToolkit) { GTEST_SKIP() << "built without the CUDA toolkit, or without bench/"; }
 #endif
 
 }  // namespace

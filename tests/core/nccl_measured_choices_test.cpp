@@ -104,6 +104,8 @@ TEST(NcclMeasured, EveryChoice) {
               << gpu << ", " << ranks << " ranks, " << kind.in_log << " of " << bytes;
           EXPECT_EQ(upper(std::string(to_string(chosen.protocol))), row.at("protocol").get<std::string>())
               << gpu << ", " << ranks << " ranks, " << kind.in_log << " of " << bytes;
+          EXPECT_EQ(chosen.channels, row.at("channels").get<int>())
+              << gpu << ", " << ranks << " ranks, " << kind.in_log << " of " << bytes;
           ++compared;
         }
       }

@@ -199,7 +199,7 @@ Finding check_adam(bool fused, cudaStream_t stream) {
   const DeviceMemory second = device_memory(floats);
   const DeviceMemory gradient = device_memory(floats / 2);
   const DeviceMemory weight = device_memory(floats / 2);
-  const DeviceMemory scratch = device_memory(2 * floats + 32);
+  const DeviceMemory scratch = device_memory(static_cast<std::size_t>(adam_scratch_floats(count)) * 4);
   upload(master.data(), on_master.data(), floats);
   clear(first);
   clear(second);

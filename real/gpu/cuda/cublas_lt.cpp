@@ -66,13 +66,25 @@ const std::string& CublasLt::name() const { return functions_->library.name(); }
 // The library thinks in columns: row-major Y is its column-major Y^T = W X^T, of n rows and m columns.
 struct CublasLt::Prepared::Parts {
   const Functions& functions;
+  std::size_t workspace_bytes;
   cublasLtMatmulDesc_t product = nullptr;
   cublasLtMatrixLayout_t w = nullptr, x = nullptr, y = nullptr;
   cublasLtMatmulPreference_t preference = nullptr;
   cublasLtMatmulHeuristicResult_t chosen{};
-  std::size_t workspace_bytes;
 
-  Parts(const Functions& f, const Product& wanted, std::size_t workspace) : functions(f), workspace_bytes(workspace) {
+  Parts(const Functions& f, std::size_t workspace) : functions(f), workspace_bytes(workspace) {}
+  ~Parts() {
+    if (preference != nullptr) functions.forget_preference(preference);
+    for (const auto layout : {w, x, y})
+      if (layout != nullptr) functions.forget_layout(layout);
+    if (product != nullptr) functions.forget(product);
+  }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  /// False: there is no algorithm.
+  bool choose(const Product& wanted) {
+    const Functions& f = functions;
     f.need(f.describe(&product, wanted.compute, CUDA_R_32F), "cublasLtMatmulDescCreate");
     const cublasOperation_t transposed = CUBLAS_OP_T;
     f.need(f.set_of_description(product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed),
@@ -82,26 +94,34 @@ struct CublasLt::Prepared::Parts {
     f.need(f.lay_out(&x, wanted.in, rows(wanted.k), rows(wanted.m), wanted.k), "cublasLtMatrixLayoutCreate");
     f.need(f.lay_out(&y, wanted.out, rows(wanted.n), rows(wanted.m), wanted.n), "cublasLtMatrixLayoutCreate");
     f.need(f.prefer(&preference), "cublasLtMatmulPreferenceCreate");
-    f.need(f.set_of_preference(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace),
+    f.need(f.set_of_preference(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace_bytes,
+                               sizeof workspace_bytes),
            "cublasLtMatmulPreferenceSetAttribute");
     int found = 0;
-    f.need(f.get_heuristic(f.handle, product, w, x, y, y, preference, 1, &chosen, &found),
-           "cublasLtMatmulAlgoGetHeuristic");
-    if (found == 0) throw RunFailure("cublasLtMatmulAlgoGetHeuristic: no algorithm for this product");
+    const cublasStatus_t status = f.get_heuristic(f.handle, product, w, x, y, y, preference, 1, &chosen, &found);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED) return false;
+    f.need(status, "cublasLtMatmulAlgoGetHeuristic");
+    return found > 0;
   }
-  ~Parts() {
-    if (preference != nullptr) functions.forget_preference(preference);
-    for (const auto layout : {w, x, y})
-      if (layout != nullptr) functions.forget_layout(layout);
-    if (product != nullptr) functions.forget(product);
-  }
-  Parts(const Parts&) = delete;
-  Parts& operator=(const Parts&) = delete;
 };
 
-CublasLt::Prepared::Prepared(const CublasLt& library, const Product& product, std::size_t workspace_bytes)
-    : parts_(std::make_unique<Parts>(*library.functions_, product, workspace_bytes)) {}
+CublasLt::Prepared::Prepared(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 CublasLt::Prepared::~Prepared() = default;
+CublasLt::Prepared::Prepared(Prepared&&) noexcept = default;
+CublasLt::Prepared& CublasLt::Prepared::operator=(Prepared&&) noexcept = default;
+
+std::optional<CublasLt::Prepared> CublasLt::prepare(const Product& product, std::size_t workspace_bytes) const {
+  auto parts = std::make_unique<Prepared::Parts>(*functions_, workspace_bytes);
+  if (!parts->choose(product)) return std::nullopt;
+  return Prepared(std::move(parts));
+}
+
+CublasLt::Prepared CublasLt::need(const Product& product, std::size_t workspace_bytes) const {
+  auto prepared = prepare(product, workspace_bytes);
+  if (!prepared)
+    throw RunFailure(fmt::format("cuBLASLt has no algorithm for {}x{}x{}", product.m, product.n, product.k));
+  return std::move(*prepared);
+}
 
 void CublasLt::Prepared::run(const void* x, const void* w, void* y, void* workspace, cudaStream_t stream) const {
   const float one = 1;

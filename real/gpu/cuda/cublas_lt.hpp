@@ -31,24 +31,29 @@ class CublasLt {
   [[nodiscard]] std::size_t version() const;
   [[nodiscard]] const std::string& name() const;
 
-  /// A product with the algorithm that the library ranks first for it.
+  /// A product with the algorithm that the library ranks first for it. The library has to outlive it.
   class Prepared {
    public:
-    Prepared(const CublasLt& library, const Product& product, std::size_t workspace_bytes);
     ~Prepared();
-    Prepared(const Prepared&) = delete;
-    Prepared& operator=(const Prepared&) = delete;
+    Prepared(Prepared&&) noexcept;
+    Prepared& operator=(Prepared&&) noexcept;
+    /// Throws RunFailure where the library refuses.
     void run(const void* x, const void* w, void* y, void* workspace, cudaStream_t stream) const;
 
    private:
     struct Parts;
+    explicit Prepared(std::unique_ptr<Parts> parts);
     std::unique_ptr<Parts> parts_;
+    friend class CublasLt;
   };
+  /// nullopt where the library has no algorithm for it on this device. Throws RunFailure for anything else.
+  [[nodiscard]] std::optional<Prepared> prepare(const Product& product, std::size_t workspace_bytes) const;
+  /// The same, of a product that every device has.
+  [[nodiscard]] Prepared need(const Product& product, std::size_t workspace_bytes) const;
 
  private:
   struct Functions;
   std::unique_ptr<Functions> functions_;
-  friend class Prepared;
 };
 
 /// nullopt where the library is not there, with the reason in `missing`.

@@ -73,7 +73,9 @@ SectionResult measure_kernels(const MeasureSettings& settings) {
   const Stream stream = make_stream();
   int l2 = 0;
   check(cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, 0), "cudaDeviceGetAttribute");
-  // Buffers are taken by turns, so that what one call leaves in the cache does not serve the next.
+  // Buffers are taken by turns, so that what one call leaves in the cache does not serve the next, as far as the calls
+  // of a batch go around: small sets come from the cache, and the kernels of unfused Adam find what the one before
+  // left.
   const std::size_t memory = std::size_t{4} << 30;
   const DeviceMemory pool = device_memory(memory);
   check(cudaMemsetAsync(pool.data(), 0, memory, stream), "cudaMemsetAsync");

@@ -1,6 +1,7 @@
 // Our own kernels: they stream through device memory, so what counts is the share of the device's copy bandwidth that
-// they reach. Pointers need the alignment of their elements only; where all of them are aligned alike, 16 bytes are
-// moved at a time. Every function enqueues on `stream` and returns; it throws RunFailure if the launch is refused.
+// they reach. Pointers of combine, finish_average and copy need the alignment of their elements only; where source and
+// target are aligned alike, 16 bytes are moved at a time. The arrays of all other kernels begin at multiples of 16
+// bytes. Every function enqueues on `stream` and returns; it throws RunFailure if the launch is refused.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -44,10 +45,12 @@ struct AdamState {
 
 /// In one pass. Traffic: 28 B per parameter (reads 14, writes 14).
 void adam_fused(const AdamState& state, const AdamStep& step, std::int64_t count, cudaStream_t stream);
-/// As a framework without fusion does it, an operation at a time; `scratch` holds 2 x count floats.
+/// As a framework without fusion does it, an operation at a time; `scratch` holds adam_scratch_floats(count).
 /// Traffic: 92 B per parameter (adam_unfused_bytes).
 void adam_unfused(const AdamState& state, const AdamStep& step, std::int64_t count, float* scratch,
                   cudaStream_t stream);
+/// Two arrays, the second of which begins at a multiple of 16 bytes too.
+constexpr std::int64_t adam_scratch_floats(std::int64_t count) { return (count + 3) / 4 * 4 + count; }
 constexpr int adam_fused_bytes = 28;
 constexpr int adam_unfused_bytes = 92;
 

@@ -15,6 +15,7 @@ namespace lockstep::real::gpu {
 struct MeasureSettings {
   bool quick = false;                 ///< few sizes: does everything work?
   std::vector<int> nccl_ranks{2, 4};  ///< numbers of processes that share the GPU
+  std::string sharing = "as found";   ///< how processes share the GPU, as the caller has set it up: for the rows
   std::string program;                ///< path of this program, which starts itself as the ranks of NCCL
   std::string folder;                 ///< where NCCL's logs go
 };

@@ -222,18 +222,21 @@ nlohmann::ordered_json run(const NcclRank& self) {
       const bool all = kind == CollectiveKind::all_reduce || self.task == NcclTask::choices;
       const std::size_t factor = self.quick ? 64 : all ? 2 : 8;
       for (std::size_t bytes = all ? 64 : 1024; bytes <= largest; bytes *= factor) {
-        const auto request =
-            request_of(kind, ElementType::float32, Reduction::sum, static_cast<std::int64_t>(bytes / 4));
+        const auto request = request_of(kind, ElementType::float32, Reduction::sum,
+                                        static_cast<std::int64_t>(bytes / 4) / self.size * self.size);
+        if (request.count == 0) continue;
         if (self.task == NcclTask::choices) {
           rank.call_once(request);
           continue;
         }
         const std::int64_t wrong = rank.check_once(request);
         const Times times = rank.time(request, self.quick ? 0.05 : 0.2);
-        nlohmann::ordered_json row{
-            {"kind", to_string(kind)}, {"algorithm", "native"}, {"ranks", self.size}, {"size_bytes", bytes}};
+        nlohmann::ordered_json row{{"kind", to_string(kind)},
+                                   {"algorithm", "native"},
+                                   {"ranks", self.size},
+                                   {"size_bytes", request.count * 4}};
         put(row, times);
-        const double rate = static_cast<double>(bytes) / times.median_s * 1e-9;
+        const double rate = static_cast<double>(request.count * 4) / times.median_s * 1e-9;
         row["algbw_GBps"] = rate;
         row["busbw_GBps"] = rate * bus_factor(kind, self.size);
         row["wrong"] = wrong;

@@ -39,14 +39,18 @@ struct Job {
 
 std::vector<std::string> environment_of(const fs::path& folder, int rank, const Job& job) {
   std::vector<std::string> environment;
-  const auto own = [&](std::string_view name) {
-    return name.starts_with("NCCL_HOSTID=") || name.starts_with("NCCL_DEBUG") ||
-           (!job.algorithm.empty() && (name.starts_with("NCCL_ALGO=") || name.starts_with("NCCL_PROTO=")));
+  // What the rows say of the network and of NCCL's choice is to be so, whatever the user's environment asks for.
+  const auto own = [](std::string_view name) {
+    for (const char* start :
+         {"NCCL_HOSTID=", "NCCL_DEBUG", "NCCL_ALGO=", "NCCL_PROTO=", "NCCL_NET=", "NCCL_SOCKET_IFNAME="})
+      if (name.starts_with(start)) return true;
+    return false;
   };
   for (char** entry = ::environ; *entry != nullptr; ++entry)
     if (!own(*entry)) environment.emplace_back(*entry);
   environment.push_back(fmt::format("NCCL_HOSTID=lockstep-rank{}", rank));
-  if (std::getenv("NCCL_SOCKET_IFNAME") == nullptr) environment.emplace_back("NCCL_SOCKET_IFNAME=lo");
+  environment.emplace_back("NCCL_NET=Socket");
+  environment.emplace_back("NCCL_SOCKET_IFNAME=lo");
   if (!job.algorithm.empty()) {
     environment.push_back("NCCL_ALGO=" + job.algorithm);
     environment.push_back("NCCL_PROTO=" + job.protocol);
@@ -97,7 +101,11 @@ std::string text_of(const fs::path& file) {
 std::string run_ranks(const MeasureSettings& settings, const fs::path& folder, const Job& job) {
   std::vector<pid_t> waiting;
   std::string failed;
-  for (int rank = 0; rank < job.ranks; ++rank) waiting.push_back(start_rank(settings.program, folder, job, rank));
+  try {
+    for (int rank = 0; rank < job.ranks; ++rank) waiting.push_back(start_rank(settings.program, folder, job, rank));
+  } catch (const RunFailure& failure) {
+    failed = failure.what();
+  }
   const auto deadline = Clock::now() + job.limit;
   while (!waiting.empty() && failed.empty()) {
     for (auto child = waiting.begin(); child != waiting.end();) {
@@ -153,7 +161,6 @@ std::vector<Job> jobs_of(const MeasureSettings& settings) {
 SectionResult measure_nccl(const MeasureSettings& settings) {
   SectionResult result;
   auto& jobs = result.values = nlohmann::ordered_json::array();
-  const bool mps = std::getenv("CUDA_MPS_PIPE_DIRECTORY") != nullptr;
   for (const Job& job : jobs_of(settings)) {
     const fs::path folder = fs::path(settings.folder) / job.name();
     fs::remove_all(folder);
@@ -162,7 +169,7 @@ SectionResult measure_nccl(const MeasureSettings& settings) {
     nlohmann::ordered_json row{{"name", job.name()},
                                {"ranks", job.ranks},
                                {"network", "sockets over loopback"},
-                               {"sharing", mps ? "mps" : "time slices"}};
+                               {"sharing", settings.sharing}};
     if (!job.algorithm.empty()) {
       row["algorithm"] = job.algorithm;
       row["protocol"] = job.protocol;

@@ -36,7 +36,7 @@ SectionResult measure_overlap(const MeasureSettings& settings) {
   const PinnedMemory host = pinned_memory(piece);
   fill_random(NumberFormat::bfloat16, matrices.data(), 3 * side * side, 3, compute);
   finish(compute);
-  const CublasLt::Prepared product(*library, {side, side, side}, workspace_bytes);
+  const CublasLt::Prepared product = library->need({side, side, side}, workspace_bytes);
   const auto multiply = [&](cudaStream_t s) {
     product.run(matrices.data(), matrices.data() + matrix_bytes, matrices.data() + 2 * matrix_bytes, workspace.data(),
                 s);
@@ -81,7 +81,7 @@ SectionResult measure_overlap(const MeasureSettings& settings) {
                                                for (int i = 0; i < 4; ++i) kind.once(s);
                                              }) /
                               4);
-      // Traffic as long as the products and a little more; both begin once the first of it is under way.
+      // Traffic as long as the products and a little more; both begin together.
       const int pieces = static_cast<int>(1.5 * alone.back() / traffic_alone.back()) + 4;
       const Event started = make_event(cudaEventDisableTiming);
       check(cudaEventRecord(traffic_begin, traffic), "cudaEventRecord");
@@ -103,7 +103,7 @@ SectionResult measure_overlap(const MeasureSettings& settings) {
       const double beside = std::min(total, together.back());
       const double after = total - beside;
       const double moved_beside = pieces - after / traffic_alone.back();
-      traffic_together.push_back(moved_beside > 0 ? beside / moved_beside : 0);
+      if (moved_beside > 0) traffic_together.push_back(beside / moved_beside);
     }
     nlohmann::ordered_json row{{"traffic", kind.name},
                                {"products", fmt::format("bfloat16 {0}x{0}x{0}", side)},
@@ -111,7 +111,9 @@ SectionResult measure_overlap(const MeasureSettings& settings) {
                                {"product_beside_s", median(together) / products},
                                {"product_slowdown", median(together) / median(alone)},
                                {"traffic_alone_GBps", static_cast<double>(piece) / median(traffic_alone) * 1e-9},
-                               {"traffic_beside_GBps", static_cast<double>(piece) / median(traffic_together) * 1e-9}};
+                               {"traffic_beside_GBps", nullptr}};
+    if (!traffic_together.empty())
+      row["traffic_beside_GBps"] = static_cast<double>(piece) / median(traffic_together) * 1e-9;
     rows.push_back(row);
   }
   return result;

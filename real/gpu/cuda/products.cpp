@@ -69,22 +69,23 @@ class Bench {
  public:
   Bench()
       : stream_(make_stream()),
-        pool_(device_memory(std::size_t{12} << 30)),
+        inputs_(device_memory(std::size_t{8} << 30)),
+        outputs_(device_memory(std::size_t{4} << 30)),
         workspace_(device_memory(workspace_bytes)) {
     check(cudaDeviceGetAttribute(&l2_, cudaDevAttrL2CacheSize, 0), "cudaDeviceGetAttribute");
   }
 
-  /// Random numbers in [-1, 1) everywhere: products of zeros run faster than those of numbers.
+  /// All inputs are random numbers in [-1, 1): products of zeros run faster than those of numbers.
   void fill(const Precision& precision) {
-    fill_random(precision.format, pool_.data(), static_cast<std::int64_t>(pool_.bytes() / precision.in_bytes), 1,
+    fill_random(precision.format, inputs_.data(), static_cast<std::int64_t>(inputs_.bytes() / precision.in_bytes), 1,
                 stream_);
     finish(stream_);
   }
 
-  /// Buffers by turns, so that inputs come from memory and not from the cache, as they do between the layers of a
-  /// model.
+  /// Buffers by turns, so that large inputs come from memory and not from the cache, as they do between the layers of a
+  /// model. Outputs have memory of their own: none of them becomes an input.
   struct Turns {
-    std::size_t x, w, y, set;
+    std::size_t x, w, y;  // bytes of one of each
     int count;
   };
   [[nodiscard]] Turns turns(const Shape& shape, const Precision& precision) const {
@@ -95,23 +96,27 @@ class Bench {
     t.x = bytes(shape.m, shape.k, precision.in_bytes);
     t.w = bytes(shape.n, shape.k, precision.in_bytes);
     t.y = bytes(shape.m, shape.n, precision.out_bytes);
-    t.set = t.x + t.w + t.y;
-    const std::size_t wanted = std::size_t{3} * static_cast<std::size_t>(l2_) / t.set + 1;
-    t.count = static_cast<int>(std::max<std::size_t>(1, std::min({wanted, pool_.bytes() / t.set, std::size_t{64}})));
+    const std::size_t wanted = std::size_t{3} * static_cast<std::size_t>(l2_) / (t.x + t.w + t.y) + 1;
+    const std::size_t room = std::min(inputs_.bytes() / (t.x + t.w), outputs_.bytes() / t.y);
+    t.count = static_cast<int>(std::min({wanted, room, std::size_t{64}}));
+    if (t.count == 0) throw RunFailure(fmt::format("a product of {}x{}x{} has no room", shape.m, shape.n, shape.k));
     return t;
   }
 
   void run(const CublasLt::Prepared& product, const Turns& t, int i, cudaStream_t stream) const {
-    std::byte* set = pool_.data() + static_cast<std::size_t>(i % t.count) * t.set;
-    product.run(set, set + t.x, set + t.x + t.w, workspace_.data(), stream);
+    const auto turn = static_cast<std::size_t>(i % t.count);
+    const std::byte* x = inputs_.data() + turn * (t.x + t.w);
+    product.run(x, x + t.x, outputs_.data() + turn * t.y, workspace_.data(), stream);
   }
 
   [[nodiscard]] cudaStream_t stream() const { return stream_; }
-  [[nodiscard]] const DeviceMemory& pool() const { return pool_; }
+  [[nodiscard]] const std::byte* inputs() const { return inputs_.data(); }
+  [[nodiscard]] const std::byte* outputs() const { return outputs_.data(); }
 
  private:
   Stream stream_;
-  DeviceMemory pool_;
+  DeviceMemory inputs_;
+  DeviceMemory outputs_;
   DeviceMemory workspace_;
   int l2_ = 0;
 };
@@ -119,7 +124,7 @@ class Bench {
 // A few elements of the product against double precision.
 Finding check_product(const CublasLt& library, const Bench& bench, const Shape& shape) {
   const auto turns = bench.turns(shape, bfloat16);
-  const CublasLt::Prepared product(library, {shape.m, shape.n, shape.k}, workspace_bytes);
+  const CublasLt::Prepared product = library.need({shape.m, shape.n, shape.k}, workspace_bytes);
   bench.run(product, turns, 0, bench.stream());
   finish(bench.stream());
   const auto number = [](std::uint16_t bits) {
@@ -128,21 +133,21 @@ Finding check_product(const CublasLt& library, const Bench& bench, const Shape& 
     std::memcpy(&value, &wide, sizeof value);
     return static_cast<double>(value);
   };
-  const auto row = [&](std::size_t offset, std::int64_t index, std::int64_t length) {
+  const auto row = [](const std::byte* matrix, std::int64_t index, std::int64_t length) {
     std::vector<std::uint16_t> values(static_cast<std::size_t>(length));
-    check(cudaMemcpy(values.data(), bench.pool().data() + offset + static_cast<std::size_t>(index * length) * 2,
-                     values.size() * 2, cudaMemcpyDeviceToHost),
+    check(cudaMemcpy(values.data(), matrix + index * length * 2, values.size() * 2, cudaMemcpyDeviceToHost),
           "cudaMemcpy");
     return values;
   };
   std::mt19937_64 generator(3);
   double worst = 0;
+  bool right = true;  // NaN is not
   for (int sample = 0; sample < 24; ++sample) {
     const auto i = static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(shape.m));
     const auto j = static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(shape.n));
-    const auto x = row(0, i, shape.k);
-    const auto w = row(turns.x, j, shape.k);
-    const auto y = row(turns.x + turns.w, i, shape.n);
+    const auto x = row(bench.inputs(), i, shape.k);
+    const auto w = row(bench.inputs() + turns.x, j, shape.k);
+    const auto y = row(bench.outputs(), i, shape.n);
     double exact = 0;
     double size = 0;
     for (std::size_t k = 0; k < x.size(); ++k) {
@@ -150,9 +155,12 @@ Finding check_product(const CublasLt& library, const Bench& bench, const Shape& 
       size += std::abs(number(x[k]) * number(w[k]));
     }
     // The rounding of the result to 8 bits, and float32 sums of `size`.
-    worst = std::max(worst, std::abs(number(y[static_cast<std::size_t>(j)]) - exact) / (std::abs(exact) + size * 1e-4));
+    const double difference =
+        std::abs(number(y[static_cast<std::size_t>(j)]) - exact) / (std::abs(exact) + size * 1e-4);
+    right = right && difference < 1.0 / 128;
+    worst = std::max(worst, difference);
   }
-  return {fmt::format("product {}x{}x{}", shape.m, shape.n, shape.k), worst < 1.0 / 128,
+  return {fmt::format("product {}x{}x{}", shape.m, shape.n, shape.k), right,
           fmt::format("largest relative difference from double precision {:.1e}", worst)};
 }
 
@@ -160,7 +168,7 @@ Finding check_product(const CublasLt& library, const Bench& bench, const Shape& 
 nlohmann::ordered_json sustained(const CublasLt& library, const Bench& bench, double seconds) {
   const Shape shape{"sustained", 8192, 8192, 8192};
   const auto turns = bench.turns(shape, bfloat16);
-  const CublasLt::Prepared product(library, {shape.m, shape.n, shape.k}, workspace_bytes);
+  const CublasLt::Prepared product = library.need({shape.m, shape.n, shape.k}, workspace_bytes);
   const Event before = make_event();
   const Event after = make_event();
   check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
@@ -195,7 +203,6 @@ SectionResult measure_products(const MeasureSettings& settings) {
   Bench bench;
   bench.fill(bfloat16);
   SectionResult result;
-  // First, while the pool holds what it was filled with.
   for (const Shape& shape : {Shape{"", 256, 512, 1024}, Shape{"", 1000, 600, 4095}, Shape{"", 7, 4096, 4096}})
     result.findings.push_back(check_product(*library, bench, shape));
 
@@ -203,21 +210,20 @@ SectionResult measure_products(const MeasureSettings& settings) {
   const auto measure = [&](const Shape& shape, const Precision& precision) {
     nlohmann::ordered_json row{
         {"group", shape.group}, {"precision", precision.name}, {"m", shape.m}, {"n", shape.n}, {"k", shape.k}};
-    try {
-      const CublasLt::Prepared product(
-          *library, {shape.m, shape.n, shape.k, precision.in, precision.out, precision.compute}, workspace_bytes);
+    const auto product =
+        library->prepare({shape.m, shape.n, shape.k, precision.in, precision.out, precision.compute}, workspace_bytes);
+    if (!product) {
+      row["refused"] = "cuBLASLt has no algorithm for this type on this device";
+    } else {
       const auto turns = bench.turns(shape, precision);
       const Times times =
-          time_per_call(bench.stream(), [&](cudaStream_t s, int i) { bench.run(product, turns, i, s); });
+          time_per_call(bench.stream(), [&](cudaStream_t s, int i) { bench.run(*product, turns, i, s); });
       put(row, times);
       row["tflops"] = tflops(shape, times.median_s);
-    } catch (const RunFailure& failure) {
-      row["refused"] = failure.what();  // a library need not have every type on every device
     }
     rows.push_back(row);
   };
   for (const auto& shape : shapes(settings.quick)) measure(shape, bfloat16);
-  bench.fill(bfloat16);
   rows.push_back(sustained(*library, bench, settings.quick ? 0.2 : 4));
   for (const auto& precision : others) {
     bench.fill(precision);

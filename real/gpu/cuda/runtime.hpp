@@ -10,9 +10,11 @@
 
 namespace lockstep::real::gpu {
 
-/// Throws RunFailure that names the call: "cudaMalloc of 8 bytes: out of memory".
+/// Throws RunFailure that names the call: "cudaMalloc: out of memory". The error is handled with that: the next launch
+/// does not find it again.
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
+  static_cast<void>(cudaGetLastError());
   throw RunFailure(fmt::format("{}: {}", what, cudaGetErrorString(status)));
 }
 
@@ -102,7 +104,14 @@ template <class Work>
 GraphRun capture(cudaStream_t stream, Work&& work) {
   cudaGraph_t captured = nullptr;
   check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
-  work(stream);
+  try {
+    work(stream);
+  } catch (...) {  // the stream is to be of use again
+    if (cudaStreamEndCapture(stream, &captured) == cudaSuccess && captured != nullptr)
+      static_cast<void>(cudaGraphDestroy(captured));
+    static_cast<void>(cudaGetLastError());
+    throw;
+  }
   check(cudaStreamEndCapture(stream, &captured), "cudaStreamEndCapture");
   const Graph graph(captured);
   cudaGraphExec_t run = nullptr;
