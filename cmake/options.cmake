@@ -52,12 +52,34 @@ add_library(lockstep_precompiled OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.
 target_link_libraries(lockstep_precompiled PUBLIC lockstep_options fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
 target_precompile_headers(lockstep_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
 
-# lockstep_room(NAME LIBRARIES...): one static library from every .cpp below the current folder (real/gpu/cuda/ builds its own).
+# What runs once per file or command compiles in two thirds of the time at -O1, which nobody who waits for a result sees.
+set(LOCKSTEP_COLD_OPTIONS "")
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(LOCKSTEP_COLD_OPTIONS -O1)
+  add_library(lockstep_precompiled_cold OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
+  target_link_libraries(lockstep_precompiled_cold PUBLIC lockstep_precompiled)
+  target_compile_options(lockstep_precompiled_cold PUBLIC ${LOCKSTEP_COLD_OPTIONS})
+  target_precompile_headers(lockstep_precompiled_cold PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
+endif()
+
+# lockstep_room(NAME LIBRARIES... [COLD REGEX]): one static library from every .cpp below the current folder (real/gpu/cuda/
+# builds its own). COLD: sources, by their paths from the room, that are not worth full optimisation.
 function(lockstep_room name)
+  cmake_parse_arguments(PARSE_ARGV 1 room "" "COLD" "")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "/gpu/cuda/")
+  set(cold ${sources})
+  if(room_COLD AND LOCKSTEP_COLD_OPTIONS)
+    list(FILTER cold INCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/(${room_COLD})")
+    list(FILTER sources EXCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/(${room_COLD})")
+    add_library(${name}_cold OBJECT ${cold})
+    target_link_libraries(${name}_cold PUBLIC lockstep_options ${room_UNPARSED_ARGUMENTS})
+    target_compile_options(${name}_cold PRIVATE ${LOCKSTEP_COLD_OPTIONS})
+    target_precompile_headers(${name}_cold REUSE_FROM lockstep_precompiled_cold)
+    list(APPEND sources $<TARGET_OBJECTS:${name}_cold>)
+  endif()
   add_library(${name} STATIC ${sources})
-  target_link_libraries(${name} PUBLIC lockstep_options ${ARGN})
+  target_link_libraries(${name} PUBLIC lockstep_options ${room_UNPARSED_ARGUMENTS})
   target_precompile_headers(${name} REUSE_FROM lockstep_precompiled)
   if(LOCKSTEP_FUZZERS)
     # What -fsanitize=fuzzer-no-link asks for; by that name, clang would want precompiled headers of each room's own.
