@@ -1,9 +1,6 @@
 // One rank of NCCL, in a process of its own: every collective checked on every type, then timed by size.
-#include <unistd.h>
-
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <thread>
