@@ -2,8 +2,8 @@
 //
 // Two processes over loopback. Every pair measures the bare loop and then the transport (the order alternates, so that
 // a machine that gets slower favours neither); the answer is the median of the pairs' ratios. The data are checked
-// after each measurement. With
-// --reference, a rate in MiB/s (iperf3's, from bench/iperf3.sh) is compared with, too.
+// after each measurement. With --against, a command (bench/iperf3.sh) is run in every pair too, whose rate counts where
+// it is the larger.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -16,10 +16,13 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "real/executor/buffers.hpp"
 #include "real/launch/local.hpp"
 #include "real/transport/tcp.hpp"
 
@@ -33,7 +36,7 @@ struct Settings {
   std::size_t bytes = 64u << 20;
   int messages = 6;
   int round_trips = 2000;
-  double reference = 0;
+  std::string against;
   TcpOptions options;
 };
 
@@ -67,7 +70,7 @@ int bare_connection(Control& control) {
   return connection;
 }
 
-void write_whole(int socket, const std::vector<std::byte>& data) {
+void write_whole(int socket, std::span<const std::byte> data) {
   for (std::size_t done = 0; done < data.size();) {
     const ssize_t part = ::write(socket, data.data() + done, data.size() - done);
     if (part <= 0) give_up("write");
@@ -75,7 +78,7 @@ void write_whole(int socket, const std::vector<std::byte>& data) {
   }
 }
 
-void read_whole(int socket, std::vector<std::byte>& data) {
+void read_whole(int socket, std::span<std::byte> data) {
   for (std::size_t done = 0; done < data.size();) {
     const ssize_t part = ::read(socket, data.data() + done, data.size() - done);
     if (part <= 0) give_up("read");
@@ -91,6 +94,14 @@ void finish(Transport& transport, std::vector<Completion>& done, std::size_t cou
   }
 }
 
+/// What the command prints: a rate in MiB/s.
+double rate_of(const std::string& command) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  double rate = 0;
+  if (!pipe || std::fscanf(pipe.get(), "%lf", &rate) != 1) throw RunFailure("no rate from: " + command);
+  return rate;
+}
+
 class Measurement {
  public:
   Measurement(Control& control, const Settings& settings)
@@ -99,7 +110,8 @@ class Measurement {
         peer_(1 - control.rank()),
         transport_(control, {peer_}, settings.options),
         socket_(bare_connection(control)),
-        data_(settings.bytes) {}
+        buffer_(settings.bytes),
+        data_(buffer_.bytes()) {}
   ~Measurement() { ::close(socket_); }
   Measurement(const Measurement&) = delete;
   Measurement& operator=(const Measurement&) = delete;
@@ -124,6 +136,13 @@ class Measurement {
     if (std::any_of(data_.begin(), data_.end(), [&](std::byte b) { return b != mark; })) throw RunFailure("wrong data");
     control_.barrier();
     return static_cast<double>(settings_.messages) * static_cast<double>(data_.size()) / 1048576.0 / seconds;
+  }
+
+  /// MiB/s of the other program; both ranks rest meanwhile. 0 on rank 0, and without one.
+  double against() {
+    const double rate = control_.rank() == 1 && !settings_.against.empty() ? rate_of(settings_.against) : 0;
+    control_.barrier();
+    return rate;
   }
 
   /// Half a round trip of 8 bytes in microseconds (rank 1's view).
@@ -154,7 +173,8 @@ class Measurement {
   const int peer_;
   TcpTransport transport_;
   int socket_;
-  std::vector<std::byte> data_;
+  AlignedBuffer buffer_;  // what the executor sends from and receives into
+  std::span<std::byte> data_;
   std::vector<Completion> done_;
   unsigned char round_ = 0;
 };
@@ -169,28 +189,31 @@ std::string measure(Control& control, const Settings& settings) {
   Measurement measurement(control, settings);
   measurement.throughput(true);  // warm-up: pages, windows
   measurement.throughput(false);
-  std::vector<double> bare, ours, ratios, bare_latency, our_latency;
+  std::vector<double> bare, ours, other, ratios, bare_latency, our_latency;
   for (int pair = 0; pair < settings.pairs; ++pair) {
     const bool bare_first = pair % 2 == 0;
     const double first = measurement.throughput(bare_first), second = measurement.throughput(!bare_first);
     bare.push_back(bare_first ? first : second);
     ours.push_back(bare_first ? second : first);
-    ratios.push_back(ours.back() / std::max(bare.back(), settings.reference));
+    other.push_back(measurement.against());
+    ratios.push_back(ours.back() / std::max(bare.back(), other.back()));
     bare_latency.push_back(measurement.latency(true));
     our_latency.push_back(measurement.latency(false));
   }
   // Rank 1 received, so its figures count; rank 0 is the one whose result comes back.
-  const auto all = control.gather(
-      fmt::format("{} messages of {} MiB over loopback, {} alternating pairs\n"
-                  "  bare write/read   {:8.0f} MiB/s (median)\n"
-                  "  TCP transport     {:8.0f} MiB/s (median)\n"
-                  "  ratio             {:8.3f}       (median of the pairs; {:.3f} to {:.3f})\n"
-                  "8-byte ping-pong, one way\n"
-                  "  bare write/read   {:8.2f} us (median)\n"
-                  "  TCP transport     {:8.2f} us (median)\n",
-                  settings.messages, static_cast<double>(settings.bytes) / 1048576.0, settings.pairs, median(bare),
-                  median(ours), median(ratios), *std::min_element(ratios.begin(), ratios.end()),
-                  *std::max_element(ratios.begin(), ratios.end()), median(bare_latency), median(our_latency)));
+  const auto all = control.gather(fmt::format(
+      "{} messages of {} MiB over loopback, {} alternating pairs\n"
+      "  bare write/read   {:8.0f} MiB/s (median)\n"
+      "  TCP transport     {:8.0f} MiB/s (median)\n"
+      "{}"
+      "  ratio             {:8.3f}       (median of the pairs; {:.3f} to {:.3f})\n"
+      "8-byte ping-pong, one way\n"
+      "  bare write/read   {:8.2f} us (median)\n"
+      "  TCP transport     {:8.2f} us (median)\n",
+      settings.messages, static_cast<double>(settings.bytes) / 1048576.0, settings.pairs, median(bare), median(ours),
+      settings.against.empty() ? "" : fmt::format("  {:<17} {:8.0f} MiB/s (median)\n", settings.against, median(other)),
+      median(ratios), *std::min_element(ratios.begin(), ratios.end()), *std::max_element(ratios.begin(), ratios.end()),
+      median(bare_latency), median(our_latency)));
   return all.empty() ? std::string() : all[1];
 }
 
@@ -205,7 +228,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--round-trips", settings.round_trips)->check(CLI::Range(1, 1000000))->capture_default_str();
-  app.add_option("--reference", settings.reference, "another rate to compare with, MiB/s");
+  app.add_option("--against", settings.against,
+                 "a command that prints a rate to compare with in MiB/s: bench/iperf3.sh");
   app.add_option("--read-chunk", settings.options.read_chunk)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--write-chunk", settings.options.write_chunk)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--send-buffer", settings.options.send_buffer, "SO_SNDBUF, 0: the kernel's own tuning")

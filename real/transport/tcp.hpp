@@ -25,10 +25,10 @@ struct TcpOptions {
   std::size_t staging = 64 * 1024;  ///< small messages are read together through a buffer of this size
   std::size_t direct = 8 * 1024;    ///< a message this long is not read with its header, but straight into its buffer
   // Small enough that the kernel's copy in and its copy out overlap on the two ranks' cores (bench/tcp_throughput).
-  std::size_t read_chunk = 128 * 1024;    ///< most bytes per read; after that, other connections get their turn
-  std::size_t write_chunk = 1024 * 1024;  ///< most bytes per write
-  int send_buffer = 0;                        ///< SO_SNDBUF in bytes; 0: the kernel tunes it
-  int receive_buffer = 0;                     ///< SO_RCVBUF in bytes; 0: the kernel tunes it
+  std::size_t read_chunk = 96 * 1024;    ///< most bytes per read; after that, other connections get their turn
+  std::size_t write_chunk = 512 * 1024;  ///< most bytes per write
+  int send_buffer = 0;                   ///< SO_SNDBUF in bytes; 0: the kernel tunes it
+  int receive_buffer = 0;                ///< SO_RCVBUF in bytes; 0: the kernel tunes it
 };
 
 class TcpConnection;

@@ -8,9 +8,9 @@
 namespace lockstep::test {
 namespace {
 
+#ifdef LOCKSTEP_GPU_CHECK
 using testing::HasSubstr;
 
-#ifdef LOCKSTEP_GPU_CHECK
 Outcome gpu_check(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), LOCKSTEP_GPU_CHECK);
   return Process(arguments, {}).wait();
