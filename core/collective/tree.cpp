@@ -175,12 +175,15 @@ Cost cost(const ScheduleRequest& request) {
       per_round += std::min(chunk, half);
     }
   }
-  // Per round and chunk of one tree, an inner node's link takes two chunks in one direction from one tree and one as a
-  // leaf of the other; with three ranks or fewer no node has two children in a two-way tree worth the name.
-  const std::int64_t fan = rooted(request.kind) ? (n > 3 ? 3 : 2) : (n > 2 ? 4 : 2);
+  // Once the trees are full, the link of an inner node carries per chunk of either tree: two chunks to its children and
+  // one to its parent, and one as a leaf of the other tree; where data go one way only, the root's carries two. Until
+  // then the first chunk waits at every level for its twin, at the ends of the trees alone for none.
+  const std::int64_t fan = !rooted(request.kind) && n > 2 ? 4 : 2;
   cost.bytes = ways * (n - 1) * request.count * width;
   cost.steps = ways * depth + most_chunks - 1;
-  cost.phases = {{cost.steps, per_round * width * fan / 2}};
+  cost.phases = {{ways, per_round * width / 2},
+                 {ways * (depth - 1), per_round * width},
+                 {most_chunks - 1, per_round * width * fan / 2}};
   return cost;
 }
 
