@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "cli/bench_rdma.hpp"
 #include "cli/calibration.hpp"
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
@@ -31,26 +31,6 @@ struct Options {
   RunLimits limits;
 };
 
-// nccl-tests' sizes: a number, or one with K, M or G, powers of 1024.
-Bytes parse_size(const std::string& text, const char* option) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  int shift = -1;
-  if (unit.empty())
-    shift = 0;
-  else if (unit == "K" || unit == "k")
-    shift = 10;
-  else if (unit == "M" || unit == "m")
-    shift = 20;
-  else if (unit == "G" || unit == "g")
-    shift = 30;
-  if (error != std::errc{} || shift < 0 || value < 0 || value > (std::int64_t{1} << 40) >> shift)
-    throw InputError(
-        fmt::format("{} {}: not a size; write bytes, or K, M or G (powers of 1024), up to 1024G", option, text));
-  return Bytes{value << shift};
-}
-
 ElementType datatype(const std::string& name) {
   // nccl-tests' names, and ours.
   if (name == "float") return ElementType::float32;
@@ -73,8 +53,8 @@ Workload workload_of(const Options& options) {
   if (options.iterations < 1) throw InputError(fmt::format("-n {}: at least 1 iteration", options.iterations));
   if (options.warmup < 0) throw InputError(fmt::format("-w {}: not negative", options.warmup));
   if (options.root < 0) throw InputError(fmt::format("--root {}: not negative", options.root));
-  const Bytes begin = parse_size(options.begin, "-b");
-  const Bytes end = parse_size(options.end, "-e");
+  const Bytes begin = parse_bench_size(options.begin, "-b");
+  const Bytes end = parse_bench_size(options.end, "-e");
   if (end < begin) throw InputError(fmt::format("-e {} is less than -b {}", options.end, options.begin));
   const auto width = static_cast<std::int64_t>(element_bytes(spec.type));
   // nccl-tests rounds sizes down to whole elements.
@@ -88,6 +68,12 @@ Workload workload_of(const Options& options) {
   workload.iterations = options.iterations;
   workload.warmup = options.warmup;
   return workload;
+}
+
+std::vector<std::string> bench_names() {
+  auto names = collective_kind_names();
+  for (auto& name : rdma_bench_names()) names.push_back(std::move(name));
+  return names;
 }
 
 std::string table(const Result& predicted, const std::optional<Result>& measured, const Options& options) {
@@ -128,6 +114,8 @@ std::string table(const Result& predicted, const std::optional<Result>& measured
 }
 
 int bench(const Options& options) {
+  if (const auto known = bench_names(); std::find(known.begin(), known.end(), options.collective) == known.end())
+    throw InputError(unknown_name("collective", options.collective, known));
   options.output.check_writable();
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = workload_of(options);
@@ -198,7 +186,7 @@ int bench(const Options& options) {
 
 std::function<int()> declare_bench(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  app.add_option("collective", options->collective, fmt::format("One of {}", join(collective_kind_names(), ", ")))
+  app.add_option("collective", options->collective, fmt::format("One of {}", join(bench_names(), ", ")))
       ->required()
       ->type_name("COLLECTIVE");
   app.add_option("-b,--minbytes", options->begin, "Smallest size: bytes, or K, M, G (powers of 1024)")
@@ -230,7 +218,19 @@ std::function<int()> declare_bench(CLI::App& app) {
   Settings::declare(app, options->settings, {"topology", "profile"});
   options->limits.declare(app);
   options->output.declare(app, false);
-  return [options] { return bench(*options); };
+  const auto rdma = std::make_shared<RdmaBench>();
+  rdma->declare(app);
+  return [options, rdma, &app] {
+    if (!is_rdma_bench(options->collective)) {
+      rdma->refuse_for(options->collective);
+      return bench(*options);
+    }
+    RdmaSweep sweep{options->collective, options->topology, {}, {}, options->factor, {}};
+    if (app.count("-b") > 0) sweep.begin = parse_bench_size(options->begin, "-b");
+    if (app.count("-e") > 0) sweep.end = parse_bench_size(options->end, "-e");
+    if (app.count("-n") > 0) sweep.iterations = options->iterations;
+    return rdma->run(sweep, options->settings, options->output);
+  };
 }
 
 }  // namespace lockstep::cli

@@ -18,7 +18,7 @@ std::span<const Command> command_catalogue() {
               "lockstep compare predicted.json measured.json --tolerance 10%", declare_compare},
       Command{"calibrate", "Measures the software's own costs and writes a profile",
               "lockstep calibrate --backend tcp -o profile.yaml", declare_calibrate},
-      Command{"bench", "nccl-tests' flags and table, predicted and measured",
+      Command{"bench", "nccl-tests' flags and table, predicted and measured; perftest's tables for RDMA",
               "lockstep bench all_reduce -b 1K -e 1M -f 4 -t topologies/lab_star4.yaml", declare_bench},
       Command{"explain", "Says which algorithms a collective could take, how long each, and what flips the choice",
               "lockstep explain -t topologies/h100_node.yaml -w workloads/nccl_sweep.yaml -p nccl", declare_explain},
