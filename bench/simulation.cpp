@@ -1,6 +1,6 @@
 // How quick is the simulator? CPU seconds on one core, medians of a few turns.
 //
-//   simulation [events|flows|ring|hierarchical]... [--turns 3]
+//   simulation [events|flows|ring|hierarchical|packets]... [--turns 3]
 //
 // events        event queue against std::priority_queue: a hold loop (take the earliest, put one later) at 10^3, 10^5
 // and
@@ -8,6 +8,9 @@
 // flows         flows of random permutations, all started at once, to completion over a fat tree of 1,024 hosts
 // ring          ring all-reduce of 1 GiB over a star: every rank and step, and with folding and replay
 // hierarchical  hierarchical all-reduce of 1 GiB in nodes of 8 ranks, over a star of hosts: from the topology's text on
+// packets       a permutation of 2 MB messages over RoCE with PFC on fat trees of 128 to 1,024 hosts of 100 Gbit/s,
+// packets
+//               of 4 KiB, acknowledgements of 64 bytes; and a ring all-reduce of 8 MiB on 128 hosts
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -30,6 +33,7 @@
 #include "sim/engine/event_queue.hpp"
 #include "sim/executor.hpp"
 #include "sim/network/flow.hpp"
+#include "sim/network/packet/settings.hpp"
 
 namespace {
 
@@ -264,6 +268,80 @@ void hierarchical(int turns) {
   fmt::print("peak {} MiB\n", peak_mib());
 }
 
+// --- Packets ---
+
+Profile roce_profile() {
+  Profile profile = ideal_profile();
+  profile.tcp.framing = {Bytes{0}, Bytes{98}, Bytes{64}, Bytes{0}};
+  return profile;
+}
+
+void packets(int turns) {
+  fmt::print("{:>8} {:>10} {:>14} {:>14} {:>10} {:>10} {:>12} {:>8}\n", "hosts", "CPU s", "packet-hops", "1e6 hops/s",
+             "events", "pauses", "makespan", "MiB");
+  for (const int k : {8, 12, 16}) {
+    const Topology topology = topology_of(fmt::format(
+        "generate: {{fat_tree: {{k: {}, link: {{bandwidth: 100Gbps, latency: 500ns, kind: roce}}}}}}\n", k));
+    const Routing routing(topology);
+    const int hosts = topology.rank_capacity();
+    std::uint64_t hops = 0, events = 0, pauses = 0;
+    std::int64_t end = 0;
+    std::size_t memory = 0;
+    const double time = timed(turns, [&] {
+      const auto network = sim::packet::make_transport(topology, RoutingMode::ecmp, roce_profile(), 1);
+      Random random;
+      std::vector<int> order(static_cast<std::size_t>(hosts));
+      for (int h = 0; h < hosts; ++h) order[static_cast<std::size_t>(h)] = h;
+      for (std::size_t i = order.size(); i > 1; --i)
+        std::swap(order[i - 1], order[static_cast<std::size_t>(random(static_cast<std::int64_t>(i)))]);
+      for (int h = 0; h < hosts; ++h) {
+        const int to = order[static_cast<std::size_t>(h)];
+        if (to == h) continue;
+        const auto connection = network->connect(routing, topology.endpoint(h), topology.endpoint(to), 0, 0);
+        network->send(connection, 2'000'000, static_cast<std::uint32_t>(h), 0);
+      }
+      while (network->next_time() != sim::packet::Fabric::never) {
+        end = network->run(sim::packet::Fabric::never - 1);
+        network->notices().clear();
+        if (network->idle()) break;
+      }
+      hops = network->fabric().hops();
+      events = network->fabric().events();
+      pauses = 0;
+      for (sim::packet::PortId port = 0; port < network->fabric().port_count(); ++port)
+        pauses += network->fabric().statistics(port).pauses;
+      memory = network->fabric().bytes();
+    });
+    fmt::print("{:>8} {:>10.2f} {:>14} {:>14.2f} {:>10} {:>10} {:>9.3f} ms {:>8}\n", hosts, time, hops,
+               static_cast<double>(hops) / time / 1e6, events, pauses, static_cast<double>(end) * 1e-9, memory >> 20);
+  }
+  const Topology topology =
+      topology_of("generate: {fat_tree: {k: 8, link: {bandwidth: 100Gbps, latency: 500ns, kind: roce}}}\n");
+  Workload workload;
+  workload.name = "ring";
+  CollectiveSpec spec;
+  spec.algorithms = {"ring"};
+  spec.sizes = {8_MiB};
+  workload.collectives.push_back(spec);
+  const Routing routing(topology);
+  const auto planned = plan_workload(workload, 128);
+  const Profile profile = roce_profile();
+  std::uint64_t hops = 0;
+  std::int64_t end = 0;
+  const double time = timed(turns, [&] {
+    sim::SimulationOptions options;
+    options.packets = true;
+    sim::SimulatedExecutor executor(topology, routing, profile, options);
+    Timeline timeline;
+    executor.execute(planned.plan, timeline);
+    hops = executor.statistics().network["packet_hops"].get<std::uint64_t>();
+    end = executor.statistics().end.count();
+  });
+  fmt::print("ring all-reduce of 8 MiB, 128 hosts: {:.2f} CPU s, {} packet-hops, {:.3f} ms\n", time, hops,
+             static_cast<double>(end) * 1e-9);
+  fmt::print("peak {} MiB\n", peak_mib());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -276,7 +354,7 @@ int main(int argc, char** argv) {
     else
       names.push_back(argument);
   }
-  if (names.empty()) names = {"events", "flows", "ring", "hierarchical"};
+  if (names.empty()) names = {"events", "flows", "ring", "hierarchical", "packets"};
   for (const std::string& name : names) {
     fmt::print("== {}\n", name);
     if (name == "events")
@@ -287,8 +365,10 @@ int main(int argc, char** argv) {
       ring(turns);
     else if (name == "hierarchical")
       hierarchical(turns);
+    else if (name == "packets")
+      packets(turns);
     else {
-      fmt::print(stderr, "unknown part '{}'; known: events, flows, ring, hierarchical\n", name);
+      fmt::print(stderr, "unknown part '{}'; known: events, flows, ring, hierarchical, packets\n", name);
       return 2;
     }
     std::fflush(stdout);

@@ -49,6 +49,7 @@ Result predict(const Topology& topology, const Routing& routing, const PlannedWo
   result.summary = std::move(prediction.summary);
   result.collectives = std::move(prediction.collectives);
   result.operations = std::move(prediction.operations);
+  result.network = std::move(prediction.network);
   return result;
 }
 

@@ -16,6 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # Every topology with every workload that fits; a pair that the first build refuses must be refused by all, with the same words.
 TOPOLOGIES = sorted((ROOT / "topologies").glob("*.yaml"))
 WORKLOADS = sorted((ROOT / "workloads").glob("*.yaml"))
+# And one workload in packets: as it is, over TCP, over a sender-based transport with packets that choose their ways.
+OF_PACKETS = "collectives_all"
+PACKETS = [["--fidelity", "packet"],
+           ["--fidelity", "packet", "--set", "profile.transport.kind=tcp"],
+           ["--fidelity", "packet", "--set", "profile.transport.kind=sender_based", "--set", "topology.switching.trimming=true",
+            "--set", "topology.routing.mode=spray"],
+           ["--fidelity", "packet", "--set", "profile.transport.congestion_control=dcqcn", "--set", "topology.routing.mode=adaptive"]]
 SEED = "7"  # not the default: one that is not passed on shows
 
 
@@ -32,13 +39,13 @@ def without_run(text: str) -> str:
     return text[:value] + "{}" + text[end:]
 
 
-def simulate(build: Path, topology: Path, workload: Path, folder: str) -> tuple[int, str]:
+def simulate(build: Path, topology: Path, workload: Path, more: list[str], folder: str) -> tuple[int, str]:
     """Exit code, and the result without `run`, or the message."""
     output = os.path.join(folder, "result.json")
     if os.path.exists(output):
         os.remove(output)
     command = [str(build / "cli" / "lockstep"), "simulate", "-t", str(topology.relative_to(ROOT)), "-w", str(workload.relative_to(ROOT)),
-               "--seed", SEED, "-q", "--json", output]
+               "--seed", SEED, "-q", "--json", output, *more]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         return done.returncode, done.stderr
@@ -63,20 +70,22 @@ def main(builds: list[str]) -> int:
         with tempfile.TemporaryDirectory() as folder:
             return [simulate(build, *pair, folder) for build in (reference, reference, *others)]
 
-    pairs = list(itertools.product(TOPOLOGIES, WORKLOADS))
+    pairs = [(topology, workload, []) for topology, workload in itertools.product(TOPOLOGIES, WORKLOADS)]
+    # In turn, so that every topology is simulated one way, and every way on many topologies.
+    pairs += [(topology, ROOT / "workloads" / f"{OF_PACKETS}.yaml", PACKETS[i % len(PACKETS)]) for i, topology in enumerate(TOPOLOGIES)]
     compared = refused = differing = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (topology, workload), ((code, text), *again) in zip(pairs, pool.map(of_all_builds, pairs)):
+        for (topology, workload, more), ((code, text), *again) in zip(pairs, pool.map(of_all_builds, pairs)):
             for build, (other_code, other_text) in zip((reference, *others), again):
                 if (other_code, other_text) != (code, text):
                     differing += 1
-                    print(f"  differs: {topology.name} {workload.name}, {build.relative_to(ROOT)} against "
+                    print(f"  differs: {topology.name} {workload.name} {' '.join(more)}, {build.relative_to(ROOT)} against "
                           f"{reference.relative_to(ROOT)}: exit {other_code} and {code}, {first_difference(other_text, text)}")
                 compared += 1
             if code != 0:
                 refused += 1
                 continue
-            print(f"  {topology.stem:28} {workload.stem:28} {hashlib.sha256(text.encode()).hexdigest()[:16]}")
+            print(f"  {topology.stem:28} {workload.stem + (' in packets' if more else ''):28} {hashlib.sha256(text.encode()).hexdigest()[:16]}")
     simulated = compared // (1 + len(others)) - refused
     if simulated == 0:
         print("error: no pair of topology and workload could be simulated", file=sys.stderr)

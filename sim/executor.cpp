@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -24,6 +25,8 @@
 #include "sim/fifo.hpp"
 #include "sim/folding.hpp"
 #include "sim/network/flow.hpp"
+#include "sim/network/packet/report.hpp"
+#include "sim/network/packet/settings.hpp"
 
 namespace lockstep::sim {
 namespace {
@@ -66,7 +69,7 @@ struct Lane {
 // Two ranks in one direction (and a channel, where channels take routes of their own): the route, and the connection
 // that orders messages where the transport has one.
 struct Pair {
-  RouteId route = none;  // none: no link between them, and nothing that limits
+  RouteId route = none;  // or the connection of packets; none: no link between them, and nothing that limits
   std::int64_t latency = 0;
   std::int64_t switches = 0;
   double payload_share = 1.0;  // payload bytes per byte on the wire
@@ -98,6 +101,9 @@ struct Message {
   bool rendezvous = false;
   bool bound = false;    // its receive is known
   bool arrived = false;  // and waits for its receive; or its request to send does
+  // Under packets the sender may learn later than the receiver that a message has arrived; it lives until both know.
+  bool sender_done = false;
+  bool receiver_done = false;
 };
 
 // A path that messages of adaptive routing chose.
@@ -166,13 +172,15 @@ class Simulation {
         keep_parts_(recorder.wants_parts()),
         channels_part_ways_(!profile.tcp.ordered && !profile.tcp.send_buffer &&
                             routing.policy().mode != RoutingMode::shortest),
-        sprays_(routing.policy().mode == RoutingMode::spray),
-        adapts_(routing.policy().mode == RoutingMode::adaptive),
+        sprays_(!options.packets && routing.policy().mode == RoutingMode::spray),
+        adapts_(!options.packets && routing.policy().mode == RoutingMode::adaptive),
         faults_(options.disturbances.faults, options.disturbances.seed) {
     if (plan.ranks > topology.rank_capacity())
       throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
                                    topology.rank_capacity()));
     for (const auto& role : plan.roles) programs_.push_back(compile(role));
+    if (options.packets)
+      packets_ = packet::make_transport(topology, routing.policy().mode, profile, options.disturbances.seed);
     list_resources();
     fold_ranks();
     add_resources();
@@ -188,7 +196,7 @@ class Simulation {
     sent_.resize(walkers_.size());
     last_lanes_.resize(walkers_.size());
     common_starts_.resize(walkers_.size());
-    replays_ = options.replay && !keep_parts_ && !adapts_ && options.disturbances.faults.empty();
+    replays_ = options.replay && !keep_parts_ && !adapts_ && !packets_ && options.disturbances.faults.empty();
     if (adapts_) under_way_.resize(resources_.size(), 0);
     statistics.simulated_ranks = walkers_.size();
   }
@@ -205,10 +213,11 @@ class Simulation {
     settle();
     std::vector<Event> batch;
     for (;;) {
-      const std::int64_t network_time = network_.next();
       const std::int64_t queue_time = queue_.next_time();
       const std::int64_t fault_time = next_fault_time();
-      if (network_time == FlowNetwork::never && queue_time == EventQueue::never && !may_recover()) break;
+      const std::int64_t network_time = packets_ ? next_of_packets(std::min(queue_time, fault_time)) : network_.next();
+      const bool on_the_way = packets_ && packets_->next_time() != packet::Fabric::never;
+      if (network_time == FlowNetwork::never && queue_time == EventQueue::never && !on_the_way && !may_recover()) break;
       now_ = std::min({network_time, queue_time, fault_time});
       if (fault_time == now_) change_faults();
       if (network_time == now_) take_notices();
@@ -226,6 +235,10 @@ class Simulation {
       settle();
     }
     statistics.end = Duration{now_ + replayed_};
+    if (packets_) {
+      statistics.events += packets_->fabric().events();
+      statistics.network = packet::report(topology_, *packets_, now_);
+    }
     std::vector<std::string> stuck;
     for (const auto& walker : walkers_)
       if (!walker.done() && stuck.size() < 8)
@@ -318,7 +331,7 @@ class Simulation {
         push(now_ + late, mark.common_start ? EventKind::started : EventKind::action_done, actor, packed);
       }
       meeting_.clear();
-      if (mark.common_start && network_.active() == 0) network_.rest(now_);  // other streams may be at work
+      if (mark.common_start && network_idle()) rest_network();  // other streams may be at work
     }
     return false;
   }
@@ -415,7 +428,9 @@ class Simulation {
   // Ranks that share cores queue for them by rank, so none is like another; and who adapts to the others differs from
   // them.
   void fold_ranks() {
-    if (!options_.fold || recorder_.wants_every_rank() || profile_.cores || disturbed() || sprays_ || adapts_) return;
+    if (!options_.fold || recorder_.wants_every_rank() || profile_.cores || disturbed() || sprays_ || adapts_ ||
+        packets_)
+      return;
     std::vector<std::uint64_t> keys;
     keys.reserve(resources_.size());
     for (const ResourceFigures& resource : resources_)
@@ -528,6 +543,7 @@ class Simulation {
   // network.
   void take_notices() {
     notices_.clear();
+    if (packets_) return take_notices_of_packets();
     for (const auto& due : network_.take_due(now_)) {
       const Message& message = messages_[due.tag];
       notices_.push_back({message.from, message.sequence, due.tag, due.ended});
@@ -541,6 +557,63 @@ class Simulation {
     }
     for (const Notice& notice : notices_)
       if (!notice.ended) buffered(notice.message);
+  }
+
+  // --- Packets ---
+
+  // Lets the network of packets run until it has something to say, but not beyond `limit`. The time of that, or
+  // `never`.
+  std::int64_t next_of_packets(std::int64_t limit) {
+    packets_->run(limit);
+    return packets_->notices().empty() ? FlowNetwork::never : packets_->fabric().now();
+  }
+
+  void take_notices_of_packets() {
+    for (const auto& notice : packets_->notices()) {
+      const Message& message = messages_[notice.tag];
+      notices_.push_back({message.from, message.sequence, notice.tag, notice.delivered});
+    }
+    packets_->notices().clear();
+    std::sort(notices_.begin(), notices_.end(), [](const Notice& a, const Notice& b) {
+      return std::tie(a.from, a.sequence, a.ended) < std::tie(b.from, b.sequence, b.ended);
+    });
+    for (const Notice& notice : notices_) {
+      Message& message = messages_[notice.message];
+      if (notice.ended) {
+        message.flow_time = now_ - message.injected;
+        const std::uint32_t number = lanes_[message.lane].pair;
+        std::int64_t arrival = now_ + costs_.latency(message.bytes) + jitter(number, message);
+        if (profile_.tcp.ordered)
+          arrival = pairs_[number].last_arrival = std::max(arrival, pairs_[number].last_arrival);
+        push_message(arrival, EventKind::arrival, notice.message);
+        continue;
+      }
+      message.sender_done = true;
+      sent(notice.message);
+      if (messages_[notice.message].receiver_done) free_messages_.push_back(notice.message);
+    }
+  }
+
+  [[nodiscard]] bool network_idle() const { return packets_ ? packets_->idle() : network_.active() == 0; }
+  void rest_network() {
+    if (packets_)
+      packets_->fabric().rest();
+    else
+      network_.rest(now_);
+  }
+
+  // A connection's software moves no more than that, in bit/s on the wire; 0: no limit.
+  [[nodiscard]] double software_rate(Rank from, Rank to) const {
+    double least = 0;
+    const auto limit = [&](std::uint32_t base, Rank rank) {
+      if (base == none) return;
+      const double slow = slow_.empty() ? 1.0 : slow_[actor_of(rank)];
+      const double rate = resources_[base + static_cast<std::uint32_t>(rank)].bits_per_second / slow;
+      least = least == 0 ? rate : std::min(least, rate);
+    };
+    limit(out_base_, from);
+    limit(in_base_, to);
+    return least;
   }
 
   // Thousands of ranks do not fit into a fast cache: what the messages coming up need is fetched ahead, each pointer a
@@ -610,7 +683,7 @@ class Simulation {
   void enqueue(std::uint32_t id) {
     const std::uint32_t number = lanes_[messages_[id].lane].pair;
     hand_over(id);
-    if (!profile_.tcp.send_buffer) return;
+    if (!profile_.tcp.send_buffer || packets_) return;
     Pair& pair = pairs_[number];
     pair.accepted += messages_[id].bytes + profile_.tcp.message_header.count();
     messages_[id].end = pair.accepted;
@@ -632,7 +705,7 @@ class Simulation {
 
   void hand_over(std::uint32_t id) {
     Pair& pair = pairs_[lanes_[messages_[id].lane].pair];
-    if (profile_.tcp.ordered) {
+    if (profile_.tcp.ordered && !packets_) {
       if (pair.busy) {
         pair.queue.push(id);
         return;
@@ -651,6 +724,7 @@ class Simulation {
       push_message(now_, EventKind::departure, id);
       return;
     }
+    if (packets_) return packets_->send(pair.route, static_cast<std::uint64_t>(wire), id, now_);
     if (adapts_) {
       choosing_.push_back(id);
       return;
@@ -717,6 +791,10 @@ class Simulation {
     if (profile_.tcp.ordered) arrival = pair.last_arrival = std::max(arrival, pair.last_arrival);
     push_message(arrival, EventKind::arrival, id);
     pair.flow = none;
+    if (packets_) {  // nothing lies between the two
+      message.sender_done = true;
+      return sent(id);
+    }
     if (profile_.tcp.ordered) {
       pair.busy = false;
       if (!pair.queue.empty()) {
@@ -800,7 +878,10 @@ class Simulation {
                message.bytes);
     --live_messages_;
     if (message.created < created_at_) --older_messages_;
-    free_messages_.push_back(id);
+    if (packets_ && !message.sender_done)
+      messages_[id].receiver_done = true;
+    else
+      free_messages_.push_back(id);
   }
 
   void settle() {
@@ -862,7 +943,11 @@ class Simulation {
       Lane lane;
       lane.from = actor_of(ends.from);
       lane.to = actor_of(ends.to);
-      lane.pair = folding_ ? static_cast<std::uint32_t>(key.ranks) : pair_of(ends);
+      // A connection of packets keeps its messages in order: where the transport does not, lanes have their own.
+      if (folding_)
+        lane.pair = static_cast<std::uint32_t>(key.ranks);
+      else
+        lane.pair = packets_ && !profile_.tcp.ordered ? add_pair(ends) : pair_of(ends);
       lanes_.push_back(std::move(lane));
     }
     return entry->second;
@@ -870,16 +955,23 @@ class Simulation {
 
   std::uint32_t pair_of(const Ends& ends) {
     const auto [entry, fresh] = pair_index_.try_emplace(ends.key(), static_cast<std::uint32_t>(pairs_.size()));
-    if (fresh) {
-      const Way way = way_between(ends);
-      Pair pair;
-      take_figures(pair, way);
-      if (!way.resources.empty()) pair.route = network_.add_route(hops_of(way));
-      pairs_.push_back(std::move(pair));
-      if (disturbed()) links_of_pair_.push_back(links_between(ends));
-      if (adapts_) ends_of_pair_.push_back(ends);
-    }
+    if (fresh) add_pair(ends);
     return entry->second;
+  }
+
+  std::uint32_t add_pair(const Ends& ends) {
+    const Way way = way_between(ends);
+    Pair pair;
+    take_figures(pair, way);
+    const DeviceId from = topology_.endpoint(ends.from), to = topology_.endpoint(ends.to);
+    if (packets_ && from != to)
+      pair.route = packets_->connect(routing_, from, to, ends.label, software_rate(ends.from, ends.to));
+    else if (!packets_ && !way.resources.empty())
+      pair.route = network_.add_route(hops_of(way));
+    pairs_.push_back(std::move(pair));
+    if (disturbed()) links_of_pair_.push_back(links_between(ends));
+    if (adapts_ || (packets_ && disturbed())) ends_of_pair_.push_back(ends);
+    return static_cast<std::uint32_t>(pairs_.size() - 1);
   }
 
   static void take_figures(Pair& pair, const Way& way) {
@@ -967,7 +1059,7 @@ class Simulation {
   // Nothing moves by itself any more: will the end of a fault set it going? Flows have to wait for it.
   [[nodiscard]] bool may_recover() {
     constexpr std::int64_t patience = 1'000'000;  // changes; random faults never end
-    return disturbed() && network_.active() > 0 && next_fault_time() != FlowNetwork::never &&
+    return disturbed() && !network_idle() && next_fault_time() != FlowNetwork::never &&
            ++idle_fault_changes_ < patience;
   }
 
@@ -1013,7 +1105,21 @@ class Simulation {
       if (fault.effects.down) share = 0;
       share *= fault.effects.bandwidth.value_or(1.0);
     }
-    network_.set_capacity(resource, resources_[resource].bits_per_second * share, now_);
+    if (packets_)
+      disturb_packets(link, share);
+    else
+      network_.set_capacity(resource, resources_[resource].bits_per_second * share, now_);
+  }
+
+  void disturb_packets(LinkId link, double share) {
+    double loss = topology_.links[link].loss;
+    for (const FaultChange& fault : active_faults_)
+      if (fault.effects.loss &&
+          std::find(fault.target.links.begin(), fault.target.links.end(), link) != fault.target.links.end())
+        loss = *fault.effects.loss;
+    packets_->fabric().set_now(now_);
+    packets_->fabric().set_loss(link, loss);
+    packets_->fabric().set_rate(link, static_cast<double>(topology_.links[link].bandwidth.bits_per_second()) * share);
   }
 
   void set_rank(int rank) {
@@ -1025,6 +1131,12 @@ class Simulation {
     }
     slow_.resize(walkers_.size(), 1.0);
     slow_[actor_of(static_cast<Rank>(rank))] = factor;
+    if (packets_) {
+      for (std::size_t p = 0; p < pairs_.size(); ++p)
+        if (pairs_[p].route != none && (ends_of_pair_[p].from == rank || ends_of_pair_[p].to == rank))
+          packets_->set_software_rate(pairs_[p].route, software_rate(ends_of_pair_[p].from, ends_of_pair_[p].to));
+      return;
+    }
     for (const std::uint32_t base : {out_base_, in_base_})
       if (base != none) {
         const auto resource = base + static_cast<std::uint32_t>(rank);
@@ -1191,6 +1303,7 @@ class Simulation {
   std::optional<Folding> folding_;
   Processors processors_{0, 0};
   FlowNetwork network_;
+  std::unique_ptr<packet::Transport> packets_;  // in place of network_
   EventQueue queue_;
   std::vector<Program> programs_;
   std::vector<SimulatedWalker> walkers_;

@@ -42,6 +42,7 @@ struct SimulationOptions {
   bool replay = true;  ///< steps that are done again are not simulated again: the same numbers
   /// Whatever they hit is no longer like the rest: with any of them, nothing is folded or replayed.
   Disturbances disturbances{};
+  bool packets = false;  ///< the network of packets (sim/network/packet/), not of flows: nothing is folded or replayed
   std::uint64_t shuffle =
       0;  ///< not 0: simultaneous starts are pushed in an order drawn from it; no result may change (a test)
 };
@@ -53,6 +54,7 @@ struct SimulationStatistics {
   Duration end{0};
   std::uint64_t simulated_ranks = 0;
   std::uint64_t replayed_steps = 0;  ///< of all simulated ranks
+  config::Json network{};            ///< what a network of packets has counted (docs/results.md); null for flows
 };
 
 class SimulatedExecutor final : public Executor {

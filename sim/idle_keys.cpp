@@ -9,6 +9,7 @@
 #include "core/base/text.hpp"
 #include "core/collective/schedule.hpp"
 #include "core/workload/row_requests.hpp"
+#include "sim/network/packet/settings.hpp"
 
 namespace lockstep::sim {
 namespace {
@@ -71,10 +72,51 @@ Reason algorithms_ignore(const Inputs& inputs, std::string_view what, Given&& gi
   return fmt::format("{} {} in the same steps with any {}", join(names, ", "), names.size() == 1 ? "goes" : "go", what);
 }
 
+bool has_packets(const Inputs& inputs) { return inputs.fidelity == "packet"; }
+
+Reason of_packets(const Inputs& inputs) {
+  if (has_packets(inputs)) return std::nullopt;
+  return fmt::format("fidelity '{}' knows no packets", inputs.fidelity);
+}
+packet::Transport::Settings transport_of(const Inputs& inputs) {
+  return packet::transport_settings(*inputs.topology, inputs.topology->routing.mode, *inputs.profile);
+}
+Reason of_transport(const Inputs& inputs, TransportKind kind) {
+  if (const auto reason = of_packets(inputs)) return reason;
+  const TransportKind is = *transport_of(inputs).transport.kind;
+  if (is == kind) return std::nullopt;
+  return fmt::format("the transport is {}, and this is of {}", to_string(is), to_string(kind));
+}
+Reason of_rdma(const Inputs& inputs) { return of_transport(inputs, TransportKind::rdma); }
+Reason of_tcp(const Inputs& inputs) { return of_transport(inputs, TransportKind::tcp); }
+Reason of_sender_based(const Inputs& inputs) { return of_transport(inputs, TransportKind::sender_based); }
+Reason of_dcqcn(const Inputs& inputs) {
+  if (const auto reason = of_rdma(inputs)) return reason;
+  if (transport_of(inputs).transport.congestion_control == CongestionControl::dcqcn) return std::nullopt;
+  return "without 'congestion_control: dcqcn' rates stay what they are";
+}
+Reason of_marks(const Inputs& inputs) {
+  if (const auto reason = of_packets(inputs)) return reason;
+  const auto transport = transport_of(inputs).transport;
+  if (transport.kind == TransportKind::sender_based || transport.congestion_control == CongestionControl::dcqcn)
+    return std::nullopt;
+  return fmt::format("{} takes no notice of marks", to_string(*transport.kind));
+}
+Reason of_flow_control(const Inputs& inputs, FlowControl control) {
+  if (const auto reason = of_packets(inputs)) return reason;
+  const FlowControl is = *packet::switching_of(*inputs.topology, transport_of(inputs)).flow_control;
+  if (is == control) return std::nullopt;
+  return fmt::format("flow control is '{}', and this is of '{}'", to_string(is), to_string(control));
+}
+Reason of_pfc(const Inputs& inputs) { return of_flow_control(inputs, FlowControl::pfc); }
+Reason of_credits(const Inputs& inputs) { return of_flow_control(inputs, FlowControl::credits); }
+
 Reason loss_is_of_packets(const Inputs& inputs) {
+  if (has_packets(inputs)) return std::nullopt;
   return fmt::format("fidelity '{}' knows no packets, so it loses none", inputs.fidelity);
 }
 Reason queue_is_of_packets(const Inputs& inputs) {
+  if (has_packets(inputs)) return of_flow_control(inputs, FlowControl::none);
   return fmt::format("fidelity '{}' knows no packets, so none wait", inputs.fidelity);
 }
 Reason nothing_reduces(const Inputs& inputs) {
@@ -107,12 +149,35 @@ std::span<const Rule> rules() {
            }},
       Rule{"topology", "loss", loss_is_of_packets},
       Rule{"topology", "queue", queue_is_of_packets},
+      Rule{"topology", "^switching.xoff", of_pfc},
+      Rule{"topology", "^switching.headroom", of_pfc},
+      Rule{"topology", "^switching.credit_buffer", of_credits},
+      Rule{"topology", "^switching.alpha",
+           [](const Inputs& inputs) -> Reason {
+             if (const auto reason = of_packets(inputs)) return reason;
+             const Switching switching = packet::switching_of(*inputs.topology, transport_of(inputs));
+             if (switching.flow_control == FlowControl::credits) return "credits say what an ingress may hold";
+             if (switching.flow_control == FlowControl::pfc && switching.xoff) return "'xoff' takes its place";
+             return std::nullopt;
+           }},
+      Rule{"topology", "^switching.buffer",
+           [](const Inputs& inputs) -> Reason {
+             if (const auto reason = of_packets(inputs)) return reason;
+             if (packet::switching_of(*inputs.topology, transport_of(inputs)).flow_control == FlowControl::credits)
+               return "credits say what an ingress may hold";
+             return std::nullopt;
+           }},
+      Rule{"topology", "^switching.ecn_*", of_marks},
+      Rule{"topology", "^switching.*", of_packets},
       Rule{"topology", "burst", [](const Inputs& inputs) { return under_analytic(inputs, "token buckets"); }},
       Rule{"topology", "duplex",
-           [](const Inputs& inputs) { return under_analytic(inputs, "traffic in two directions"); }},
+           [](const Inputs& inputs) -> Reason {
+             if (has_packets(inputs)) return "fidelity 'packet' gives each direction the bandwidth";
+             return under_analytic(inputs, "traffic in two directions");
+           }},
       Rule{"topology", "mtu",
            [](const Inputs& inputs) -> Reason {
-             if (has_headers(inputs)) return std::nullopt;
+             if (has_headers(inputs) || has_packets(inputs)) return std::nullopt;
              return fmt::format("profile '{}' has no headers, whatever the size of a packet", inputs.profile->name);
            }},
       Rule{"workload", "^iterations", one_iteration, true},
@@ -176,8 +241,32 @@ std::span<const Rule> rules() {
                if (row.spec.sizes.front() > *inputs.profile->tcp.eager_threshold) return std::nullopt;
              return "no message of the workload is larger";
            }},
+      Rule{"profile", "^transport.dcqcn.*", of_dcqcn},
+      Rule{"profile", "^transport.recovery",
+           [](const Inputs& inputs) -> Reason {
+             if (const auto reason = of_rdma(inputs)) return reason;
+             if (transport_of(inputs).reorders())
+               return "where packets overtake each other, gaps are filled one by one";
+             return std::nullopt;
+           }},
+      Rule{"profile", "^transport.acknowledge_every",
+           [](const Inputs& inputs) -> Reason {
+             if (const auto reason = of_packets(inputs)) return reason;
+             if (transport_of(inputs).transport.kind == TransportKind::sender_based)
+               return "sender_based acknowledges every packet";
+             if (inputs.profile->tcp.framing.acknowledged.count() > 0) return "'framing.acknowledged' takes its place";
+             return std::nullopt;
+           }},
+      Rule{"profile", "^transport.window", of_rdma},
+      Rule{"profile", "^transport.initial_window", of_tcp},
+      Rule{"profile", "^transport.receive_window", of_tcp},
+      Rule{"profile", "^transport.slow_start_after_idle", of_tcp},
+      Rule{"profile", "^transport.burst_segments", of_tcp},
+      Rule{"profile", "^transport.target_delay", of_sender_based},
+      Rule{"profile", "^transport.*", of_packets},
       Rule{"profile", "tcp.framing.acknowledgement",
            [](const Inputs& inputs) -> Reason {
+             if (has_packets(inputs)) return std::nullopt;
              if (inputs.profile->tcp.framing.acknowledged.count() > 0) return std::nullopt;
              return "without 'acknowledged' acknowledgements cost nothing";
            }},

@@ -11,19 +11,33 @@
 namespace lockstep::sim {
 namespace {
 
-Prediction predict_flow(const Topology& topology, const Routing& routing, const Profile& profile,
-                        const PlannedWorkload& planned, const Disturbances& disturbances, Timeline& timeline) {
-  SimulationOptions options;
-  options.disturbances = disturbances;
+Prediction simulate(const Topology& topology, const Routing& routing, const Profile& profile,
+                    const PlannedWorkload& planned, const SimulationOptions& options, Timeline& timeline) {
   SimulatedExecutor executor(topology, routing, profile, options);
   executor.execute(planned.plan, timeline);
   timeline.sort();
   Prediction prediction;
   prediction.collectives = collective_rows(planned, timeline, false);
+  prediction.network = executor.statistics().network;
   check_lower_bounds(topology, planned, prediction.collectives);
   prediction.operations = operation_rows(planned.plan, timeline);
   prediction.summary = collective_summary(planned, timeline, prediction.collectives);
   return prediction;
+}
+
+Prediction predict_flow(const Topology& topology, const Routing& routing, const Profile& profile,
+                        const PlannedWorkload& planned, const Disturbances& disturbances, Timeline& timeline) {
+  SimulationOptions options;
+  options.disturbances = disturbances;
+  return simulate(topology, routing, profile, planned, options, timeline);
+}
+
+Prediction predict_packets(const Topology& topology, const Routing& routing, const Profile& profile,
+                           const PlannedWorkload& planned, const Disturbances& disturbances, Timeline& timeline) {
+  SimulationOptions options;
+  options.disturbances = disturbances;
+  options.packets = true;
+  return simulate(topology, routing, profile, planned, options, timeline);
 }
 
 Prediction predict_undisturbed(const Topology& topology, const Routing& routing, const Profile& profile,
@@ -39,6 +53,8 @@ std::span<const Fidelity> fidelity_catalogue() {
                nccl::predict_with<predict_undisturbed>},
       Fidelity{"flow", "every message a flow; links shared max-min fair; the default",
                nccl::predict_with<predict_flow>},
+      Fidelity{"packet", "every packet: queues, marks, pauses, losses, and what the transport makes of them",
+               nccl::predict_with<predict_packets>},
   };
   return catalogue;
 }

@@ -19,6 +19,7 @@ struct Prediction {
   std::vector<CollectiveRow> collectives;
   std::vector<OperationRow> operations;
   Summary summary;
+  config::Json network{};  ///< what a network of packets has counted
 };
 
 struct Fidelity {
@@ -33,7 +34,7 @@ struct Fidelity {
   }
 };
 
-/// analytic, flow. Adding one: a new file and a line in simulate.cpp.
+/// analytic, flow, packet. Adding one: a new file and a line in simulate.cpp.
 std::span<const Fidelity> fidelity_catalogue();
 
 }  // namespace lockstep::sim

@@ -17,6 +17,7 @@
 #include "core/config/keys.hpp"
 #include "core/config/type.hpp"
 #include "core/profile/nccl_profile.hpp"
+#include "core/profile/packet_transport.hpp"
 #include "core/units/duration.hpp"
 #include "core/units/quantity.hpp"
 
@@ -67,8 +68,9 @@ struct Profile {
   ReductionProfile reduction;
   std::optional<Bandwidth> copy_bandwidth;  ///< local copies; none: free
   std::optional<int> cores;                 ///< ranks of one machine share so many cores; none: a core per rank
-  Duration start_latency{0};        ///< from a common start (all ranks asleep until one instant) until a rank runs
-  Duration start_overhead{0};       ///< CPU of a rank then, before it goes on: cold caches, the scheduler
+  Duration start_latency{0};   ///< from a common start (all ranks asleep until one instant) until a rank runs
+  Duration start_overhead{0};  ///< CPU of a rank then, before it goes on: cold caches, the scheduler
+  PacketTransport transport;
   std::optional<NcclProfile> nccl;  ///< NCCL does collectives with `algorithm: auto`; none: Lockstep's own algorithms
   std::vector<config::GivenKey> given;  ///< the keys of its document
   config::Json measured;  ///< how it was obtained: host, date, residuals, confidence intervals; kept as is

@@ -48,6 +48,7 @@ struct ProfileKeys {
   std::optional<Bandwidth> copy_bandwidth;
   ReductionProfile reduction;
   TransportKeys tcp;
+  PacketTransport transport;
   std::optional<NcclProfile> nccl;
   config::Json measured;
 };
@@ -157,6 +158,8 @@ config::Type<ProfileKeys> profile_type() {
                 "local copies; absent: free")
       .optional("reduction", &ProfileKeys::reduction, reduction_type(), "rate of local reductions; absent: free")
       .optional("tcp", &ProfileKeys::tcp, transport_type(), "what a message costs in software; absent: nothing")
+      .optional("transport", &ProfileKeys::transport, packet_transport_type(),
+                "how messages become packets; absent: what suits the links")
       .optional("nccl", &ProfileKeys::nccl, nccl_profile_type(),
                 "collectives with `algorithm: auto` are NCCL's; absent: Lockstep's own algorithms")
       .optional("measured", &ProfileKeys::measured, config::json_map(),
@@ -207,6 +210,7 @@ Profile read_profile(const config::Node& root, const std::string& file) {
   profile.cores = keys->cores;
   profile.start_latency = keys->start_latency;
   profile.start_overhead = keys->start_overhead;
+  profile.transport = keys->transport;
   profile.nccl = std::move(keys->nccl);
   profile.measured = std::move(keys->measured);
   return profile;

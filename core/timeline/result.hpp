@@ -85,6 +85,7 @@ struct Result {
   Summary summary;
   std::vector<CollectiveRow> collectives;
   std::vector<OperationRow> operations;
+  Json network;                       ///< what a simulation of packets has counted; null where it does not apply
   Json as_built;                      ///< null where it does not apply
   std::vector<std::string> warnings;  ///< keys that were given and cannot have had any effect
   std::vector<std::string> notes;     ///< for people: what was assumed, what is missing

@@ -231,6 +231,7 @@ Json to_json(const Result& result) {
               {"summary", to_json(result.summary)},
               {"collectives", std::move(collectives)},
               {"operations", std::move(operations)},
+              {"network", result.network},
               {"as_built", result.as_built},
               {"warnings", result.warnings},
               {"notes", result.notes}};
@@ -259,6 +260,7 @@ Result result_from_json(const Json& json, const std::string& file) {
     for (const auto& row : rows->items()) result.collectives.push_back(read_collective(row));
   if (const auto rows = root.optional("operations"))
     for (const auto& row : rows->items()) result.operations.push_back(read_operation(row));
+  if (const auto network = root.optional("network")) result.network = network->json();
   if (const auto as_built = root.optional("as_built")) result.as_built = as_built->json();
   if (const auto warnings = root.optional("warnings"))
     for (const auto& warning : warnings->items()) result.warnings.push_back(warning.text());

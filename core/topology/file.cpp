@@ -128,6 +128,7 @@ config::Type<TopologyFile> topology_file_type() {
       .optional("placement", &TopologyFile::placement, config::list(name_in_file(), 1),
                 "nodes in the order in which ranks fill them; nodes left out get no rank (default: all, in file order)")
       .optional("routing", &TopologyFile::routing, routing_type(), "how flows choose among equally short paths")
+      .optional("switching", &TopologyFile::switching, switching_type(), "what switches do with packets")
       .optional("failed", &TopologyFile::failed, config::list(failure_type()),
                 "cables and devices that are out of order; routes go around them")
       .optional("degraded", &TopologyFile::degraded, config::list(degradation_type()),

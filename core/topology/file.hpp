@@ -55,6 +55,7 @@ struct TopologyFile {
   std::vector<LinkInFile> links;
   std::vector<NameInFile> placement;
   RoutingPolicy routing;
+  Switching switching;
   std::vector<FailureInFile> failed;
   std::vector<DegradationInFile> degraded;
   std::vector<Fault> faults;

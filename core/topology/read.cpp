@@ -355,6 +355,7 @@ Topology read_topology(const config::Node& root, const std::string& file) {
   topology.file = file;
   topology.sha256 = sha256(config::canonical_text(root));
   topology.routing = read->routing;
+  topology.switching = read->switching;
   topology.given = config::given_keys(root);
   topology.faults = read->faults;
   TopologyBuilder builder(topology, read->node, diagnostics);

@@ -17,6 +17,7 @@
 #include "core/config/keys.hpp"
 #include "core/config/type.hpp"
 #include "core/faults/fault.hpp"
+#include "core/topology/switching.hpp"
 #include "core/units/duration.hpp"
 #include "core/units/quantity.hpp"
 
@@ -84,6 +85,7 @@ class Topology {
   std::vector<std::string> placement;   ///< node names in the order in which ranks fill them; empty: file order
 
   RoutingPolicy routing;
+  Switching switching;
   std::vector<std::string> failed;    ///< what the file says is failed, as text: "leaf0 - spine1", "spine3"
   std::vector<std::string> degraded;  ///< "leaf1 - spine0: 200Gbps"
 

@@ -2,16 +2,20 @@
 
 #include <algorithm>
 #include <bit>
-#include <tuple>
 
 #include "core/base/error.hpp"
 
 namespace lockstep::sim {
 namespace {
 
-bool before(const Event& a, const Event& b) {
-  return std::tie(a.kind, a.entity, a.counter, a.data) < std::tie(b.kind, b.entity, b.counter, b.data);
-}
+struct Before {  // a type, so that sorting can have it inline
+  bool operator()(const Event& a, const Event& b) const {
+    if (a.kind != b.kind) return a.kind < b.kind;
+    if (a.entity != b.entity) return a.entity < b.entity;
+    if (a.counter != b.counter) return a.counter < b.counter;
+    return a.data < b.data;
+  }
+};
 
 }  // namespace
 
@@ -53,6 +57,13 @@ void EventQueue::push(const Event& event) {
 
 std::int64_t EventQueue::next_time() {
   if (!front_.empty()) return front_.back().time;
+  if (buckets_[0].empty() && filled_ != 0 &&
+      buckets_[static_cast<std::size_t>(std::countr_zero(filled_)) + 1].size() <= front_size) {
+    // next() would do that in any case, and need not look at them twice. All other buckets are above, for a reference
+    // of last_ too.
+    open_lowest();
+    return front_.back().time;
+  }
   if (!least_known_) {
     least_ = never;
     if (!buckets_[0].empty()) {
@@ -104,8 +115,8 @@ bool EventQueue::next(std::vector<Event>& batch) {
   least_known_ = false;
   least_ = never;
   size_ -= batch.size();
-  if (batch.size() > 1 && !std::is_sorted(batch.begin(), batch.end(), before))
-    std::sort(batch.begin(), batch.end(), before);
+  if (batch.size() > 1 && !std::is_sorted(batch.begin(), batch.end(), Before{}))
+    std::sort(batch.begin(), batch.end(), Before{});
   return true;
 }
 

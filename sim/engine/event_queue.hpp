@@ -33,6 +33,10 @@ class EventQueue {
   bool next(std::vector<Event>& batch);
   /// The time of the next moment; `never` if there is none. It may still be before events that will be pushed.
   [[nodiscard]] std::int64_t next_time();
+  /// The event that comes `n`-th (0: the next), if that is already known; a hint for what to fetch ahead.
+  [[nodiscard]] const Event* upcoming(std::size_t n) const {
+    return n < front_.size() ? &front_[front_.size() - 1 - n] : nullptr;
+  }
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t size() const { return size_; }

@@ -71,7 +71,7 @@ const WrongInput wrong_inputs[] = {
     {"UnknownTopologyKey", "t.yaml", "nmae: a\ngenerate: {star: {hosts: 2, link: {bandwidth: 1Gbps}}}\n",
      "simulate -t t.yaml -w w.yaml",
      "t.yaml:1:1: unknown topology key 'nmae'; did you mean 'name'? known: name, node, generate, nodes, links, "
-     "placement, routing, failed, degraded, faults"},
+     "placement, routing, switching, failed, degraded, faults"},
     {"UnknownGenerator", "t.yaml", "generate: {starr: {hosts: 2, link: {bandwidth: 1Gbps}}}\n",
      "simulate -t t.yaml -w w.yaml",
      "t.yaml:1:12: unknown generator 'starr'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree, "
@@ -177,7 +177,7 @@ const WrongInput wrong_inputs[] = {
      "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, start_latency, "
      "start_overhead, "
      "copy_bandwidth, "
-     "reduction, tcp, nccl, measured"},
+     "reduction, tcp, transport, nccl, measured"},
     {"UnitlessOverhead", "p.yaml", "name: p\ntcp: {overhead: 3}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
      "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h"},
     {"NegativeOverhead", "p.yaml", "name: p\ntcp: {overhead: -3us}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
@@ -187,8 +187,9 @@ const WrongInput wrong_inputs[] = {
      "simulate -t t.yaml -w w.yaml -p p.yaml", "p.yaml:2:48: 'up_to' must ascend: 1KiB after 1MiB"},
     {"WorkloadForATopology", "", "", "simulate -t w.yaml -w w.yaml",
      "w.yaml:2:1: unknown topology key 'collectives'; known: name, node, generate, nodes, links, "
-     "placement, routing, failed, degraded, faults\nw.yaml:4:1: unknown topology key 'iterations'; known: name, node, "
-     "generate, nodes, links, placement, routing, failed, degraded, faults"},
+     "placement, routing, switching, failed, degraded, faults\nw.yaml:4:1: unknown topology key 'iterations'; known: "
+     "name, node, "
+     "generate, nodes, links, placement, routing, switching, failed, degraded, faults"},
     // Settings.
     {"SetUnknownPrefix", "", "", "simulate -t t.yaml -w w.yaml --set topolgy.name=a",
      "--set topolgy.name=a: unknown prefix 'topolgy'; did you mean 'topology'? known: topology, workload, profile"},
@@ -222,9 +223,26 @@ const WrongInput wrong_inputs[] = {
      "--set topology.generate.star.hosts=0: must be between 1 and 1000000000, is 0"},
     {"SetNothing", "", "", "simulate -t t.yaml -w w.yaml --set",
      "--set: 1 required KEY=VALUE missing\nRun 'lockstep simulate --help' for the options."},
+    // Packets.
+    {"CongestionControlOfAnotherTransport", "", "",
+     "simulate -t t.yaml -w w.yaml -q --fidelity packet --set profile.transport.kind=tcp --set "
+     "profile.transport.congestion_control=dcqcn",
+     "--set profile.transport.congestion_control=dcqcn: transport 'tcp' has no congestion control 'dcqcn'"},
+    {"CreditsForNoPacket", "", "",
+     "simulate -t t.yaml -w w.yaml -q --fidelity packet --set topology.switching.flow_control=credits --set "
+     "topology.switching.credit_buffer=2KiB",
+     "switching.credit_buffer: 2KiB do not hold two packets of 1500B"},
+    {"QueueForNoPacket", "", "",
+     "simulate -t t.yaml -w w.yaml -q --fidelity packet --set topology.switching.flow_control=none --set "
+     "topology.generate.star.link.queue=1KiB",
+     "the queue of the link from h0 to s0, 1KiB, never holds a packet of 1500B"},
+    {"HeadroomForNoPacket", "", "",
+     "simulate -t t.yaml -w w.yaml -q --fidelity packet --set topology.switching.buffer=1KiB --set "
+     "topology.switching.headroom=1KiB",
+     "switching: neither the buffer, 1KiB, nor the headroom, 1KiB, holds a packet of 1500B"},
     // Names.
     {"UnknownFidelity", "", "", "simulate -t t.yaml -w w.yaml --fidelity flwo",
-     "unknown fidelity 'flwo'; did you mean 'flow'? known: analytic, flow"},
+     "unknown fidelity 'flwo'; did you mean 'flow'? known: analytic, flow, packet"},
     {"UnknownBackend", "", "", "run -w w.yaml --ranks 2 --backend tpc",
      "unknown backend 'tpc'; did you mean 'tcp'? known: tcp, lab"},
     {"UnknownDetail", "", "", "simulate -t t.yaml -w w.yaml --detail all", "unknown --detail 'all'; known: steps"},

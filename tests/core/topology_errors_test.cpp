@@ -32,7 +32,7 @@ TEST_P(TopologyErrors, HaveTheirExactMessage) {
 const WrongTopology wrong[] = {
     {"UnknownKey", "name: a\nqueues: []\n" STAR,
      "t.yaml:2:1: unknown topology key 'queues'; known: name, node, generate, nodes, links, placement, "
-     "routing, failed, degraded, faults"},
+     "routing, switching, failed, degraded, faults"},
     {"UnknownGenerator", "generate: {stra: {hosts: 2}}\n",
      "t.yaml:1:12: unknown generator 'stra'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree, torus, "
      "full_mesh, hyperx, dragonfly"},
@@ -245,6 +245,18 @@ const WrongTopology wrong[] = {
      "t.yaml:2:17: unknown routing mode 'ecpm'; did you mean 'ecmp'? known: ecmp, shortest, spray, adaptive, "
      "static_rail"},
     {"PxnMaybe", STAR "routing: {pxn: maybe}\n", "t.yaml:2:16: expected true or false, got 'maybe'"},
+    {"UnknownFlowControl", STAR "switching: {flow_control: pcf}\n",
+     "t.yaml:2:27: unknown flow control 'pcf'; did you mean 'pfc'? known: none, pfc, credits"},
+    {"UnknownSwitchingKey", STAR "switching: {xof: 1KiB}\n",
+     "t.yaml:2:13: unknown switching key 'xof'; did you mean 'xoff'? known: flow_control, buffer, alpha, xoff, "
+     "headroom, "
+     "credit_buffer, trimming, ecn_min, ecn_max, ecn_probability, samples"},
+    {"UnitlessBuffer", STAR "switching: {buffer: 32}\n",
+     "t.yaml:2:21: '32' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers "
+     "of 1024)"},
+    {"MarksUpsideDown", STAR "switching: {ecn_min: 2MB, ecn_max: 1MB}\n", "t.yaml:2:12: 'ecn_min' is above 'ecn_max'"},
+    {"TrimmingUnderPfc", STAR "switching: {trimming: true, flow_control: pfc}\n",
+     "t.yaml:2:12: 'trimming' is for switches that drop: it needs 'flow_control: none'"},
     {"FailureOfNothing", STAR "failed: [{cables: 1}]\n",
      "t.yaml:2:10: a failure has either 'between', two devices, or 'device'"},
     {"FailureOfNoCable", STAR "failed: [{between: [h0, h1]}]\n", "t.yaml:2:21: no cable joins 'h0' and 'h1'"},

@@ -1,0 +1,126 @@
+#include "sim/network/packet/settings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "core/base/error.hpp"
+#include "sim/network/packet/rdma.hpp"
+#include "sim/network/packet/sender_based.hpp"
+#include "sim/network/packet/tcp.hpp"
+
+namespace lockstep::sim::packet {
+namespace {
+
+bool any_link(const Topology& topology, LinkKind kind) {
+  return std::any_of(topology.links.begin(), topology.links.end(),
+                     [kind](const Link& link) { return link.kind == kind; });
+}
+
+bool between_nodes(const Topology& topology, const Link& link) {
+  const NodeId from = topology.devices[link.from].node;
+  return from == no_id || from != topology.devices[link.to].node;
+}
+
+Frames frames_of(const Topology& topology, const Framing& framing) {
+  Bytes mtu{0};
+  for (const Link& link : topology.links)
+    if (between_nodes(topology, link)) mtu = mtu.count() == 0 ? link.mtu : std::min(mtu, link.mtu);
+  if (mtu.count() == 0)
+    for (const Link& link : topology.links) mtu = mtu.count() == 0 ? link.mtu : std::min(mtu, link.mtu);
+  if (framing.packet_header >= mtu)
+    throw InputError(fmt::format("an MTU of {} bytes leaves no room for payload behind headers of {} bytes",
+                                 mtu.count(), framing.packet_header.count()));
+  Frames frames;
+  frames.payload = static_cast<std::uint32_t>((mtu - framing.packet_header).count());
+  frames.overhead = static_cast<std::uint32_t>((framing.packet_header + framing.frame_header).count());
+  frames.acknowledgement = static_cast<std::uint32_t>(framing.acknowledgement.count());
+  frames.acknowledged = static_cast<std::uint32_t>(framing.acknowledged.count());
+  return frames;
+}
+
+}  // namespace
+
+Transport::Settings transport_settings(const Topology& topology, RoutingMode routing, const Profile& profile) {
+  Transport::Settings settings;
+  settings.transport = profile.transport;
+  auto& transport = settings.transport;
+  if (!transport.kind)
+    transport.kind = profile.backend == "tcp" || profile.backend == "lab" ? TransportKind::tcp : TransportKind::rdma;
+  if (!transport.congestion_control)
+    transport.congestion_control =
+        transport.kind == TransportKind::tcp ? CongestionControl::cubic : CongestionControl::none;
+  // The reader knows no defaults of kinds.
+  using enum CongestionControl;
+  const CongestionControl control = *transport.congestion_control;
+  if (transport.kind == TransportKind::tcp
+          ? control == dcqcn
+          : control == cubic || control == reno || (control == dcqcn && transport.kind != TransportKind::rdma))
+    throw InputError(fmt::format("profile '{}': transport '{}' has no congestion control '{}'", profile.name,
+                                 to_string(*transport.kind), to_string(control)));
+  settings.frames = frames_of(topology, profile.tcp.framing);
+  settings.send_buffer = profile.tcp.send_buffer ? profile.tcp.send_buffer->count() : 0;
+  settings.routing = routing;
+  return settings;
+}
+
+Switching switching_of(const Topology& topology, const Transport::Settings& settings) {
+  Switching switching = topology.switching;
+  if (switching.flow_control) return switching;
+  if (settings.transport.kind == TransportKind::tcp || switching.trimming)
+    switching.flow_control = FlowControl::none;
+  else if (any_link(topology, LinkKind::infiniband) || any_link(topology, LinkKind::slingshot))
+    switching.flow_control = FlowControl::credits;
+  else
+    switching.flow_control = FlowControl::pfc;
+  return switching;
+}
+
+namespace {
+
+// What could never carry anything.
+void check_room(const Topology& topology, const Switching& switching, std::int64_t packet) {
+  const std::string of_packet = fmt::format("{}B", packet);
+  if (switching.flow_control == FlowControl::credits && switching.credit_buffer &&
+      switching.credit_buffer->count() < 2 * packet)
+    throw InputError(fmt::format("switching.credit_buffer: {} do not hold two packets of {}",
+                                 format_bytes(*switching.credit_buffer), of_packet));
+  if (switching.flow_control == FlowControl::none)
+    for (const Link& link : topology.links)
+      if (link.queue && link.queue->count() < packet && between_nodes(topology, link))
+        throw InputError(fmt::format("the queue of the link from {} to {}, {}, never holds a packet of {}",
+                                     topology.devices[link.from].name, topology.devices[link.to].name,
+                                     format_bytes(*link.queue), of_packet));
+  if (switching.flow_control != FlowControl::credits && switching.buffer.count() < packet &&
+      (switching.flow_control == FlowControl::none || (switching.headroom && switching.headroom->count() < packet)))
+    throw InputError(
+        switching.flow_control == FlowControl::none
+            ? fmt::format("switching.buffer: {} do not hold a packet of {}", format_bytes(switching.buffer), of_packet)
+            : fmt::format("switching: neither the buffer, {}, nor the headroom, {}, holds a packet of {}",
+                          format_bytes(switching.buffer), format_bytes(*switching.headroom), of_packet));
+}
+
+}  // namespace
+
+std::unique_ptr<Transport> make_transport(const Topology& topology, RoutingMode routing, const Profile& profile,
+                                          std::uint64_t seed) {
+  const auto settings = transport_settings(topology, routing, profile);
+  const auto switching = switching_of(topology, settings);
+  if (switching.trimming && settings.transport.kind != TransportKind::sender_based)
+    throw InputError(
+        fmt::format("switching.trimming: transport '{}' makes nothing of trimmed packets; sender_based does",
+                    to_string(*settings.transport.kind)));
+  check_room(topology, switching, Transport::largest_packet(settings));
+  switch (*settings.transport.kind) {
+    case TransportKind::tcp:
+      return std::make_unique<Tcp>(topology, switching, settings, seed);
+    case TransportKind::sender_based:
+      return std::make_unique<SenderBased>(topology, switching, settings, seed);
+    case TransportKind::rdma:
+      break;
+  }
+  return std::make_unique<Rdma>(topology, switching, settings, seed);
+}
+
+}  // namespace lockstep::sim::packet

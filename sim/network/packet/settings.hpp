@@ -1,0 +1,27 @@
+// What fidelity packet makes of a topology and a profile where they leave things open.
+#pragma once
+
+#include <memory>
+
+#include "core/profile/profile.hpp"
+#include "core/topology/topology.hpp"
+#include "sim/network/packet/transport.hpp"
+
+namespace lockstep::sim::packet {
+
+/// Transport: as given; else tcp for profiles measured with sockets (backends tcp and lab), else rdma. Congestion
+/// control: cubic for tcp, else none: lossless fabrics for training are run without (Gangidi et al., "RDMA over
+/// Ethernet for Distributed AI Training at Meta Scale", SIGCOMM 2024), since DCQCN cuts rates for milliseconds after
+/// each collision. Frames: those of the profile's framing and of the smallest MTU of the links between devices of a
+/// network. Throws InputError if they leave no room for payload.
+Transport::Settings transport_settings(const Topology& topology, RoutingMode routing, const Profile& profile);
+
+/// Flow control: as given; else none under tcp and where packets are trimmed, credits where a link is infiniband or
+/// slingshot, pfc otherwise.
+Switching switching_of(const Topology& topology, const Transport::Settings& settings);
+
+/// The transport that both say.
+std::unique_ptr<Transport> make_transport(const Topology& topology, RoutingMode routing, const Profile& profile,
+                                          std::uint64_t seed);
+
+}  // namespace lockstep::sim::packet
