@@ -1,9 +1,11 @@
 // The network of packets alone: closed forms of links and queues, pauses, credits, losses, marks, shares.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <map>
 #include <memory>
 
@@ -47,17 +49,20 @@ struct Network {
   void run_until(std::int64_t limit) {
     while (transport->next_time() <= limit) {
       const std::int64_t now = transport->run(limit);
-      for (const auto& notice : transport->notices()) (notice.delivered ? delivered : accepted)[notice.tag] = now;
-      transport->notices().clear();
+      take(now);
     }
   }
   void run() {
     while (!transport->idle() && transport->next_time() != Fabric::never) {
       const std::int64_t now = transport->run(Fabric::never - 1);
-      for (const auto& notice : transport->notices()) (notice.delivered ? delivered : accepted)[notice.tag] = now;
-      transport->notices().clear();
+      take(now);
     }
     ASSERT_TRUE(transport->idle());
+  }
+  void take(std::int64_t now) {
+    for (const auto& notice : transport->notices()) (notice.delivered ? delivered : accepted)[notice.tag] = now;
+    notices += transport->notices().size();
+    transport->notices().clear();
   }
   [[nodiscard]] PortStatistics total() const {
     PortStatistics sum;
@@ -85,6 +90,7 @@ struct Network {
   Routing routing;
   std::unique_ptr<Transport> transport;
   std::map<std::uint32_t, std::int64_t> delivered, accepted;
+  std::size_t notices = 0;
 };
 
 std::string star_of(int hosts, const std::string& link, const std::string& more = "") {
@@ -568,6 +574,52 @@ TEST(SenderBased, TrimmingTellsOfEveryLossAtOnce) {
   std::int64_t last = 0;
   for (const auto& [tag, time] : network.delivered) last = std::max(last, time);
   EXPECT_LT(static_cast<double>(last), 1.15 * wire);
+}
+
+// --- Whatever the network does, every message is accepted and delivered once ---
+
+TEST(Packet, EveryMessageArrivesOnce) {
+  EXPECT_TRUE(rc::check("accepted and delivered once, in order", [] {
+    const auto one_of = [](std::initializer_list<const char*> values) {
+      return std::string(*rc::gen::elementOf(std::vector<const char*>(values)));
+    };
+    const std::string mode = one_of({"ecmp", "spray", "adaptive"});
+    const std::string kind =
+        one_of({"kind: rdma", "kind: rdma, recovery: selective_repeat", "kind: rdma, window: 8KiB",
+                "kind: rdma, congestion_control: dcqcn", "kind: tcp", "kind: tcp, burst_segments: 5",
+                "kind: tcp, congestion_control: reno", "kind: sender_based"});
+    const std::string control = one_of({"none", "pfc", "credits"});
+    const int buffer = *rc::gen::inRange(64, 1024);
+    const double loss = *rc::gen::elementOf(std::vector<double>{0, 0, 0.001, 0.02});
+    const Topology topology =
+        read(fmt::format("generate: {{leaf_spine: {{hosts: 8, leaves: 2, spines: 2, link: {{bandwidth: 10Gbps, "
+                         "latency: 1us, mtu: 1500B, "
+                         "loss: {}}}}}}}\nrouting: {{mode: {}}}\nswitching: {{flow_control: {}, buffer: {}KiB}}\n",
+                         loss, mode, control, buffer));
+    const auto seed = static_cast<std::uint64_t>(*rc::gen::inRange(1, 1000));
+    Network network(topology, profile_with(kind + (kind.find("tcp") == std::string::npos ? ", timeout: 500us" : "")),
+                    seed);
+    const int connections = *rc::gen::inRange(1, 9);
+    std::uint32_t tag = 0;
+    std::map<std::uint32_t, std::uint32_t> before;  // of the same connection
+    for (int c = 0; c < connections; ++c) {
+      const int from = *rc::gen::inRange(0, 8);
+      const int to = (from + *rc::gen::inRange(1, 8)) % 8;
+      const auto connection = network.connect(from, to, static_cast<std::uint64_t>(c));
+      const int messages = *rc::gen::inRange(1, 5);
+      for (int m = 0; m < messages; ++m, ++tag) {
+        if (m > 0) before[tag] = tag - 1;
+        network.send(connection, static_cast<std::uint64_t>(*rc::gen::inRange(1, 200'000)), tag);
+      }
+    }
+    network.run();
+    network.run_until(network.transport->fabric().now() + 10 * millisecond);  // the last acknowledgements
+    RC_ASSERT(network.delivered.size() == tag);
+    RC_ASSERT(network.accepted.size() == tag);
+    RC_ASSERT(network.notices == 2 * tag);
+    for (const auto& [later, earlier] : before) RC_ASSERT(network.delivered[earlier] <= network.delivered[later]);
+    if (control != "none" && loss == 0) RC_ASSERT(network.total().drops == 0U);
+  }));
 }
 
 // --- Determinism ---

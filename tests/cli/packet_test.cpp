@@ -1,0 +1,81 @@
+// lockstep simulate --fidelity packet, as a user sees it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/json.hpp"
+#include "tests/cli/command.hpp"
+
+namespace lockstep::test {
+namespace {
+
+using testing::HasSubstr;
+
+Json result_of(const Folder& folder, const std::string& more) {
+  const auto outcome =
+      lockstep_line("simulate -t t.yaml -w w.yaml --fidelity packet -q --json r.json " + more, {folder.path(), {}});
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  return Json::parse(folder.read("r.json"));
+}
+
+void write_files(const Folder& folder) {
+  folder.write("t.yaml", "generate: {star: {hosts: 4, link: {bandwidth: 10Gbps, latency: 1us}}}\n");
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: gather, sizes: [4MiB]}]\n");
+}
+
+TEST(PacketCommand, TheResultHasWhatTheNetworkCounted) {
+  Folder folder;
+  write_files(folder);
+  const Json result = result_of(folder, "--set topology.switching.samples=16");
+  EXPECT_EQ(result["fidelity"], "packet");
+  const Json& network = result["network"];
+  EXPECT_EQ(network["drops"], 0);
+  EXPECT_EQ(network["retransmitted"], 0);
+  // Three hosts send a quarter of the buffer each, over two links.
+  const std::int64_t packets = 3 * ((1 << 20) + 1499) / 1500;
+  EXPECT_NEAR(network["packets"].get<double>(), static_cast<double>(packets), 3);
+  EXPECT_EQ(network["packet_hops"].get<std::int64_t>(), 2 * network["packets"].get<std::int64_t>());
+  double most = 0;
+  for (const Json& link : network["links"]) {
+    EXPECT_LE(link["utilisation"].get<double>(), 1.0);
+    EXPECT_LE(link["over_time"]["largest_queue_bytes"].size(), 16U);
+    most = std::max(most, link["utilisation"].get<double>());
+  }
+  EXPECT_GT(most, 0.99);  // the root's
+}
+
+TEST(PacketCommand, FlowsHaveNoNetworkToReport) {
+  Folder folder;
+  write_files(folder);
+  const auto outcome = lockstep_line("simulate -t t.yaml -w w.yaml -q --json -", {folder.path(), {}});
+  EXPECT_TRUE(Json::parse(outcome.output)["network"].is_null());
+}
+
+TEST(PacketCommand, KeysOfOtherTransportsAreNamed) {
+  Folder folder;
+  write_files(folder);
+  const auto outcome = lockstep_line(
+      "simulate -t t.yaml -w w.yaml --fidelity packet --set profile.transport.initial_window=3 --set "
+      "topology.switching.credit_buffer=1MiB",
+      {folder.path(), {}});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.errors, HasSubstr("has no effect: the transport is rdma, and this is of tcp"));
+  EXPECT_THAT(outcome.errors, HasSubstr("has no effect: flow control is 'pfc', and this is of 'credits'"));
+  const auto flow =
+      lockstep_line("simulate -t t.yaml -w w.yaml --set topology.switching.xoff=1MiB", {folder.path(), {}});
+  EXPECT_THAT(flow.errors, HasSubstr("has no effect: fidelity 'flow' knows no packets"));
+}
+
+TEST(PacketCommand, ALinkThatGoesDownAndComesBackIsWaitedFor) {
+  Folder folder;
+  write_files(folder);
+  const double whole = result_of(folder, "")["collectives"][0]["time_s"].get<double>();
+  folder.write(
+      "t.yaml",
+      "generate: {star: {hosts: 4, link: {bandwidth: 10Gbps, latency: 1us}}}\nfaults: [{at: 1ms, for: 2s, link: "
+      "h0-s0, down: true}]\n");
+  const double longer = result_of(folder, "")["collectives"][0]["time_s"].get<double>();
+  EXPECT_NEAR(longer, whole + 2, 0.01);
+}
+
+}  // namespace
+}  // namespace lockstep::test
