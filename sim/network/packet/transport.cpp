@@ -51,8 +51,8 @@ std::uint64_t Transport::Messages::end_behind(std::uint64_t sequence) const {
   return unknown;
 }
 
-Transport::Transport(const Topology& topology, const Switching& switching, Settings settings, std::uint64_t seed)
-    : settings_(std::move(settings)),
+Transport::Transport(const Topology& topology, const Switching& switching, const Settings& settings, std::uint64_t seed)
+    : settings_(settings),
       fabric_(topology, switching, settings_.routing, *this, largest_packet(settings_), seed),
       topology_(topology),
       all_paths_(

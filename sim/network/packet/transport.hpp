@@ -55,7 +55,7 @@ class Transport : public Hosts {
     bool delivered = false;  ///< else: accepted
   };
 
-  Transport(const Topology& topology, const Switching& switching, Settings settings, std::uint64_t seed);
+  Transport(const Topology& topology, const Switching& switching, const Settings& settings, std::uint64_t seed);
   /// Bytes on the wire.
   static std::uint32_t largest_packet(const Settings& settings);
 
