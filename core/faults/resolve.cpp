@@ -32,11 +32,6 @@ class Resolver {
     return of.name == name || (of.node != no_id && topology_.nodes[of.node].name == name);
   }
 
-  [[nodiscard]] bool inside_a_node(const Link& link) const {
-    const NodeId node = topology_.devices[link.from].node;
-    return node != no_id && node == topology_.devices[link.to].node;
-  }
-
   [[nodiscard]] std::string name_of(const Link& link) const {
     return topology_.devices[link.from].name + "-" + topology_.devices[link.to].name;
   }
@@ -46,7 +41,8 @@ class Resolver {
     std::vector<FaultTarget> targets;
     if (*fault.link == "any") {
       for (LinkId id = 0; id + 1 < topology_.links.size(); id += 2)
-        if (!inside_a_node(topology_.links[id])) targets.push_back({name_of(topology_.links[id]), {id, id + 1}, {}});
+        if (!topology_.inside_a_node(topology_.links[id]))
+          targets.push_back({name_of(topology_.links[id]), {id, id + 1}, {}});
       if (targets.empty()) diagnostics_.error(fault.position, "'link: any': the topology has no link between machines");
       return targets;
     }

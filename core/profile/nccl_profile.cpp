@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/profile/names.hpp"
 #include "core/units/parse.hpp"
 
 namespace lockstep {
@@ -21,13 +22,6 @@ const std::vector<std::pair<std::string, Cpu>>& cpu_names() {
   static const std::vector<std::pair<std::string, Cpu>> names{
       {"intel", Cpu::intel}, {"amd", Cpu::amd}, {"arm", Cpu::arm}};
   return names;
-}
-
-template <class E>
-std::string name_of(E value, const std::vector<std::pair<std::string, E>>& names) {
-  for (const auto& [name, known] : names)
-    if (known == value) return name;
-  return "";
 }
 
 }  // namespace
@@ -77,7 +71,7 @@ config::Type<NcclProfile> nccl_profile_type() {
 
 std::string to_yaml(const NcclProfile& profile) {
   std::string text;
-  const auto line = [&text](std::string_view key, const std::string& value) {
+  const auto line = [&text](std::string_view key, std::string_view value) {
     text += fmt::format("  {}: {}\n", key, value);
   };
   if (!profile.version.empty()) line("version", nlohmann::json(profile.version).dump());

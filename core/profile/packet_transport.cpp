@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/profile/names.hpp"
 #include "core/units/parse.hpp"
 
 namespace lockstep {
@@ -28,13 +29,6 @@ const std::vector<std::pair<std::string, Recovery>>& recoveries() {
   static const std::vector<std::pair<std::string, Recovery>> names{{"go_back_n", Recovery::go_back_n},
                                                                    {"selective_repeat", Recovery::selective_repeat}};
   return names;
-}
-
-template <class E>
-std::string_view name_of(E value, const std::vector<std::pair<std::string, E>>& names) {
-  for (const auto& [name, known] : names)
-    if (known == value) return name;
-  return "";
 }
 
 config::Type<Dcqcn> dcqcn_type() {
@@ -68,6 +62,15 @@ config::Type<Dcqcn> dcqcn_type() {
 std::string_view to_string(TransportKind kind) { return name_of(kind, kinds()); }
 std::string_view to_string(CongestionControl control) { return name_of(control, controls()); }
 
+std::optional<std::string> misfit(TransportKind kind, CongestionControl control) {
+  using enum CongestionControl;
+  const bool fits = kind == TransportKind::tcp    ? control != dcqcn
+                    : kind == TransportKind::rdma ? control == dcqcn || control == none
+                                                  : false;
+  if (fits) return std::nullopt;
+  return fmt::format("transport '{}' has no congestion control '{}'", to_string(kind), to_string(control));
+}
+
 config::Type<PacketTransport> packet_transport_type() {
   return config::record<PacketTransport>(
              "transport",
@@ -100,15 +103,8 @@ config::Type<PacketTransport> packet_transport_type() {
                 "sender_based: of queues (default 6us)")
       .rule([](const PacketTransport& transport, const config::Node& node, config::Diagnostics& diagnostics) {
         if (!transport.congestion_control || !transport.kind) return;
-        using enum CongestionControl;
-        const CongestionControl control = *transport.congestion_control;
-        const bool fits = transport.kind == TransportKind::tcp ? control == cubic || control == reno || control == none
-                          : transport.kind == TransportKind::rdma ? control == dcqcn || control == none
-                                                                  : false;
-        if (!fits)
-          diagnostics.error(node.find("congestion_control")->position,
-                            fmt::format("transport '{}' has no congestion control '{}'", to_string(*transport.kind),
-                                        to_string(control)));
+        if (const auto wrong = misfit(*transport.kind, *transport.congestion_control))
+          diagnostics.error(node.find("congestion_control")->position, *wrong);
       })
       .type();
 }

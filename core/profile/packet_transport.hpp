@@ -59,6 +59,9 @@ config::Type<PacketTransport> packet_transport_type();
 /// The section's keys in YAML, indented by two; empty if all are the defaults.
 std::string to_yaml(const PacketTransport& transport);
 
+/// What is wrong with this control under this transport ("transport 'tcp' has no ..."); nothing: it fits.
+std::optional<std::string> misfit(TransportKind kind, CongestionControl control);
+
 std::string_view to_string(TransportKind kind);
 std::string_view to_string(CongestionControl control);
 

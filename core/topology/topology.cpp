@@ -37,6 +37,11 @@ DeviceId Topology::find_device(std::string_view name_wanted) const {
 
 std::uint32_t Topology::resource_count() const { return resources_; }
 
+bool Topology::inside_a_node(const Link& link) const {
+  const NodeId node = devices[link.from].node;
+  return node != no_id && node == devices[link.to].node;
+}
+
 DeviceId Topology::add_device(Device device) {
   const auto id = static_cast<DeviceId>(devices.size());
   devices.push_back(std::move(device));

@@ -95,6 +95,7 @@ class Topology {
   [[nodiscard]] std::span<const LinkId> links_from(DeviceId device) const;
   [[nodiscard]] DeviceId find_device(std::string_view name) const;  ///< no_id if absent
   [[nodiscard]] std::uint32_t resource_count() const;
+  [[nodiscard]] bool inside_a_node(const Link& link) const;  ///< both ends are of one machine
 
   DeviceId add_device(Device device);
   /// Both directions, with the same figures; returns the first (from -> to), the second is the next id.

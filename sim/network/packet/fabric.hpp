@@ -63,8 +63,8 @@ struct alignas(64) Packet {
   PacketKind kind = PacketKind::data;
   bool marked : 1 = false;   ///< congestion experienced; of an acknowledgement: its cause was
   bool trimmed : 1 = false;  ///< the payload is gone
-  bool asks : 1 = false;  ///< the sender can send no more before it hears of this one
-  bool last : 1 = false;  ///< Hosts::left() is to be told when it has left its host
+  bool asks : 1 = false;     ///< the sender can send no more before it hears of this one
+  bool last : 1 = false;     ///< Hosts::left() is to be told when it has left its host
 };
 
 static_assert(sizeof(Packet) == 64, "a packet is one cache line");
@@ -213,7 +213,6 @@ class Fabric {
   struct Switch {
     std::uint64_t shared = 0;  // bytes, of the buffer without headroom
     std::uint64_t used = 0;
-    bool limited = false;   // else its buffer has no end
     bool switches = false;  // is one of the network's
   };
   struct Ways {

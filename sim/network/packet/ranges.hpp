@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace lockstep::sim::packet {
@@ -35,6 +36,15 @@ class Ranges {
       *first = {begin, end};
       ranges_.erase(first + 1, last);
     }
+  }
+  void remove(std::uint64_t begin, std::uint64_t end) {
+    if (count(begin, end) == 0) return;
+    Ranges left;
+    for (const Range& range : ranges_) {
+      left.add(range.begin, std::min(range.end, begin));
+      left.add(std::max(range.begin, end), range.end);
+    }
+    *this = std::move(left);
   }
   /// Forgets what is below `at`.
   void drop_below(std::uint64_t at) {

@@ -19,15 +19,11 @@ Rdma::Rdma(const Topology& topology, const Switching& switching, const Settings&
       keeps_order_(settings.transport.recovery == Recovery::go_back_n && !settings.reorders()),
       window_(settings.transport.window ? static_cast<std::uint64_t>(settings.transport.window->count())
                                         : std::numeric_limits<std::uint64_t>::max()),
-      tolerated_(settings.reorders() ? reordered_packets * settings.frames.payload : 0),
-      timeout_(settings.transport.timeout ? settings.transport.timeout->count() : 0),
-      buffer_(static_cast<double>(switching.buffer.count())) {}
+      tolerated_(settings.reorders() ? reordered_packets * settings.frames.payload : 0) {}
 
 void Rdma::opened(ConnectionId id) {
   QueuePair pair{DcqcnRate(settings_.transport.dcqcn, at(id).line_rate)};
-  pair.timeout = timeout_ > 0
-                     ? timeout_
-                     : std::max(default_timeout, static_cast<std::int64_t>(2 * buffer_ * 8e12 / at(id).line_rate));
+  pair.timeout = usual_timeout(id, default_timeout);
   pairs_.push_back(pair);
 }
 
@@ -39,7 +35,7 @@ Transport::Offer Rdma::offer(ConnectionId id) {
   if (c.next >= c.written) return Offer::nothing();
   const std::uint64_t end = std::min(c.undelivered.end_behind(c.next), c.written);
   const std::uint64_t payload = std::min(most, end - c.next);
-  if (in_flight(c) + payload > window_ && in_flight(c) > 0) return Offer::nothing();
+  if (const std::uint64_t flying = in_flight(c); flying > 0 && flying + payload > window_) return Offer::nothing();
   return Offer::packet(c.next, payload);
 }
 
@@ -48,10 +44,9 @@ double Rdma::pace(ConnectionId id) const {
   return controls_ && !rate.at_line_rate() ? rate.rate() : 0;
 }
 
-void Rdma::sent(ConnectionId id, const Packet& packet, bool) {
+void Rdma::sent(ConnectionId id, const Packet& packet) {
   if (controls_) pairs_[id].rate.sent(packet.bytes);
-  if (at(id).due[retransmission] == Fabric::never)
-    set_timer(id, retransmission, now() + pairs_[id].timeout * backoff(id));
+  if (at(id).due[retransmission] == Fabric::never) await_acknowledgement(id, pairs_[id].timeout);
 }
 
 void Rdma::data_arrived(ConnectionId id, const Packet& packet) {
@@ -98,16 +93,8 @@ void Rdma::acknowledged(ConnectionId id, const Packet& packet) {
       c.lost_below = ahead - tolerated_;
     }
   }
-  if (progress) restart_timeout(id);
+  if (progress) await_acknowledgement(id, pairs_[id].timeout);
   list(id);
-}
-
-void Rdma::restart_timeout(ConnectionId id) {
-  const Connection& c = at(id);
-  if (c.acknowledged < c.sent)
-    set_timer(id, retransmission, now() + pairs_[id].timeout);
-  else
-    stop_timer(id, retransmission);
 }
 
 void Rdma::notified(ConnectionId id) {

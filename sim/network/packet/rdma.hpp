@@ -33,12 +33,11 @@ class Rdma final : public Transport {
   void opened(ConnectionId connection) override;
   [[nodiscard]] double pace(ConnectionId connection) const override;
   Offer offer(ConnectionId connection) override;
-  void sent(ConnectionId connection, const Packet& packet, bool again) override;
+  void sent(ConnectionId connection, const Packet& packet) override;
   void data_arrived(ConnectionId connection, const Packet& packet) override;
   void acknowledged(ConnectionId connection, const Packet& packet) override;
   void timer_due(ConnectionId connection, Timer timer) override;
   void notified(ConnectionId connection);
-  void restart_timeout(ConnectionId connection);
 
   bool controls_;     // DCQCN
   bool keeps_order_;  // the receiver takes nothing out of order

@@ -14,17 +14,14 @@ SenderBased::SenderBased(const Topology& topology, const Switching& switching, c
                          std::uint64_t seed)
     : Transport(topology, switching, settings, seed),
       segment_(settings.frames.payload),
-      target_(settings.transport.target_delay.count()),
-      timeout_(settings.transport.timeout ? settings.transport.timeout->count() : 0),
-      buffer_(static_cast<double>(switching.buffer.count())) {}
+      target_(settings.transport.target_delay.count()) {}
 
 void SenderBased::opened(ConnectionId id) {
   const Connection& c = at(id);
   Flow flow;
   flow.trip =
       transit(c.forward, wire_bytes(settings_.frames.payload)) + transit(c.backward, settings_.frames.acknowledgement);
-  flow.timeout =
-      timeout_ > 0 ? timeout_ : std::max(default_timeout, static_cast<std::int64_t>(2 * buffer_ * 8e12 / c.line_rate));
+  flow.timeout = usual_timeout(id, default_timeout);
   const double line = c.line_rate / 8e12 * static_cast<double>(flow.trip + target_);
   flow.window = std::max(2 * segment_, line);
   flow.most = 1.25 * flow.window;
@@ -36,7 +33,8 @@ Transport::Offer SenderBased::offer(ConnectionId id) {
   const Flow& flow = flows_[id];
   if (c.may_send > now()) return Offer::wait(c.may_send);
   const auto segment = static_cast<std::uint64_t>(segment_);
-  const auto flying = static_cast<double>(in_flight(c) - std::min(in_flight(c), flow.trimmed));
+  const std::uint64_t under_way = in_flight(c);
+  const auto flying = static_cast<double>(under_way - std::min(under_way, flow.missing.count(c.acknowledged, c.next)));
   if (flying > 0 && flying + segment_ > flow.window) return Offer::nothing();
   if (!flow.missing.empty()) {
     const std::uint64_t begin = flow.missing.next_present(c.acknowledged);
@@ -48,26 +46,10 @@ Transport::Offer SenderBased::offer(ConnectionId id) {
   return Offer::packet(c.next, std::min(segment, end - c.next));
 }
 
-void SenderBased::sent(ConnectionId id, const Packet& packet, bool) {
+void SenderBased::sent(ConnectionId id, const Packet& packet) {
   Flow& flow = flows_[id];
-  Connection& c = at(id);
-  if (!flow.missing.empty()) {
-    const std::uint64_t end = packet.sequence + packet.payload;
-    const std::uint64_t known = flow.missing.count(packet.sequence, end);
-    if (known > 0) {
-      flow.trimmed -= known;
-      Ranges left;
-      std::uint64_t at = flow.missing.next_present(0);
-      while (at < flow.missing.end()) {
-        const std::uint64_t until = flow.missing.first_missing(at);
-        left.add(at, std::min(until, std::max(at, packet.sequence)));
-        left.add(std::max(at, end), std::max(until, std::max(at, end)));
-        at = flow.missing.next_present(until);
-      }
-      flow.missing = left;
-    }
-  }
-  if (c.due[retransmission] == Fabric::never) set_timer(id, retransmission, now() + flow.timeout * backoff(id));
+  flow.missing.remove(packet.sequence, packet.sequence + packet.payload);
+  if (at(id).due[retransmission] == Fabric::never) await_acknowledgement(id, flow.timeout);
 }
 
 void SenderBased::data_arrived(ConnectionId id, const Packet& packet) {
@@ -88,7 +70,6 @@ void SenderBased::acknowledged(ConnectionId id, const Packet& packet) {
       const std::uint64_t end =
           std::min({c.sacked.next_present(begin), c.next, packet.other + static_cast<std::uint64_t>(segment_)});
       if (begin < end) {
-        flow.trimmed += end - begin - flow.missing.count(begin, end);
         flow.missing.add(begin, end);
         flow.window = std::max(segment_, flow.window - segment_);
       }
@@ -109,15 +90,10 @@ void SenderBased::acknowledged(ConnectionId id, const Packet& packet) {
     }
     flow.window = std::clamp(flow.window, segment_, flow.most);
   }
-  if (!flow.missing.empty() && c.acknowledged > before) {
-    const std::uint64_t gone = flow.missing.count(0, c.acknowledged);
-    flow.trimmed -= gone;
+  if (c.acknowledged > before) {
     flow.missing.drop_below(c.acknowledged);
+    await_acknowledgement(id, flow.timeout);
   }
-  if (c.acknowledged >= c.sent)
-    stop_timer(id, retransmission);
-  else if (c.acknowledged > before)
-    set_timer(id, retransmission, now() + flow.timeout);
   list(id);
 }
 
@@ -127,7 +103,6 @@ void SenderBased::timer_due(ConnectionId id, Timer) {
   c.again = c.acknowledged;
   c.lost_below = c.next;
   flows_[id].missing.clear();
-  flows_[id].trimmed = 0;
   set_timer(id, retransmission, now() + flows_[id].timeout * count_timeout(id));
   list(id);
 }

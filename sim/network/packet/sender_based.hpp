@@ -28,21 +28,18 @@ class SenderBased final : public Transport {
     double most = 0;
     std::int64_t trip = 0;  // without queues
     std::int64_t timeout = 0;
-    std::uint64_t trimmed = 0;  // bytes to be sent again
-    Ranges missing;
+    Ranges missing;  // trimmed, to be sent again
   };
 
   void opened(ConnectionId connection) override;
   Offer offer(ConnectionId connection) override;
-  void sent(ConnectionId connection, const Packet& packet, bool again) override;
+  void sent(ConnectionId connection, const Packet& packet) override;
   void data_arrived(ConnectionId connection, const Packet& packet) override;
   void acknowledged(ConnectionId connection, const Packet& packet) override;
   void timer_due(ConnectionId connection, Timer timer) override;
 
   double segment_;
   std::int64_t target_;
-  std::int64_t timeout_;  // 0: as each line's rate asks
-  double buffer_;         // bytes of a switch
   std::vector<Flow> flows_;
 };
 

@@ -18,15 +18,10 @@ bool any_link(const Topology& topology, LinkKind kind) {
                      [kind](const Link& link) { return link.kind == kind; });
 }
 
-bool between_nodes(const Topology& topology, const Link& link) {
-  const NodeId from = topology.devices[link.from].node;
-  return from == no_id || from != topology.devices[link.to].node;
-}
-
 Frames frames_of(const Topology& topology, const Framing& framing) {
   Bytes mtu{0};
   for (const Link& link : topology.links)
-    if (between_nodes(topology, link)) mtu = mtu.count() == 0 ? link.mtu : std::min(mtu, link.mtu);
+    if (!topology.inside_a_node(link)) mtu = mtu.count() == 0 ? link.mtu : std::min(mtu, link.mtu);
   if (mtu.count() == 0)
     for (const Link& link : topology.links) mtu = mtu.count() == 0 ? link.mtu : std::min(mtu, link.mtu);
   if (framing.packet_header >= mtu)
@@ -48,17 +43,13 @@ Transport::Settings transport_settings(const Topology& topology, RoutingMode rou
   auto& transport = settings.transport;
   if (!transport.kind)
     transport.kind = profile.backend == "tcp" || profile.backend == "lab" ? TransportKind::tcp : TransportKind::rdma;
-  if (!transport.congestion_control)
+  if (!transport.congestion_control) {
     transport.congestion_control =
         transport.kind == TransportKind::tcp ? CongestionControl::cubic : CongestionControl::none;
-  // The reader knows no defaults of kinds.
-  using enum CongestionControl;
-  const CongestionControl control = *transport.congestion_control;
-  if (transport.kind == TransportKind::tcp
-          ? control == dcqcn
-          : control == cubic || control == reno || (control == dcqcn && transport.kind != TransportKind::rdma))
-    throw InputError(fmt::format("profile '{}': transport '{}' has no congestion control '{}'", profile.name,
-                                 to_string(*transport.kind), to_string(control)));
+  } else if (const auto wrong = misfit(*transport.kind, *transport.congestion_control)) {
+    // The reader knows no defaults of kinds.
+    throw InputError(fmt::format("profile '{}': {}", profile.name, *wrong));
+  }
   settings.frames = frames_of(topology, profile.tcp.framing);
   settings.send_buffer = profile.tcp.send_buffer ? profile.tcp.send_buffer->count() : 0;
   settings.routing = routing;
@@ -88,7 +79,7 @@ void check_room(const Topology& topology, const Switching& switching, std::int64
                                  format_bytes(*switching.credit_buffer), of_packet));
   if (switching.flow_control == FlowControl::none)
     for (const Link& link : topology.links)
-      if (link.queue && link.queue->count() < packet && between_nodes(topology, link))
+      if (link.queue && link.queue->count() < packet && !topology.inside_a_node(link))
         throw InputError(fmt::format("the queue of the link from {} to {}, {}, never holds a packet of {}",
                                      topology.devices[link.from].name, topology.devices[link.to].name,
                                      format_bytes(*link.queue), of_packet));

@@ -33,8 +33,8 @@ constexpr std::int64_t default_acknowledge_every = 2;
 Tcp::Tcp(const Topology& topology, const Switching& switching, const Settings& settings, std::uint64_t seed)
     : Transport(topology, switching, settings, seed),
       segment_(settings.frames.payload),
-      cubic_(settings.transport.congestion_control.value_or(CongestionControl::cubic) == CongestionControl::cubic),
-      controls_(settings.transport.congestion_control.value_or(CongestionControl::cubic) != CongestionControl::none),
+      cubic_(settings.transport.congestion_control == CongestionControl::cubic),
+      controls_(settings.transport.congestion_control != CongestionControl::none),
       receive_window_(settings.transport.receive_window
                           ? static_cast<double>(settings.transport.receive_window->count())
                           : std::numeric_limits<double>::infinity()),
@@ -52,10 +52,11 @@ Transport::Offer Tcp::offer(ConnectionId id) {
   Connection& c = at(id);
   Flow& flow = flows_[id];
   if (c.may_send > now()) return Offer::wait(c.may_send);
-  if (c.next == c.acknowledged) wake_from_idle(flow);
+  if (c.next == c.acknowledged) wake_from_idle(id);
   const double burst = segment_ * static_cast<double>(settings_.transport.burst_segments);
-  const double room = flow.window - static_cast<double>(in_flight(c));
-  const bool full = room < segment_ && in_flight(c) > 0 && !flow.probing;
+  const std::uint64_t flying = in_flight(c);
+  const double room = flow.window - static_cast<double>(flying);
+  const bool full = room < segment_ && flying > 0 && !flow.probing;
   if (c.again < c.lost_below) {
     const Offer lost = lost_segment(c, static_cast<std::uint64_t>(segment_));
     if (lost.what == Offer::What::packet) return full ? Offer::nothing() : lost;
@@ -76,10 +77,11 @@ Transport::Offer Tcp::offer(ConnectionId id) {
   return Offer::packet(c.next, static_cast<std::uint64_t>(payload));
 }
 
-void Tcp::wake_from_idle(Flow& flow) {
+void Tcp::wake_from_idle(ConnectionId id) {
+  Flow& flow = flows_[id];
   if (!controls_ || !settings_.transport.slow_start_after_idle || flow.last_sent < 0) return;
   const double first = std::min(flow.window, segment_ * static_cast<double>(settings_.transport.initial_window));
-  const std::int64_t patience = timeout(flow);
+  const std::int64_t patience = timeout(id);
   std::int64_t idle = now() - flow.last_sent;
   if (idle <= patience) return;
   flow.threshold = std::max(flow.threshold, 0.75 * flow.window);
@@ -89,7 +91,7 @@ void Tcp::wake_from_idle(Flow& flow) {
   flow.growth_began = -1;
 }
 
-void Tcp::sent(ConnectionId id, const Packet&, bool) {
+void Tcp::sent(ConnectionId id, const Packet&) {
   Flow& flow = flows_[id];
   flow.last_sent = now();
   flow.probing = false;
@@ -97,10 +99,11 @@ void Tcp::sent(ConnectionId id, const Packet&, bool) {
   if (at(id).due[retransmission] == Fabric::never) arm(id);
 }
 
-std::int64_t Tcp::timeout(const Flow& flow) const {
-  if (flow.smoothed <= 0) return 5 * least_timeout_ * flow.backoff;  // 1 s at the usual 200 ms
+std::int64_t Tcp::timeout(ConnectionId id) const {
+  const Flow& flow = flows_[id];
+  if (flow.smoothed <= 0) return 5 * least_timeout_ * backoff(id);  // 1 s at the usual 200 ms
   const double variation = std::max(4 * flow.deviation, static_cast<double>(least_timeout_));
-  return static_cast<std::int64_t>(flow.smoothed + variation) * flow.backoff;
+  return static_cast<std::int64_t>(flow.smoothed + variation) * backoff(id);
 }
 
 // The timeout, and before it the probe of the tail.
@@ -112,13 +115,13 @@ void Tcp::arm(ConnectionId id) {
     stop_timer(id, probe_timer);
     return;
   }
-  set_timer(id, retransmission, now() + timeout(flow));
+  set_timer(id, retransmission, now() + timeout(id));
   if (flow.smoothed > 0 && !flow.probed && !flow.recovering) {
     // A single packet may be waiting for a receiver that acknowledges late.
     const bool single = static_cast<double>(c.next - c.acknowledged) <= segment_;
     const std::int64_t wait =
         static_cast<std::int64_t>(2 * flow.smoothed) + (single ? least_timeout_ : 2 * milliseconds);
-    if (wait < timeout(flow)) set_timer(id, probe_timer, now() + wait);
+    if (wait < timeout(id)) set_timer(id, probe_timer, now() + wait);
   }
 }
 
@@ -177,7 +180,6 @@ void Tcp::acknowledged(ConnectionId id, const Packet& packet) {
   const std::int64_t trip = now() - packet.sent;
   sample_trip(flow, trip);
   if (c.acknowledged > before) {
-    flow.backoff = 1;
     flow.probed = false;
     leave_slow_start_early(id, trip);
     if (flow.recovering && c.acknowledged >= flow.recover) flow.recovering = false;
@@ -298,8 +300,7 @@ void Tcp::timer_due(ConnectionId id, Timer timer) {
       if (controls_) flow.window = segment_;
       flow.recovering = false;
       flow.recover = c.next;
-      flow.backoff = std::min<std::int64_t>(2 * flow.backoff, 64);
-      set_timer(id, retransmission, now() + timeout(flow));
+      set_timer(id, retransmission, now() + timeout(id));
       return list(id);
   }
 }

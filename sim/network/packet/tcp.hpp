@@ -33,7 +33,6 @@ class Tcp final : public Transport {
     double smoothed = 0;   // round trip and its deviation, picoseconds; 0: not yet known
     double deviation = 0;
     std::int64_t least_trip = Fabric::never;
-    std::int64_t backoff = 1;
     std::uint64_t recover = 0;  // a loss below that belongs to the window that has been cut
     bool recovering = false;
     // Most bytes in flight in this round trip and the last: a window that is not used does not grow.
@@ -60,19 +59,19 @@ class Tcp final : public Transport {
 
   void opened(ConnectionId connection) override;
   Offer offer(ConnectionId connection) override;
-  void sent(ConnectionId connection, const Packet& packet, bool again) override;
+  void sent(ConnectionId connection, const Packet& packet) override;
   void data_arrived(ConnectionId connection, const Packet& packet) override;
   void acknowledged(ConnectionId connection, const Packet& packet) override;
   void timer_due(ConnectionId connection, Timer timer) override;
 
-  [[nodiscard]] std::int64_t timeout(const Flow& flow) const;
+  [[nodiscard]] std::int64_t timeout(ConnectionId connection) const;
   void sample_trip(Flow& flow, std::int64_t trip);
   void leave_slow_start_early(ConnectionId connection, std::int64_t trip);
   void grow(Flow& flow, std::uint64_t acknowledged);
   void grow_cubic(Flow& flow, double acknowledged);
   void find_losses(ConnectionId connection, bool patient);
   void cut(Flow& flow);
-  void wake_from_idle(Flow& flow);
+  void wake_from_idle(ConnectionId connection);
   void arm(ConnectionId connection);
 
   double segment_;  // bytes

@@ -36,6 +36,19 @@ std::int64_t Transport::count_timeout(ConnectionId id) {
                   topology_.devices[first.from].name));
 }
 
+std::int64_t Transport::usual_timeout(ConnectionId id, std::int64_t least) const {
+  if (settings_.transport.timeout) return settings_.transport.timeout->count();
+  return std::max(least, static_cast<std::int64_t>(2 * buffer_ * 8e12 / connections_[id].line_rate));
+}
+
+void Transport::await_acknowledgement(ConnectionId id, std::int64_t timeout) {
+  const Connection& c = at(id);
+  if (c.acknowledged < c.sent)
+    set_timer(id, retransmission, now() + timeout * backoff(id));
+  else
+    stop_timer(id, retransmission);
+}
+
 std::int64_t Transport::transit(WayId way, std::uint64_t bytes) const {
   double time = 0;
   for (WayId w = way; w != none; w = fabric_.steps(w).front().next) {
@@ -53,6 +66,7 @@ std::uint64_t Transport::Messages::end_behind(std::uint64_t sequence) const {
 
 Transport::Transport(const Topology& topology, const Switching& switching, const Settings& settings, std::uint64_t seed)
     : settings_(settings),
+      buffer_(static_cast<double>(switching.buffer.count())),
       fabric_(topology, switching, settings_.routing, *this, largest_packet(settings_), seed),
       topology_(topology),
       all_paths_(
@@ -81,9 +95,12 @@ ConnectionId Transport::connect(const Routing& given, DeviceId from, DeviceId to
   return id;
 }
 
+std::uint64_t Transport::frames_of(std::uint64_t payload) const {
+  return (payload + settings_.frames.payload - 1) / settings_.frames.payload;
+}
+
 std::uint32_t Transport::wire_bytes(std::uint64_t payload) const {
-  const std::uint64_t frames = (payload + settings_.frames.payload - 1) / settings_.frames.payload;
-  return static_cast<std::uint32_t>(payload + frames * settings_.frames.overhead);
+  return static_cast<std::uint32_t>(payload + frames_of(payload) * settings_.frames.overhead);
 }
 
 void Transport::send(ConnectionId id, std::uint64_t bytes, std::uint32_t tag, std::int64_t now) {
@@ -154,21 +171,20 @@ PacketId Transport::pull(PortId port) {
     p.serial = ++c.serial;
     p.step = fabric_.step_over(c.forward, port);
     const std::uint64_t end = offer.sequence + offer.payload;
-    const bool again = offer.sequence < c.sent;
     // The first packet that carries the end of a message, wherever it begins.
     p.last = settings_.send_buffer == 0 && end > c.sent && !c.unaccepted.empty() && c.unaccepted.front().end <= end;
     if (offer.lost)
       c.again = end;
     else if (offer.sequence >= c.next)
       c.next = end;
-    c.sent = std::max(c.sent, end);
     ++statistics_.packets;
-    if (again) ++statistics_.retransmitted;
+    if (offer.sequence < c.sent) ++statistics_.retransmitted;
+    c.sent = std::max(c.sent, end);
     const double software = c.software_rate, pace = this->pace(id);
     if (const double rate = software > 0 && pace > 0 ? std::min(software, pace) : std::max(software, pace); rate > 0)
       c.may_send =
           std::max(c.may_send, now()) + static_cast<std::int64_t>(static_cast<double>(p.bytes) * 8e12 / rate + 0.5);
-    sent(id, p, again);
+    sent(id, p);
     fabric_.at(packet).asks = this->offer(id).what == Offer::What::nothing;
     return packet;
   }
@@ -255,7 +271,7 @@ std::uint64_t Transport::in_flight(const Connection& c) const {
 bool Transport::count_arrival(ConnectionId id, const Packet& packet, std::int64_t every) {
   Connection& c = at(id);
   c.unacknowledged += packet.payload;
-  c.packets_unacknowledged += (packet.payload + settings_.frames.payload - 1) / settings_.frames.payload;
+  c.packets_unacknowledged += static_cast<std::uint32_t>(frames_of(packet.payload));
   const bool due = settings_.frames.acknowledged > 0 ? c.unacknowledged >= settings_.frames.acknowledged
                                                      : c.packets_unacknowledged >= every;
   if (!due && !packet.asks) return false;

@@ -164,7 +164,7 @@ class Transport : public Hosts {
   [[nodiscard]] virtual double pace(ConnectionId) const { return 0; }
   virtual void opened(ConnectionId connection) = 0;
   virtual Offer offer(ConnectionId connection) = 0;
-  virtual void sent(ConnectionId connection, const Packet& packet, bool again) = 0;
+  virtual void sent(ConnectionId connection, const Packet& packet) = 0;
   virtual void data_arrived(ConnectionId connection, const Packet& packet) = 0;
   virtual void acknowledged(ConnectionId connection, const Packet& packet) = 0;
   virtual void timer_due(ConnectionId connection, Timer timer) = 0;
@@ -173,9 +173,15 @@ class Transport : public Hosts {
 
   [[nodiscard]] Connection& at(ConnectionId connection) { return connections_[connection]; }
   [[nodiscard]] std::int64_t now() const { return fabric_.now(); }
+  [[nodiscard]] std::uint64_t frames_of(std::uint64_t payload) const;
   [[nodiscard]] std::uint32_t wire_bytes(std::uint64_t payload) const;
   void set_timer(ConnectionId connection, Timer timer, std::int64_t due);
   void stop_timer(ConnectionId connection, Timer timer) { at(connection).due[timer] = Fabric::never; }
+  /// How long a connection waits before it repeats what nobody asks for: as the settings say, else `least`, or what two
+  /// switch buffers take to drain.
+  [[nodiscard]] std::int64_t usual_timeout(ConnectionId connection, std::int64_t least) const;
+  /// The timer of retransmission: `timeout` from now, longer after timeouts, while anything is not acknowledged.
+  void await_acknowledgement(ConnectionId connection, std::int64_t timeout);
   /// Counts a timeout; returns by how much longer the next one is (1, 2, 4 to 64 times). Throws RunFailure where
   /// nothing has got through for a minute.
   std::int64_t count_timeout(ConnectionId connection);
@@ -201,6 +207,7 @@ class Transport : public Hosts {
   bool count_arrival(ConnectionId connection, const Packet& packet, std::int64_t every);
 
   Settings settings_;
+  double buffer_;  // bytes of a switch
   Fabric fabric_;
   TransportStatistics statistics_;
   std::vector<Connection> connections_;
