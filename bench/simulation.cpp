@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <functional>
+#include <numeric>
 #include <queue>
 #include <string>
 #include <tuple>
@@ -66,6 +67,15 @@ struct Random {
     return static_cast<std::int64_t>(mix64(state) % static_cast<std::uint64_t>(below));
   }
 };
+
+/// Of 0 ... n-1.
+std::vector<int> permutation(int n, Random& random) {
+  std::vector<int> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  for (std::size_t i = order.size(); i > 1; --i)
+    std::swap(order[i - 1], order[static_cast<std::size_t>(random(static_cast<std::int64_t>(i)))]);
+  return order;
+}
 
 constexpr std::int64_t span = 1'000'000'000;
 
@@ -134,6 +144,17 @@ void events(int turns) {
 
 // --- Flows ---
 
+/// One row.
+Workload all_reduce(const std::string& algorithm, Bytes size) {
+  Workload workload;
+  workload.name = algorithm;
+  CollectiveSpec spec;
+  spec.algorithms = {algorithm};
+  spec.sizes = {size};
+  workload.collectives.push_back(spec);
+  return workload;
+}
+
 Topology topology_of(const std::string& yaml) { return read_topology(config::parse_text(yaml, "bench"), "bench"); }
 
 struct FlowRun {
@@ -149,11 +170,8 @@ FlowRun permutations(const Topology& topology, const Routing& routing, int count
   for (const double bps : rate) network.add_resource(bps);
   const int hosts = topology.rank_capacity();
   Random random;
-  std::vector<int> order(static_cast<std::size_t>(hosts));
   for (int p = 0, started = 0; started < count; ++p) {
-    for (int h = 0; h < hosts; ++h) order[static_cast<std::size_t>(h)] = h;
-    for (std::size_t i = order.size(); i > 1; --i)
-      std::swap(order[i - 1], order[static_cast<std::size_t>(random(static_cast<std::int64_t>(i)))]);
+    const std::vector<int> order = permutation(hosts, random);
     for (int h = 0; h < hosts && started < count; ++h, ++started) {
       const int to = order[static_cast<std::size_t>(h)];
       const double bits = equal_sizes ? 8e6 : 8e5 * static_cast<double>(1 + random(20));
@@ -200,12 +218,7 @@ void ring(int turns) {
     for (const bool shortcuts : {false, true}) {
       const Topology topology = topology_of(
           fmt::format("generate: {{star: {{hosts: {}, link: {{bandwidth: 240Gbps, latency: 500ns}}}}}}\n", ranks));
-      Workload workload;
-      workload.name = "ring";
-      CollectiveSpec spec;
-      spec.algorithms = {"ring"};
-      spec.sizes = {1_GiB};
-      workload.collectives.push_back(spec);
+      const Workload workload = all_reduce("ring", 1_GiB);
       const Profile profile = ideal_profile();
       sim::SimulationStatistics statistics;
       const double time = timed(shortcuts ? std::max(turns, 5) : turns, [&] {
@@ -245,13 +258,8 @@ void hierarchical(int turns) {
                      ranks / 8)
                : fmt::format("generate: {{star: {{hosts: {}, link: {{bandwidth: 400Gbps, latency: 500ns}}}}}}\n",
                              ranks));
-      Workload workload;
-      workload.name = "hierarchical";
-      CollectiveSpec spec;
-      spec.algorithms = {"hierarchical"};
-      spec.ranks_per_node = 8;
-      spec.sizes = {1_GiB};
-      workload.collectives.push_back(spec);
+      Workload workload = all_reduce("hierarchical", 1_GiB);
+      workload.collectives.front().ranks_per_node = 8;
       const Routing routing(topology);
       const auto planned = plan_workload(workload, ranks);
       files = cpu_s() - begin;
@@ -290,10 +298,7 @@ void packets(int turns) {
     const double time = timed(turns, [&] {
       const auto network = sim::packet::make_transport(topology, RoutingMode::ecmp, roce_profile(), 1);
       Random random;
-      std::vector<int> order(static_cast<std::size_t>(hosts));
-      for (int h = 0; h < hosts; ++h) order[static_cast<std::size_t>(h)] = h;
-      for (std::size_t i = order.size(); i > 1; --i)
-        std::swap(order[i - 1], order[static_cast<std::size_t>(random(static_cast<std::int64_t>(i)))]);
+      const std::vector<int> order = permutation(hosts, random);
       for (int h = 0; h < hosts; ++h) {
         const int to = order[static_cast<std::size_t>(h)];
         if (to == h) continue;
@@ -317,14 +322,8 @@ void packets(int turns) {
   }
   const Topology topology =
       topology_of("generate: {fat_tree: {k: 8, link: {bandwidth: 100Gbps, latency: 500ns, kind: roce}}}\n");
-  Workload workload;
-  workload.name = "ring";
-  CollectiveSpec spec;
-  spec.algorithms = {"ring"};
-  spec.sizes = {8_MiB};
-  workload.collectives.push_back(spec);
   const Routing routing(topology);
-  const auto planned = plan_workload(workload, 128);
+  const auto planned = plan_workload(all_reduce("ring", 8_MiB), 128);
   const Profile profile = roce_profile();
   std::uint64_t hops = 0;
   std::int64_t end = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/bench_rdma.hpp"
+#include "cli/bench_size.hpp"
 #include "cli/calibration.hpp"
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"

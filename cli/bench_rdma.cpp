@@ -6,12 +6,13 @@
 #include <array>
 #include <charconv>
 
+#include "cli/bench_size.hpp"
 #include "cli/output.hpp"
 #include "cli/usage.hpp"
 #include "core/base/catalogue.hpp"
 #include "core/units/parse.hpp"
+#include "sim/rdma/layers.hpp"
 #include "sim/rdma/mpi.hpp"
-#include "sim/rdma/tcp.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -55,7 +56,6 @@ struct Plan {
   bool latency = true, bandwidth = true;
 
   [[nodiscard]] bool verbs() const { return software->layer == rdma::Layer::verbs; }
-  [[nodiscard]] rdma::MpiTest mpi(Bytes size) const { return {size, rdma::osu_window, test.register_each}; }
   [[nodiscard]] rdma::VerbsTest verbs_test(Bytes size, bool lone) const {
     rdma::VerbsTest one = test;
     one.size = size;
@@ -65,15 +65,11 @@ struct Plan {
     return one;
   }
   [[nodiscard]] Breakdown latency_of(Bytes size) const {
-    if (verbs()) return verbs_latency(path, *software, verbs_test(size, true));
-    return software->layer == rdma::Layer::ucx ? mpi_latency(path, *software, mpi(size))
-                                               : tcp_latency(path, *software, mpi(size));
+    return rdma::latency(path, *software, verbs_test(size, true));
   }
   [[nodiscard]] Throughput throughput_of(Bytes size) const {
-    const std::int64_t count = iterations.value_or(bandwidth_iterations) * test.queue_pairs;
-    if (verbs()) return verbs_throughput(path, *software, verbs_test(size, false), count);
-    return software->layer == rdma::Layer::ucx ? mpi_throughput(path, *software, mpi(size), count)
-                                               : tcp_throughput(path, *software, mpi(size), count);
+    return rdma::throughput(path, *software, verbs_test(size, false),
+                            iterations.value_or(bandwidth_iterations) * test.queue_pairs);
   }
 };
 
@@ -317,25 +313,6 @@ void print(const Plan& plan, const Rows& rows, const Topology& topology, rdma::M
 std::vector<std::string> rdma_bench_names() { return names_of(kinds()); }
 
 bool is_rdma_bench(const std::string& name) { return find_in(kinds(), name) != nullptr; }
-
-Bytes parse_bench_size(const std::string& text, const char* option) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  int shift = -1;
-  if (unit.empty())
-    shift = 0;
-  else if (unit == "K" || unit == "k")
-    shift = 10;
-  else if (unit == "M" || unit == "m")
-    shift = 20;
-  else if (unit == "G" || unit == "g")
-    shift = 30;
-  if (error != std::errc{} || shift < 0 || value < 0 || value > (std::int64_t{1} << 40) >> shift)
-    throw InputError(
-        fmt::format("{} {}: not a size; write bytes, or K, M or G (powers of 1024), up to 1024G", option, text));
-  return Bytes{value << shift};
-}
 
 void RdmaBench::declare(CLI::App& app) {
   app_ = &app;

@@ -46,7 +46,4 @@ class RdmaBench {
   std::vector<CLI::Option*> own_;
 };
 
-/// nccl-tests' sizes: a number, or one with K, M or G, powers of 1024. Throws InputError naming the option.
-Bytes parse_bench_size(const std::string& text, const char* option);
-
 }  // namespace lockstep::cli

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "bench/table_files.hpp"
 #include "core/base/error.hpp"
 #include "core/config/document.hpp"
 #include "sim/nccl/time.hpp"
@@ -158,13 +159,8 @@ std::vector<Row> read_rows(const std::string& path) {
 }  // namespace
 
 std::vector<Table> load_tables(const std::string& folder, std::vector<std::string>& left_out) {
-  std::vector<std::filesystem::path> files;
-  if (!std::filesystem::is_directory(folder)) throw InputError(folder + ": not a folder");
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    if (entry.path().extension() == ".json") files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
   std::vector<Table> tables;
-  for (auto& path : files) {
+  for (auto& path : table_files(folder)) {
     try {
       std::ifstream file(path);
       const Facts facts = Facts::parse(file);

@@ -10,10 +10,11 @@
 #include <optional>
 #include <sstream>
 
+#include "bench/table_files.hpp"
 #include "core/base/error.hpp"
 #include "core/config/document.hpp"
 #include "core/topology/routing.hpp"
-#include "sim/rdma/tcp.hpp"
+#include "sim/rdma/layers.hpp"
 
 namespace lockstep::p2p {
 namespace {
@@ -122,26 +123,12 @@ rdma::Path path_of(const System& system, const std::string& topologies) {
 
 double predicted(const System& system, const rdma::Path& path, bool latency, Bytes size) {
   constexpr std::int64_t iterations = 5000;
-  const rdma::MpiTest mpi{size, rdma::osu_window, false};
-  rdma::VerbsTest verbs;
-  verbs.verb = system.verb;
-  verbs.size = size;
-  verbs.inline_up_to = latency ? path.nic->max_inline : Bytes{0};
-  Duration time{0};
-  switch (system.software->layer) {
-    case rdma::Layer::verbs:
-      if (latency) return to_seconds(verbs_latency(path, *system.software, verbs).total()) * 1e6;
-      time = verbs_throughput(path, *system.software, verbs, iterations).total;
-      break;
-    case rdma::Layer::ucx:
-      if (latency) return to_seconds(mpi_latency(path, *system.software, mpi).total()) * 1e6;
-      time = mpi_throughput(path, *system.software, mpi, iterations).total;
-      break;
-    case rdma::Layer::ucx_tcp:
-      if (latency) return to_seconds(tcp_latency(path, *system.software, mpi).total()) * 1e6;
-      time = tcp_throughput(path, *system.software, mpi, iterations).total;
-      break;
-  }
+  rdma::VerbsTest test;
+  test.verb = system.verb;
+  test.size = size;
+  test.inline_up_to = latency ? path.nic->max_inline : Bytes{0};
+  if (latency) return to_seconds(rdma::latency(path, *system.software, test).total()) * 1e6;
+  const Duration time = rdma::throughput(path, *system.software, test, iterations).total;
   return static_cast<double>(size.count()) * iterations / to_seconds(time) * 1e-9;
 }
 
@@ -149,13 +136,8 @@ double predicted(const System& system, const rdma::Path& path, bool latency, Byt
 
 std::vector<Table> load_tables(const std::string& folder, const std::string& topologies,
                                std::vector<std::string>& left_out) {
-  std::vector<std::filesystem::path> files;
-  if (!std::filesystem::is_directory(folder)) throw InputError(folder + ": not a folder");
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    if (entry.path().extension() == ".json") files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
   std::vector<Table> tables;
-  for (auto& path : files) {
+  for (auto& path : table_files(folder)) {
     Table table;
     table.name = path.stem().string();
     Facts facts;
