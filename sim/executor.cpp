@@ -50,16 +50,19 @@ constexpr std::uint32_t none = 0xFFFFFFFFU;
 using Actor = std::uint32_t;
 
 struct PendingReceive {
-  std::uint32_t token = 0;
   std::int64_t bytes = 0;
+  std::uint32_t token = 0;
   bool combine = false;
 };
 
+// What simulations of thousands of ranks touch for every message fills their fast caches: these lie in as few lines of
+// memory as they can, what is used together first.
+inline constexpr std::size_t memory_line = 64;
+
 // Messages of one (sender, receiver, tag).
-struct Lane {
+struct alignas(memory_line) Lane {
   Actor from = 0;
   Actor to = 0;
-  std::uint64_t tag = 0;
   std::uint32_t pair = 0;
   // The k-th message of a lane is for its k-th receive, whichever arrives first; one of these is always empty.
   Fifo<std::uint32_t> unmatched;
@@ -68,34 +71,33 @@ struct Lane {
 
 // Two ranks in one direction (and a channel, where channels take routes of their own): the route, and the connection
 // that orders messages where the transport has one.
-struct Pair {
+struct alignas(memory_line) Pair {
   RouteId route = none;  // or the connection of packets; none: no link between them, and nothing that limits
+  FlowId flow = none;    // of the message that is leaving, while it lives
+  std::uint32_t leaving = none;
+  bool busy = false;
   std::int64_t latency = 0;
   std::int64_t switches = 0;
   double payload_share = 1.0;  // payload bytes per byte on the wire
-  bool busy = false;
-  std::int64_t last_arrival = 0;  // where the transport orders messages
+  // Where the transport orders messages.
+  std::int64_t last_arrival = 0;
   Fifo<std::uint32_t> queue;
-  // Where the transport has a send buffer: bytes of its messages so far, of those that have left, and the flow of the
-  // one that is leaving (while it lives).
+  // Where the transport has a send buffer: bytes of its messages so far, and of those that have left.
   std::int64_t accepted = 0;
   std::int64_t departed = 0;
-  FlowId flow = none;
-  std::uint32_t leaving = none;    // its message
   Fifo<std::uint32_t> unbuffered;  // messages that are not yet all in the buffer: their sends are not done
 };
 
-struct Message {
+struct alignas(memory_line) Message {
   std::uint32_t lane = 0;
   Actor from = 0;
   std::uint32_t sequence = 0;  // of the sender
   std::uint32_t send_token = 0;
   std::int64_t bytes = 0;
   std::int64_t created = 0;
-  std::int64_t injected = 0;
-  std::int64_t flow_time = 0;
-  std::int64_t end = 0;       // of its bytes among those of its pair
-  std::uint32_t path = none;  // where messages choose their own
+  std::int64_t flow_time = 0;  // until it has left: when it was injected
+  std::int64_t end = 0;        // of its bytes among those of its pair
+  std::uint32_t path = none;   // where messages choose their own
   std::uint32_t receive_token = 0;
   bool combine = false;
   bool rendezvous = false;
@@ -105,6 +107,7 @@ struct Message {
   bool sender_done = false;
   bool receiver_done = false;
 };
+static_assert(sizeof(Lane) == memory_line && sizeof(Message) == memory_line);
 
 // A path that messages of adaptive routing chose.
 struct Path {
@@ -247,7 +250,8 @@ class Simulation {
   }
 
   // --- Backend of Walker ---
-  bool start_send(SimulatedWalker& walker, Token token, const Outgoing& out) {
+  static constexpr bool moves_data = false;
+  bool start_send(SimulatedWalker& walker, Token token, const Envelope& out) {
     if (keep_parts_) part_start(walker.rank(), token);
     note_open(token);
     const Actor actor = actor_of(walker);
@@ -256,13 +260,14 @@ class Simulation {
     statistics.payload_bytes += alike * static_cast<std::uint64_t>(out.bytes);
     const std::uint32_t id = new_message();
     Message& message = messages_[id];
-    message = {};
-    message.lane = lane_of({walker.rank(), out.peer, route_label(out.channel)}, out.tag, last_lanes_[actor].send);
+    message.lane = send_lane(walker.rank(), out, last_lanes_[actor].send);
     message.from = actor;
     message.created = now_;
     message.sequence = ++sent_[actor];
     message.send_token = token.packed();
     message.bytes = out.bytes;
+    message.path = none;
+    message.bound = message.arrived = message.sender_done = message.receiver_done = false;
     message.rendezvous = profile_.tcp.eager_threshold && out.bytes > profile_.tcp.eager_threshold->count();
     Lane& lane = lanes_[message.lane];
     if (lane.receives.empty())
@@ -276,13 +281,11 @@ class Simulation {
       launch(id);
     return false;
   }
-  bool start_receive(SimulatedWalker& walker, Token token, const Incoming& in) {
+  bool start_receive(SimulatedWalker& walker, Token token, const Envelope& in) {
     if (keep_parts_) part_start(walker.rank(), token);
     const Actor actor = actor_of(walker);
-    const std::uint32_t lane_id =
-        lane_of({in.peer, walker.rank(), route_label(in.channel)}, in.tag, last_lanes_[actor].receive);
-    Lane& lane = lanes_[lane_id];
-    const PendingReceive receive{token.packed(), in.bytes, in.combine};
+    Lane& lane = lanes_[receive_lane(walker.rank(), in, last_lanes_[actor].receive)];
+    const PendingReceive receive{in.bytes, token.packed(), in.combine};
     note_open(token);
     if (lane.unmatched.empty()) {
       lane.receives.push(receive);
@@ -580,7 +583,7 @@ class Simulation {
     for (const Notice& notice : notices_) {
       Message& message = messages_[notice.message];
       if (notice.ended) {
-        message.flow_time = now_ - message.injected;
+        message.flow_time = now_ - message.flow_time;
         const std::uint32_t number = lanes_[message.lane].pair;
         std::int64_t arrival = now_ + costs_.latency(message.bytes) + jitter(number, message);
         if (profile_.tcp.ordered)
@@ -616,40 +619,28 @@ class Simulation {
     return least;
   }
 
-  // Thousands of ranks do not fit into a fast cache: what the messages coming up need is fetched ahead, each pointer a
-  // few messages after what it stands in. Of a batch of which only the end are arrivals, `message` may give any number.
+  // Thousands of ranks do not fit into a fast cache: what the messages coming up need is fetched ahead, a pointer a few
+  // messages after what it stands in. Of a batch of which only the end are arrivals, `message` may give any number.
   template <class MessageAt>
   void prefetch(std::size_t i, std::size_t count, MessageAt message_at, bool of_sender) const {
-    constexpr std::size_t distance = 5;
-    const auto message = [&](std::size_t k) -> const Message* {
+    constexpr std::size_t distance = 4;
+    const auto walker = [&](std::size_t k) -> const SimulatedWalker* {
       const std::uint32_t id = message_at(k);
-      return id < messages_.size() ? &messages_[id] : nullptr;
+      if (id >= messages_.size()) return nullptr;
+      const Message& message = messages_[id];
+      return &walkers_[of_sender ? message.from : lanes_[message.lane].to];
     };
-    const auto walker = [&](const Message& m) -> const SimulatedWalker& {
-      return walkers_[of_sender ? m.from : lanes_[m.lane].to];
-    };
-    if (i + 5 * distance < count)
-      if (const auto* m = message(i + 5 * distance)) __builtin_prefetch(m);
-    if (i + 4 * distance < count)
-      if (const auto* m = message(i + 4 * distance)) {
-        __builtin_prefetch(&lanes_[m->lane]);
-        __builtin_prefetch(reinterpret_cast<const char*>(&lanes_[m->lane]) + 64);
-      }
-    if (i + 3 * distance < count)
-      if (const auto* m = message(i + 3 * distance)) {
-        __builtin_prefetch(&pairs_[lanes_[m->lane].pair]);
-        __builtin_prefetch(&walker(*m));
-      }
     if (i + 2 * distance < count)
-      if (const auto* m = message(i + 2 * distance)) walker(*m).prefetch_streams();
+      if (const auto* w = walker(i + 2 * distance)) w->prefetch_streams();
     if (i + distance < count)
-      if (const auto* m = message(i + distance)) walker(*m).prefetch_threads();
+      if (const auto* w = walker(i + distance)) w->prefetch_threads();
   }
 
   void sort_notices() {
     const auto before = [](const Notice& a, const Notice& b) {
       return a.from != b.from ? a.from < b.from : a.sequence < b.sequence;
     };
+    if (std::is_sorted(notices_.begin(), notices_.end(), before)) return;
     if (notices_.size() * 8 < walkers_.size()) return std::sort(notices_.begin(), notices_.end(), before);
     // Many at once: dealt out by sender.
     places_.assign(walkers_.size() + 1, 0);
@@ -718,7 +709,7 @@ class Simulation {
   void inject(std::uint32_t id) {
     Message& message = messages_[id];
     Pair& pair = pairs_[lanes_[message.lane].pair];
-    message.injected = now_;
+    message.flow_time = now_;
     const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
     if (wire == 0 || pair.route == none) {
       push_message(now_, EventKind::departure, id);
@@ -782,7 +773,7 @@ class Simulation {
     Message& message = messages_[id];
     const Lane& lane = lanes_[message.lane];
     Pair& pair = pairs_[lane.pair];
-    message.flow_time = now_ - message.injected;
+    message.flow_time = now_ - message.flow_time;
     const bool chose = message.path != none;
     if (chose)
       for (const ResourceId resource : paths_[message.path].resources) --under_way_[resource];
@@ -927,12 +918,22 @@ class Simulation {
 
   // What a rank used last in one direction: mostly the same again.
   struct LastLane {
-    Ends ends;
-    std::uint64_t tag = 0;
+    Rank peer = -1;
     std::uint32_t lane = none;
+    std::uint64_t tag = 0;
+    std::uint16_t channel = 0;
+    [[nodiscard]] bool serves(Rank its_peer, std::uint64_t its_tag, std::uint16_t its_channel) const {
+      return peer == its_peer && tag == its_tag && channel == its_channel;
+    }
   };
-  std::uint32_t lane_of(const Ends& ends, std::uint64_t tag, LastLane& last) {
-    if (last.ends != ends || last.tag != tag) last = {ends, tag, find_lane(ends, tag)};
+  std::uint32_t send_lane(Rank rank, const Envelope& out, LastLane& last) {
+    if (!last.serves(out.peer, out.tag, out.channel))
+      last = {out.peer, find_lane({rank, out.peer, route_label(out.channel)}, out.tag), out.tag, out.channel};
+    return last.lane;
+  }
+  std::uint32_t receive_lane(Rank rank, const Envelope& in, LastLane& last) {
+    if (!last.serves(in.peer, in.tag, in.channel))
+      last = {in.peer, find_lane({in.peer, rank, route_label(in.channel)}, in.tag), in.tag, in.channel};
     return last.lane;
   }
 
@@ -1153,6 +1154,7 @@ class Simulation {
 
   // A draw per message and fault: uniform between 0 and the largest jitter on the way.
   [[nodiscard]] std::int64_t jitter(std::uint32_t pair, const Message& message) const {
+    if (active_faults_.empty()) return 0;
     std::int64_t most = 0;
     std::uint64_t seed = 0;
     for (const FaultChange& fault : active_faults_) {

@@ -20,7 +20,14 @@ namespace {
 class Ring final : public Schedule {
  public:
   Ring(const ScheduleRequest& request, int channel)
-      : request_(request), channel_(channel), order_(request, channel), position_(order_.position_of(request.rank)) {
+      : channel_(channel),
+        size_(request.size),
+        by_position_(request.kind == CollectiveKind::all_reduce),
+        order_(request, channel),
+        request_(request) {
+    position_ = order_.position_of(request.rank);
+    to_ = order_.after(position_);
+    from_ = order_.before(position_);
     share_ = partition(request.count, request.channels, channel);
     const int phase = request.size - 1;
     scatter_steps_ = request.kind == CollectiveKind::all_gather ? 0 : phase;
@@ -45,23 +52,20 @@ class Ring final : public Schedule {
       step.copy = copy_of(by_chunk ? chunk(copies_ > 1 ? index : request_.rank) : share_);
       if (step.copy.count > 0) return true;
     }
-    const int n = request_.size;
     const int r = position_;
-    const int to = order_.after(r);
-    const int from = order_.before(r);
     while (k_ < scatter_steps_ + gather_steps_) {
       const int k = k_++;
       if (k < scatter_steps_) {
-        const Range out = chunk_at(modulo(r - k - 1, n));
-        const Range in = chunk_at(modulo(r - k - 2, n));
-        if (out.size() > 0) step.add_send(make_part(to, channel_, out));
-        if (in.size() > 0) step.add_receive(make_combine(from, channel_, in, k == scatter_steps_ - 1));
+        const Range out = chunk_at(wrapped(r - k - 1));
+        const Range in = chunk_at(wrapped(r - k - 2));
+        if (out.size() > 0) step.add_send(make_part(to_, channel_, out));
+        if (in.size() > 0) step.add_receive(make_combine(from_, channel_, in, k == scatter_steps_ - 1));
       } else {
         const int g = k - scatter_steps_;
-        const Range out = chunk_at(modulo(r - g, n));
-        const Range in = chunk_at(modulo(r - g - 1, n));
-        if (out.size() > 0) step.add_send(make_part(to, channel_, out));
-        if (in.size() > 0) step.add_receive(make_part(from, channel_, in));
+        const Range out = chunk_at(wrapped(r - g));
+        const Range in = chunk_at(wrapped(r - g - 1));
+        if (out.size() > 0) step.add_send(make_part(to_, channel_, out));
+        if (in.size() > 0) step.add_receive(make_part(from_, channel_, in));
       }
       if (!step.empty()) return true;
     }
@@ -77,10 +81,10 @@ class Ring final : public Schedule {
   void skip(std::int64_t steps) override { k_ += static_cast<int>(steps); }
 
  private:
+  // Positions from -n on; steps are counted below n, so that no division is needed.
+  [[nodiscard]] int wrapped(int position) const { return position < 0 ? position + size_ : position; }
   // An all_reduce may deal its chunks to the positions; those of the others belong to ranks.
-  [[nodiscard]] Range chunk_at(int position) const {
-    return chunk(request_.kind == CollectiveKind::all_reduce ? position : order_.rank_at(position));
-  }
+  [[nodiscard]] Range chunk_at(int position) const { return chunk(by_position_ ? position : order_.rank_at(position)); }
   // The result of an all_gather or reduce_scatter is defined on the whole buffer: rank r owns partition(count, n, r),
   // of which every channel carries its share.
   [[nodiscard]] Range chunk(int index) const {
@@ -100,19 +104,24 @@ class Ring final : public Schedule {
     return {whole.begin + part.begin, whole.begin + part.end};
   }
 
-  ScheduleRequest request_;
-  int channel_;
-  RingOrder order_;
-  int position_;
-  Range share_;
-  bool equal_ = false;  // all chunks of this channel: then chunk i is the first, i strides on
-  Range first_;
-  std::int64_t stride_ = 0;
-  int scatter_steps_ = 0;
-  int gather_steps_ = 0;
+  // What every step looks at first.
   int k_ = 0;
   int copies_ = 0;
   int copied_ = 0;
+  int position_ = 0;
+  int to_ = 0;
+  int from_ = 0;
+  int channel_;
+  int size_;
+  int scatter_steps_ = 0;
+  int gather_steps_ = 0;
+  Range first_;
+  std::int64_t stride_ = 0;
+  bool equal_ = false;  // all chunks of this channel: then chunk i is the first, i strides on
+  bool by_position_;    // see chunk_at
+  RingOrder order_;
+  Range share_;
+  ScheduleRequest request_;
 };
 
 class Chain final : public Schedule {

@@ -26,11 +26,6 @@ GroupFamily::Place GroupFamily::place_of(Rank rank) const {
   return {block * stride + inside % stride, inside / stride, size};
 }
 
-Rank GroupFamily::member(int instance, int index) const {
-  if (!members.empty()) return members[static_cast<std::size_t>(instance)][static_cast<std::size_t>(index)];
-  return first + instance / stride * (size * stride) + instance % stride + index * stride;
-}
-
 int GroupFamily::instances() const { return members.empty() ? groups : static_cast<int>(members.size()); }
 
 int GroupFamily::size_of(int instance) const {

@@ -204,7 +204,12 @@ struct GroupFamily {
     int size = 0;
   };
   [[nodiscard]] Place place_of(Rank rank) const;
-  [[nodiscard]] Rank member(int instance, int index) const;
+  [[nodiscard]] Rank member(int instance, int index) const {
+    if (!members.empty()) return members[static_cast<std::size_t>(instance)][static_cast<std::size_t>(index)];
+    // Asked for every message: mostly there is one block of groups, and a division takes long.
+    const int before = instance < stride ? instance : instance / stride * (size * stride) + instance % stride;
+    return first + before + index * stride;
+  }
   [[nodiscard]] int instances() const;
   [[nodiscard]] int size_of(int instance) const;
   bool operator==(const GroupFamily&) const = default;

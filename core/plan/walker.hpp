@@ -15,13 +15,17 @@
 //   void operation_started(Walker&, stream), operation_done(Walker&, stream)
 //   void part_started / part_done are derived by the backend from tokens where it records them
 // A backend may have (the simulator has):
+//   static constexpr bool moves_data = false   start_send and start_receive then take an Envelope
 //   void threads_changed(int by)   so many more threads of schedules are running
 //   void step_begun()              a thread has issued the messages of a step
 //   std::int64_t instant() const   what Walker::begun() gives back for that step
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -49,32 +53,31 @@ inline constexpr std::uint8_t first_receive_part = 2;
 inline constexpr std::uint8_t copy_part = 4;
 inline constexpr std::uint8_t whole_operation = 5;
 
-/// A message to send. For a schedule's part, `collective` is set and the bytes lie at offset_bytes of its source or
-/// target span.
-struct Outgoing {
+/// What a message is, without where its data lie.
+struct Envelope {
   Rank peer = 0;
+  std::uint16_t channel = 0;  ///< of the collective: routes may depend on it
+  bool combine = false;       ///< at the receiver: combined with what is there
   std::uint64_t tag = 0;
   std::int64_t bytes = 0;
+};
+/// A message to send. For a schedule's part, `collective` is set and the bytes lie at offset_bytes of its source or
+/// target span.
+struct Outgoing : Envelope {
   BufferId buffer = 0;
   std::int64_t offset_bytes = 0;
   const Collective* collective = nullptr;
-  std::uint16_t channel = 0;            ///< of the collective: routes may depend on it
   const Schedule* scattered = nullptr;  ///< set: the bytes lie in the pieces of `part`, from offset_bytes on
   const Part* part = nullptr;
 };
 /// A message to receive into the span, or to combine with it.
-struct Incoming {
-  Rank peer = 0;
-  std::uint64_t tag = 0;
-  std::int64_t bytes = 0;
+struct Incoming : Envelope {
   BufferId buffer = 0;
   std::int64_t offset_bytes = 0;
   const Collective* collective = nullptr;
-  bool combine = false;
-  bool finish = false;  ///< divide by group_size after combining, for averages
+  bool finish = false;         ///< divide by group_size after combining, for averages
+  bool overlaps_send = false;  ///< combine only when the step's sends are done
   int group_size = 1;
-  bool overlaps_send = false;           ///< combine only when the step's sends are done
-  std::uint16_t channel = 0;            ///< of the collective, as the message has it
   const Schedule* scattered = nullptr;  ///< set: the bytes go to the pieces of `part`, from offset_bytes on
   const Part* part = nullptr;
 };
@@ -153,20 +156,21 @@ class Walker {
     t.index += steps;
     t.steps_done += steps;
   }
-  /// Hints to the processor: complete() will follow soon. First the one, a little later the other.
+  /// Hints to the processor: complete() will follow soon. First the one, a little later the next.
   void prefetch_streams() const {
-    __builtin_prefetch(streams_.data());
-    __builtin_prefetch(reinterpret_cast<const char*>(streams_.data()) + 64);
+    for (std::size_t line = 0; line < offsetof(Stream, request); line += 64)
+      __builtin_prefetch(reinterpret_cast<const char*>(streams_.data()) + line);
   }
   void prefetch_threads() const {
     if (streams_.empty() || streams_.front().threads.empty()) return;
     const Thread& thread = streams_.front().threads.front();
-    __builtin_prefetch(&thread);
-    __builtin_prefetch(reinterpret_cast<const char*>(&thread) + 64);
+    for (std::size_t line = 0; line < sizeof(Thread); line += 64)
+      __builtin_prefetch(reinterpret_cast<const char*>(&thread) + line);
   }
   [[nodiscard]] std::size_t thread_count(std::size_t stream) const { return streams_[stream].threads.size(); }
 
  private:
+  static constexpr bool moves_data = !requires { requires !Backend::moves_data; };
   struct Thread {
     std::unique_ptr<Schedule> schedule;
     int outstanding = 0;
@@ -178,12 +182,15 @@ class Walker {
     std::vector<std::uint16_t> waiting;  ///< threads whose next step counts on this one
   };
   struct Stream {
-    Cursor cursor;
-    bool active = false;
-    int threads_running = 0;
     std::vector<Thread> threads;
-    std::vector<std::uint16_t> released;  ///< threads whose wait is over, to be gone on with
+    int threads_running = 0;
+    bool active = false;
+    bool finished = false;
+    GroupId group = 0;
     GroupFamily::Place place;
+    std::int64_t element_bytes = 0;
+    Cursor cursor;
+    std::vector<std::uint16_t> released;  ///< threads whose wait is over, to be gone on with
     ScheduleRequest request;
   };
 
@@ -206,15 +213,13 @@ class Walker {
           backend_->operation_started(*this, s);
           if (begin(s)) finish_operation(s);
         }
-        if (!stream.active && stream.cursor.done() && !finished(s)) {
-          finished_.resize(streams_.size(), false);
-          finished_[s] = true;
+        if (!stream.active && stream.cursor.done() && !stream.finished) {
+          stream.finished = true;
           --unfinished_;
         }
       }
     }
   }
-  [[nodiscard]] bool finished(std::size_t s) const { return s < finished_.size() && finished_[s]; }
 
   void finish_operation(std::size_t s) {
     Stream& stream = streams_[s];
@@ -242,10 +247,15 @@ class Walker {
       return backend_->start_copy(*this, token,
                                   Move{a->source.buffer, a->target.buffer, a->source.offset.at(indices),
                                        a->target.offset.at(indices), a->source.bytes.count()});
-    if (const auto* a = std::get_if<Send>(&operation.action))
-      return backend_->start_send(*this, token,
-                                  Outgoing{peer_rank(*plan_, rank_, a->to), message_tag(a->to.group, a->tag),
-                                           a->span.bytes.count(), a->span.buffer, a->span.offset.at(indices), nullptr});
+    if (const auto* a = std::get_if<Send>(&operation.action)) {
+      Outgoing outgoing;
+      outgoing.peer = peer_rank(*plan_, rank_, a->to);
+      outgoing.tag = message_tag(a->to.group, a->tag);
+      outgoing.bytes = a->span.bytes.count();
+      outgoing.buffer = a->span.buffer;
+      outgoing.offset_bytes = a->span.offset.at(indices);
+      return backend_->start_send(*this, token, outgoing);
+    }
     if (const auto* a = std::get_if<Receive>(&operation.action)) {
       Incoming incoming;
       incoming.peer = peer_rank(*plan_, rank_, a->from);
@@ -265,11 +275,13 @@ class Walker {
 
   bool begin_collective(std::size_t s, const Collective& collective) {
     Stream& stream = streams_[s];
+    stream.group = collective.group;
     stream.place = plan_->groups[collective.group].place_of(rank_);
     if (stream.place.instance < 0) return true;
     if (collective.algorithm == "native")
       return backend_->start_native(*this, Token{static_cast<std::uint8_t>(s), whole_operation, 0}, collective);
     stream.request = request_for(collective, stream.place);
+    stream.element_bytes = static_cast<std::int64_t>(stream.request.element_bytes);
     const Algorithm& algorithm = algorithm_of(collective);
     const int threads = algorithm.threads(stream.request);
     stream.threads.resize(static_cast<std::size_t>(threads));
@@ -357,7 +369,7 @@ class Walker {
     Thread& thread = stream.threads[t];
     if (const LocalCopy& copy = thread.step.copy; copy.count > 0) {
       const auto& collective = std::get<Collective>(stream.cursor.operation().operation->action);
-      const auto width = static_cast<std::int64_t>(stream.request.element_bytes);
+      const std::int64_t width = stream.element_bytes;
       const LoopIndices& indices = stream.cursor.indices();
       const Span& from = span_of(collective, copy.from_place);
       const Span& to = span_of(collective, copy.to_place);
@@ -390,10 +402,7 @@ class Walker {
   void issue_messages(std::size_t s, std::uint16_t t) {
     Stream& stream = streams_[s];
     Thread& thread = stream.threads[t];
-    const auto& collective = std::get<Collective>(stream.cursor.operation().operation->action);
-    const GroupFamily& group = plan_->groups[collective.group];
-    const auto width = static_cast<std::int64_t>(stream.request.element_bytes);
-    const LoopIndices& indices = stream.cursor.indices();
+    const GroupFamily& group = plan_->groups[stream.group];
     const Step& step = thread.step;
     if constexpr (requires { backend_->step_begun(); }) {
       backend_->step_begun();
@@ -402,30 +411,9 @@ class Walker {
     // Receives first: a message that finds its receive posted needs no buffer in between.
     for (std::uint8_t i = 0; i < step.receive_count; ++i) {
       const Part& part = step.receives[i];
-      Incoming incoming;
-      incoming.peer = group.member(stream.place.instance, part.peer);
-      incoming.tag = collective_tag(collective.group, part.lane);
-      incoming.bytes = part.count * width;
-      const Span& span = span_of(collective, part.place);
-      incoming.buffer = span.buffer;
-      incoming.offset_bytes = span.offset.at(indices) + (part.scattered ? 0 : part.offset * width);
-      incoming.collective = &collective;
-      incoming.channel = part.channel;
-      if (part.scattered) {
-        incoming.scattered = thread.schedule.get();
-        incoming.part = &part;
-      }
+      auto incoming = message_of<Incoming>(part, stream, group);
       incoming.combine = part.combine;
-      incoming.finish = part.finish && collective.reduction == Reduction::average;
-      incoming.group_size = stream.place.size;
-      if (part.combine) {
-        for (std::uint8_t o = 0; o < step.send_count; ++o) {
-          const Part& out = step.sends[o];
-          incoming.overlaps_send =
-              incoming.overlaps_send || (!out.scattered && !part.scattered && span_of(collective, out.place) == span &&
-                                         out.offset < part.offset + part.count && part.offset < out.offset + out.count);
-        }
-      }
+      if constexpr (moves_data) locate(incoming, part, stream, thread);
       ++thread.outstanding;
       if (backend_->start_receive(
               *this, Token{static_cast<std::uint8_t>(s), static_cast<std::uint8_t>(first_receive_part + i), t},
@@ -434,20 +422,45 @@ class Walker {
     }
     for (std::uint8_t i = 0; i < step.send_count; ++i) {
       const Part& part = step.sends[i];
-      const Span& span = span_of(collective, part.place);
-      Outgoing outgoing{group.member(stream.place.instance, part.peer),
-                        collective_tag(collective.group, part.lane),
-                        part.count * width,
-                        span.buffer,
-                        span.offset.at(indices) + (part.scattered ? 0 : part.offset * width),
-                        &collective,
-                        part.channel};
-      if (part.scattered) {
-        outgoing.scattered = thread.schedule.get();
-        outgoing.part = &part;
-      }
+      auto outgoing = message_of<Outgoing>(part, stream, group);
+      if constexpr (moves_data) locate(outgoing, part, stream, thread);
       ++thread.outstanding;
       if (backend_->start_send(*this, Token{static_cast<std::uint8_t>(s), i, t}, outgoing)) --thread.outstanding;
+    }
+  }
+
+  template <class Message>
+  static auto message_of(const Part& part, const Stream& stream, const GroupFamily& group) {
+    std::conditional_t<moves_data, Message, Envelope> message;
+    message.peer = group.member(stream.place.instance, part.peer);
+    message.tag = collective_tag(stream.group, part.lane);
+    message.bytes = part.count * stream.element_bytes;
+    message.channel = part.channel;
+    return message;
+  }
+
+  // Where the data of a schedule's message lie.
+  template <class Message>
+  void locate(Message& message, const Part& part, const Stream& stream, const Thread& thread) const {
+    const auto& collective = std::get<Collective>(stream.cursor.operation().operation->action);
+    const Span& span = span_of(collective, part.place);
+    message.buffer = span.buffer;
+    message.offset_bytes =
+        span.offset.at(stream.cursor.indices()) + (part.scattered ? 0 : part.offset * stream.element_bytes);
+    message.collective = &collective;
+    if (part.scattered) {
+      message.scattered = thread.schedule.get();
+      message.part = &part;
+    }
+    if constexpr (std::is_same_v<Message, Incoming>) {
+      message.finish = part.finish && collective.reduction == Reduction::average;
+      message.group_size = stream.place.size;
+      const auto overlaps = [&](const Part& out) {
+        return !out.scattered && !part.scattered && span_of(collective, out.place) == span &&
+               out.offset < part.offset + part.count && part.offset < out.offset + out.count;
+      };
+      const auto sends = std::span(thread.step.sends).first(thread.step.send_count);
+      message.overlaps_send = part.combine && std::any_of(sends.begin(), sends.end(), overlaps);
     }
   }
 
@@ -456,8 +469,7 @@ class Walker {
   Backend* backend_;
   Rank rank_;
   std::vector<Stream> streams_;
-  std::vector<bool> finished_;
-  std::size_t unfinished_ = 0;
+  std::size_t unfinished_ = 0;  // streams
 };
 
 }  // namespace lockstep

@@ -14,16 +14,35 @@ class MessageCosts {
  public:
   explicit MessageCosts(const TransportProfile& transport) : transport_(&transport) {}
   /// `switches` on the message's way.
-  [[nodiscard]] std::int64_t send_time(std::int64_t bytes, std::int64_t switches) const;
-  [[nodiscard]] std::int64_t receive_time(std::int64_t bytes) const;
-  [[nodiscard]] std::int64_t latency(std::int64_t bytes) const;
+  [[nodiscard]] std::int64_t send_time(std::int64_t bytes, std::int64_t switches) const {
+    const MessageCost* cost = interval(bytes);
+    const std::int64_t time = transport_->switch_overhead.count() * switches;
+    return cost == nullptr ? time : time + processor_time(*cost, cost->overhead, cost->send_bandwidth, bytes);
+  }
+  [[nodiscard]] std::int64_t receive_time(std::int64_t bytes) const {
+    const MessageCost* cost = interval(bytes);
+    return cost == nullptr ? 0 : processor_time(*cost, cost->receive_overhead, cost->receive_bandwidth, bytes);
+  }
+  [[nodiscard]] std::int64_t latency(std::int64_t bytes) const {
+    const MessageCost* cost = interval(bytes);
+    return cost == nullptr ? 0 : cost->latency.count();
+  }
   [[nodiscard]] std::optional<Bandwidth> send_rate() const;
   [[nodiscard]] std::optional<Bandwidth> receive_rate() const;
   /// Payload bytes per byte that the link's rate counts, for frames of this MTU.
   [[nodiscard]] double payload_share(Bytes mtu) const;
 
  private:
-  [[nodiscard]] const MessageCost* interval(std::int64_t bytes) const;
+  [[nodiscard]] const MessageCost* interval(std::int64_t bytes) const {
+    for (const auto& cost : transport_->messages)
+      if (!cost.up_to || bytes <= cost.up_to->count()) return &cost;
+    return transport_->messages.empty() ? nullptr : &transport_->messages.back();
+  }
+  static std::int64_t processor_time(const MessageCost& cost, Duration overhead, const std::optional<Bandwidth>& rate,
+                                     std::int64_t bytes) {
+    const std::int64_t time = overhead.count();
+    return cost.up_to && rate ? time + transfer_time(Bytes{bytes}, *rate).count() : time;
+  }
   const TransportProfile* transport_;
 };
 

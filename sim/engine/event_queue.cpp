@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "core/base/error.hpp"
-
 namespace lockstep::sim {
 namespace {
 
@@ -19,18 +17,7 @@ struct Before {  // a type, so that sorting can have it inline
 
 }  // namespace
 
-std::size_t EventQueue::bucket_of(std::int64_t time) const {
-  const auto difference = static_cast<std::uint64_t>(time) ^ static_cast<std::uint64_t>(reference_);
-  return difference == 0 ? 0 : static_cast<std::size_t>(std::bit_width(difference));
-}
-
-void EventQueue::deal(const Event& event) {
-  const std::size_t bucket = bucket_of(event.time);
-  if (bucket > 0) filled_ |= std::uint64_t{1} << (bucket - 1);
-  buckets_[bucket].push_back(event);
-}
-
-void EventQueue::join_front(const Event& event) {
+void EventQueue::join_front(Event event) {
   if (front_.size() < 2 * front_size) {
     const auto place = std::upper_bound(front_.begin(), front_.end(), event,
                                         [](const Event& a, const Event& b) { return a.time > b.time; });
@@ -43,16 +30,6 @@ void EventQueue::join_front(const Event& event) {
   for (const Event& one : front_) deal(one);
   front_.clear();
   deal(event);
-}
-
-void EventQueue::push(const Event& event) {
-  LOCKSTEP_CHECK(event.time >= last_, "an event at {} ps is pushed at {} ps", event.time, last_);
-  if (event.time < front_limit_)
-    join_front(event);
-  else
-    deal(event);
-  if (event.time < least_) least_ = event.time;
-  ++size_;
 }
 
 std::int64_t EventQueue::next_time() {

@@ -12,9 +12,12 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <vector>
+
+#include "core/base/error.hpp"
 
 namespace lockstep::sim {
 
@@ -28,7 +31,15 @@ struct Event {
 
 class EventQueue {
  public:
-  void push(const Event& event);
+  void push(Event event) {
+    LOCKSTEP_CHECK(event.time >= last_, "an event is pushed {} ps before the present", last_ - event.time);
+    if (event.time < least_) least_ = event.time;
+    ++size_;
+    if (event.time < front_limit_)
+      join_front(event);
+    else
+      deal(event);
+  }
   /// Moves the next moment's events into `batch` (cleared first), ordered; false when there are none.
   bool next(std::vector<Event>& batch);
   /// The time of the next moment; `never` if there is none. It may still be before events that will be pushed.
@@ -46,9 +57,16 @@ class EventQueue {
  private:
   static constexpr std::size_t bucket_count = 65;
   static constexpr std::size_t front_size = 32;  // of a bucket that becomes the front; twice that is dealt out again
-  [[nodiscard]] std::size_t bucket_of(std::int64_t time) const;
-  void deal(const Event& event);
-  void join_front(const Event& event);
+  [[nodiscard]] std::size_t bucket_of(std::int64_t time) const {
+    const auto difference = static_cast<std::uint64_t>(time) ^ static_cast<std::uint64_t>(reference_);
+    return static_cast<std::size_t>(std::bit_width(difference));
+  }
+  void deal(const Event& event) {
+    const std::size_t bucket = bucket_of(event.time);
+    if (bucket > 0) filled_ |= std::uint64_t{1} << (bucket - 1);
+    buckets_[bucket].push_back(event);
+  }
+  void join_front(Event event);
   void open_lowest();
 
   std::array<std::vector<Event>, bucket_count> buckets_;

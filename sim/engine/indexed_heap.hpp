@@ -49,6 +49,29 @@ class IndexedHeap {
     up(at);
     down(places_[last.id]);
   }
+  /// Takes out all that are not later than `time`; their ids, in no defined order, come into `ids` (cleared first).
+  void take_until(std::int64_t time, std::vector<std::uint32_t>& ids) {
+    ids.clear();
+    if (top_time() > time) return;
+    // Their places, level by level: who is early has an early parent.
+    ids.push_back(0);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const std::size_t first = std::size_t{ids[i]} * 4 + 1;
+      const std::size_t end = std::min(first + 4, heap_.size());
+      for (std::size_t child = first; child < end; ++child)
+        if (heap_[child].time <= time) ids.push_back(static_cast<std::uint32_t>(child));
+    }
+    const bool many = ids.size() * 8 >= heap_.size();
+    for (std::uint32_t& place_then_id : ids) place_then_id = heap_[place_then_id].id;
+    if (!many) {
+      for (const std::uint32_t id : ids) remove(id);
+      return;
+    }
+    for (const std::uint32_t id : ids) places_[id] = absent;
+    std::erase_if(heap_, [time](const Entry& entry) { return entry.time <= time; });
+    for (std::size_t i = 0; i < heap_.size(); ++i) places_[heap_[i].id] = static_cast<std::uint32_t>(i);
+    restore();
+  }
   /// As set(), but the heap is in disorder until restore(): for changes of a large part of it.
   void set_unordered(std::uint32_t id, std::int64_t time) {
     const std::uint32_t at = place(id);

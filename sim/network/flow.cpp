@@ -76,7 +76,10 @@ RouteId FlowNetwork::add_route(std::span<const Hop> hops) {
   Route route;
   route.first_hop = static_cast<std::uint32_t>(hops_.size());
   route.hops = static_cast<std::uint32_t>(hops.size());
-  for (const Hop& hop : hops) hops_.push_back({hop.resource, hop.weight, none});
+  for (const Hop& hop : hops) {
+    hops_.push_back({hop.resource, hop.weight, none});
+    route.plain = route.plain && hop.weight == 1;
+  }
   routes_.push_back(route);
   return static_cast<RouteId>(routes_.size() - 1);
 }
@@ -239,10 +242,14 @@ const std::vector<FlowNetwork::Due>& FlowNetwork::take_due(std::int64_t now) {
     touch(bucket.resource);
     drains_.remove(drains_.top());
   }
-  while (ends_.top_time() <= now) {
-    const RouteId id = ends_.top();
+  ends_.take_until(now, ending_);
+  for (const RouteId id : ending_) {
     Route& route = routes_[id];
-    LOCKSTEP_INNER_CHECK(ends_.top_time() == now, "an end at {} ps is taken at {} ps", ends_.top_time(), now);
+    if (route.count == 1 && flows_[route.first].watch < 0) {  // mostly so: what it was in the heap for
+      due_.push_back({route.first, flows_[route.first].tag, true});
+      end(route.first);
+      continue;
+    }
     const double rate = route.rate == unlimited ? std::numeric_limits<double>::infinity() : to_bits(route.rate);
     const auto is_due = [&](double bits) { return route.updated + time_to_move(bits, rate) <= now; };
     for (FlowId f = route.first; f != none;) {
@@ -257,10 +264,7 @@ const std::vector<FlowNetwork::Due>& FlowNetwork::take_due(std::int64_t now) {
       }
       f = following;
     }
-    if (route.count == 0)
-      ends_.remove(id);
-    else
-      ends_.set(id, std::max(now + 1, next_of(route)));
+    if (route.count > 0) ends_.set(id, std::max(now + 1, next_of(route)));
   }
   return due_;
 }
@@ -359,8 +363,8 @@ void FlowNetwork::grant_bursts() {
 
 // Buckets whose load has changed: when will they be empty?
 void FlowNetwork::use_buckets(std::int64_t now) {
-  for (const RouteId r : rerated_)
-    for (const RouteHop& hop : hops_of(routes_[r])) note_bucket(resources_[hop.resource]);
+  for (const auto& [route, next] : rerated_)
+    for (const RouteHop& hop : hops_of(routes_[route])) note_bucket(resources_[hop.resource]);
   for (const std::uint32_t b : changed_buckets_) {
     Bucket& bucket = buckets_[b];
     bucket.changed = false;
@@ -388,14 +392,17 @@ bool FlowNetwork::alone(const Route& route) const {
 
 void FlowNetwork::set_alone(RouteId id, std::int64_t now) {
   const Route& route = routes_[id];
-  Rate rate = unlimited;
-  for (const RouteHop& hop : hops_of(route))
-    rate = std::min(rate, resources_[hop.resource].capacity / (Rate{hop.weight} * route.count));
-  for (const RouteHop& hop : hops_of(route)) {
-    Resource& resource = resources_[hop.resource];
-    resource.level = resource.capacity / (Rate{hop.weight} * route.count) == rate ? rate : unlimited;
-  }
-  set_rate(id, rate, now);
+  const auto set = [&](const auto& level_of) {
+    Rate rate = unlimited;
+    for (const RouteHop& hop : hops_of(route)) rate = std::min(rate, level_of(hop));
+    for (const RouteHop& hop : hops_of(route))
+      resources_[hop.resource].level = level_of(hop) == rate ? rate : unlimited;
+    set_rate(id, rate, now);
+  };
+  if (route.plain && route.count == 1)  // mostly so, and a division takes long
+    set([&](const RouteHop& hop) { return resources_[hop.resource].capacity; });
+  else
+    set([&](const RouteHop& hop) { return resources_[hop.resource].capacity / (Rate{hop.weight} * route.count); });
 }
 
 // The least rate at which the filling of this resource, which gained something, can differ from what it was: where it
@@ -429,7 +436,7 @@ void FlowNetwork::set_rate(RouteId id, Rate rate, std::int64_t now) {
   advance(route, now);
   route.rate = rate;
   route.changed = false;
-  rerated_.push_back(id);
+  rerated_.push_back({id, next_of(route)});  // while the route is at hand
 }
 
 // Fills the flows of at least rate `from` that are joined to the seed; the slower ones stay.
@@ -437,7 +444,7 @@ void FlowNetwork::fill(ResourceId seed, Rate from, std::int64_t now) {
   component_.clear();
   component_routes_.clear();
   component_.push_back(seed);
-  resources_[seed].mark = mark_;
+  filling_[seed].mark = mark_;
   for (std::size_t i = 0; i < component_.size(); ++i) {
     Resource& resource = resources_[component_[i]];
     if (resource.bucket != none) {
@@ -460,12 +467,13 @@ void FlowNetwork::fill(ResourceId seed, Rate from, std::int64_t now) {
       route.mark = mark_;
       component_routes_.push_back(member.route);
       for (const RouteHop& hop : hops_of(route)) {
-        if (resources_[hop.resource].mark == mark_) continue;
-        resources_[hop.resource].mark = mark_;
+        if (filling_[hop.resource].mark == mark_) continue;
+        filling_[hop.resource].mark = mark_;
         component_.push_back(hop.resource);
       }
     }
-    filling_[component_[i]] = {residual, open};
+    filling_[component_[i]].residual = residual;
+    filling_[component_[i]].open = open;
     resource.level = unlimited;
   }
   filled_routes_ += component_routes_.size();
@@ -480,7 +488,7 @@ void FlowNetwork::fill(ResourceId seed, Rate from, std::int64_t now) {
     std::pop_heap(heap_.begin(), heap_.end(), std::greater<>{});
     const auto [level, r] = heap_.back();
     heap_.pop_back();
-    const Filling filling = filling_[r];
+    const Filling& filling = filling_[r];
     if (filling.open == 0) continue;
     const Rate level_now = std::max<Rate>(0, filling.residual) / filling.open;
     if (level_now > level) {  // levels only rise while others are filled below them
@@ -513,9 +521,9 @@ void FlowNetwork::fill(ResourceId seed, Rate from, std::int64_t now) {
 
 void FlowNetwork::schedule_ends() {
   if (rerated_.size() * 4 < ends_.size() || rerated_.size() < 8) {
-    for (const RouteId id : rerated_) ends_.set(id, next_of(routes_[id]));
+    for (const auto& [route, next] : rerated_) ends_.set(route, next);
   } else {
-    for (const RouteId id : rerated_) ends_.set_unordered(id, next_of(routes_[id]));
+    for (const auto& [route, next] : rerated_) ends_.set_unordered(route, next);
     ends_.restore();
   }
 }
@@ -555,7 +563,7 @@ void FlowNetwork::settle(std::int64_t now) {
   mark_ += 2;
   const std::uint64_t first = mark_;
   for (const auto& [from, r] : seeds_)
-    if (resources_[r].mark < first) fill(r, from, now);
+    if (filling_[r].mark < first) fill(r, from, now);
   // Nothing limits a route whose every resource has saved something: its flows have passed.
   for (const FlowId f : started_)
     if (routes_[flows_[f].route].changed) set_rate(flows_[f].route, unlimited, now);

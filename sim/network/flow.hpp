@@ -118,6 +118,7 @@ class FlowNetwork {
     std::int64_t updated = 0;
     std::uint64_t mark = 0;
     bool changed = false;  // in its flows
+    bool plain = true;     // all weights are 1
   };
   struct RouteHop {
     ResourceId resource;
@@ -128,18 +129,18 @@ class FlowNetwork {
     RouteId route;
     std::uint32_t hop;  // index of a RouteHop
   };
-  struct Resource {
+  struct alignas(64) Resource {  // a line of memory
     double bits_per_second = 0;
     Rate capacity = 0;
-    Rate level = unlimited;       // at which it is full; unlimited: it is not
-    std::uint32_t active = 0;     // routes that have flows
-    std::vector<Member> members;  // those, and some that had: a route that is used again finds itself here
-    std::uint64_t mark = 0;
+    Rate level = unlimited;    // at which it is full; unlimited: it is not
+    std::uint32_t active = 0;  // routes that have flows
     std::uint32_t bucket = none;
+    std::vector<Member> members;  // those, and some that had: a route that is used again finds itself here
     bool passes_bursts = false;
     bool touched = false;
     bool gained = false;  // a flow, or lost capacity: it may fill up earlier than before
   };
+  static_assert(sizeof(Resource) == 64);
   struct Bucket {
     ResourceId resource = 0;
     double size = 0;
@@ -152,6 +153,7 @@ class FlowNetwork {
   struct Filling {  // scratch of fill(), by resource
     Rate residual = 0;
     std::int64_t open = 0;  // weights of flows without a rate
+    std::uint64_t mark = 0;
   };
 
   [[nodiscard]] double to_bits(Rate rate) const { return static_cast<double>(rate) * quantum_; }
@@ -197,9 +199,10 @@ class FlowNetwork {
 
   std::vector<ResourceId> touched_;
   std::vector<FlowId> started_;
-  std::vector<RouteId> rerated_;  // by this settle()
+  std::vector<std::pair<RouteId, std::int64_t>> rerated_;  // by this settle(), and when it has its next end or watch
   std::vector<std::uint32_t> changed_buckets_;
   std::vector<Due> due_;
+  std::vector<RouteId> ending_;
   IndexedHeap ends_;    // by route: the next end or watch
   IndexedHeap drains_;  // by bucket
 
