@@ -63,6 +63,19 @@ Topology loopback(int ranks) {
   return topology;
 }
 
+// A profile says what the software costs. What a file does to the network on purpose (latencies, loss, shallow queues,
+// the hosts' TCP) is left out while that is measured: it is the model's to predict.
+Topology undisturbed(Topology topology) {
+  topology.tcp = {};
+  for (Link& link : topology.links) {
+    link.queue.reset();
+    link.latency = Duration{0};
+    link.loss = 0;
+  }
+  for (Device& device : topology.devices) device.latency = Duration{0};
+  return topology;
+}
+
 std::int64_t switches_between(const Topology& topology, const Routing& routing, Rank a, Rank b) {
   return route_switches(topology, routing.route(topology.endpoint(a), topology.endpoint(b)));
 }
@@ -312,7 +325,7 @@ std::string text_of(const Check& check) {
 Calibration calibrate(const CalibrationRequest& request) {
   const Backend& backend = get_from(backend_catalogue(), "backend", request.backend);
   const bool in_network = request.topology != nullptr;
-  const Topology topology = in_network ? *request.topology : loopback(request.ranks);
+  const Topology topology = in_network ? undisturbed(*request.topology) : loopback(request.ranks);
   const Routing routing(topology, {request.seed});
   const auto rows = rows_within(request, topology, routing);
   std::vector<PingPongRow> repeated;

@@ -327,11 +327,12 @@ class Simulation {
     note_open(token);
     meeting_.push_back({actor_of(walker), token.packed()});
     if (meeting_.size() == walkers_.size()) {
+      const std::int64_t begin = now_ + (mark.common_start ? quiet_time() : 0);
       for (const auto& [actor, packed] : meeting_) {
         // A common start is the instant that what follows is measured from; the rank runs a little later.
-        const std::int64_t late = mark.common_start ? profile_.start_latency.count() : 0;
-        if (mark.common_start) common_starts_[actor] = CommonStart{Token::unpack(packed).stream, now_ + replayed_};
-        push(now_ + late, mark.common_start ? EventKind::started : EventKind::action_done, actor, packed);
+        const std::int64_t late = mark.common_start ? profile_.start_latency.count() + waking_time(actor) : 0;
+        if (mark.common_start) common_starts_[actor] = CommonStart{Token::unpack(packed).stream, begin + replayed_};
+        push(begin + late, mark.common_start ? EventKind::started : EventKind::action_done, actor, packed);
       }
       meeting_.clear();
       if (mark.common_start && network_idle()) rest_network();  // other streams may be at work
@@ -597,6 +598,18 @@ class Simulation {
     }
   }
 
+  // Before a common start whoever measures waits until all is quiet. That matters where the network remembers.
+  [[nodiscard]] std::int64_t quiet_time() const {
+    constexpr std::int64_t least = 1'000'000'000;  // 1 ms
+    return packets_ && !options_.once ? least + packets_->longest_round_trip() : 0;
+  }
+  // Ranks wake up one after the other. Where packets are dropped that decides whose: were all as exact as the model,
+  // the packets of some schedules would never meet. Drawn for each rank and start, up to the time that waking takes.
+  [[nodiscard]] std::int64_t waking_time(Actor actor) const {
+    if (quiet_time() == 0 || profile_.start_latency.count() == 0) return 0;
+    Draws draws(options_.disturbances.seed ^ mix64(std::uint64_t{actor} << 32 | sent_[actor]));
+    return static_cast<std::int64_t>(draws.below(static_cast<std::uint64_t>(profile_.start_latency.count())));
+  }
   [[nodiscard]] bool network_idle() const { return packets_ ? packets_->idle() : network_.active() == 0; }
   void rest_network() {
     if (packets_)

@@ -134,7 +134,10 @@ Reason no_faults(const Inputs& inputs, const std::vector<Fault>& faults) {
   if (std::all_of(faults.begin(), faults.end(), only_loses)) return loss_is_of_packets(inputs);
   return std::nullopt;
 }
-Reason one_iteration(const Inputs&) { return "a simulation has no noise: one iteration stands for all"; }
+Reason one_iteration(const Inputs& inputs) {
+  if (has_packets(inputs) && packet::remembers(transport_of(inputs))) return std::nullopt;
+  return "a simulation has no noise: one iteration stands for all";
+}
 
 std::span<const Rule> rules() {
   static const std::array rules{
@@ -169,6 +172,7 @@ std::span<const Rule> rules() {
            }},
       Rule{"topology", "^switching.ecn_*", of_marks},
       Rule{"topology", "^switching.*", of_packets},
+      Rule{"topology", "^tcp.*", of_tcp, true},
       Rule{"topology", "burst", [](const Inputs& inputs) { return under_analytic(inputs, "token buckets"); }},
       Rule{"topology", "duplex",
            [](const Inputs& inputs) -> Reason {

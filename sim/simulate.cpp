@@ -7,6 +7,7 @@
 #include "sim/executor.hpp"
 #include "sim/lower_bound.hpp"
 #include "sim/nccl/predict.hpp"
+#include "sim/network/packet/settings.hpp"
 
 namespace lockstep::sim {
 namespace {
@@ -37,6 +38,8 @@ Prediction predict_packets(const Topology& topology, const Routing& routing, con
   SimulationOptions options;
   options.disturbances = disturbances;
   options.packets = true;
+  // What a connection has learnt outlives an iteration: those of the warm-up count.
+  options.once = !packet::remembers(packet::transport_settings(topology, routing.policy().mode, profile));
   return simulate(topology, routing, profile, planned, options, timeline);
 }
 

@@ -129,6 +129,7 @@ config::Type<TopologyFile> topology_file_type() {
                 "nodes in the order in which ranks fill them; nodes left out get no rank (default: all, in file order)")
       .optional("routing", &TopologyFile::routing, routing_type(), "how flows choose among equally short paths")
       .optional("switching", &TopologyFile::switching, switching_type(), "what switches do with packets")
+      .optional("tcp", &TopologyFile::tcp, host_tcp_type(), "how the hosts' TCP is set")
       .optional("failed", &TopologyFile::failed, config::list(failure_type()),
                 "cables and devices that are out of order; routes go around them")
       .optional("degraded", &TopologyFile::degraded, config::list(degradation_type()),

@@ -56,6 +56,7 @@ struct TopologyFile {
   std::vector<NameInFile> placement;
   RoutingPolicy routing;
   Switching switching;
+  HostTcp tcp;
   std::vector<FailureInFile> failed;
   std::vector<DegradationInFile> degraded;
   std::vector<Fault> faults;

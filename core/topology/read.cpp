@@ -356,6 +356,7 @@ Topology read_topology(const config::Node& root, const std::string& file) {
   topology.sha256 = sha256(config::canonical_text(root));
   topology.routing = read->routing;
   topology.switching = read->switching;
+  topology.tcp = read->tcp;
   topology.given = config::given_keys(root);
   topology.faults = read->faults;
   TopologyBuilder builder(topology, read->node, diagnostics);

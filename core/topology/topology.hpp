@@ -17,6 +17,7 @@
 #include "core/config/keys.hpp"
 #include "core/config/type.hpp"
 #include "core/faults/fault.hpp"
+#include "core/topology/host_tcp.hpp"
 #include "core/topology/switching.hpp"
 #include "core/units/duration.hpp"
 #include "core/units/quantity.hpp"
@@ -86,6 +87,7 @@ class Topology {
 
   RoutingPolicy routing;
   Switching switching;
+  HostTcp tcp;
   std::vector<std::string> failed;    ///< what the file says is failed, as text: "leaf0 - spine1", "spine3"
   std::vector<std::string> degraded;  ///< "leaf1 - spine0: 200Gbps"
 

@@ -91,7 +91,9 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
   const std::string text = run_isolated({}, [&](const Isolation& isolation) {
     const LabNetwork network(topology, routing, isolation);
     options.executor.quiet = std::max<std::chrono::nanoseconds>(
-        options.executor.quiet, 2 * refill_time(network.shaping()) + std::chrono::milliseconds(1));
+        options.executor.quiet, 2 * refill_time(network.shaping()) + std::chrono::milliseconds(1) +
+                                    // The last to hear of a common start must hear of it before its instant.
+                                    std::chrono::duration_cast<std::chrono::nanoseconds>(network.longest_round_trip()));
     options.same_machine = true;
     options.cores = usable_cores();
     LocalRanks ranks;

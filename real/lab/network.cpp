@@ -71,24 +71,9 @@ LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const I
   check_names(topology);
   forwarding_ = plan_forwarding(topology, routing);
   netem_ = kernel_has_netem();
-  bool wanted_delay = false;
-  bool wanted_loss = false;
-  for (const auto& link : topology.links) {
-    shaping_.push_back(shape(link, netem_));
-    wanted_delay = wanted_delay || link.latency > Duration{0};
-    wanted_loss = wanted_loss || link.loss > 0;
-  }
-  for (const auto& device : topology.devices) wanted_delay = wanted_delay || device.latency > Duration{0};
-  if (!netem_ && wanted_delay)
-    notes_.emplace_back(
-        "this kernel has no netem (sch_netem): latencies of the topology are not in the lab, delay is 0");
-  if (!netem_ && wanted_loss)
-    notes_.emplace_back("this kernel has no netem (sch_netem): loss of the topology is not in the lab");
-  if (netem_) {
-    // A switch's own latency is added to the links that leave it.
-    for (LinkId link = 0; link < shaping_.size(); ++link)
-      shaping_[link].delay += topology.devices[topology.links[link].from].latency;
-  }
+  for (const auto& link : topology.links) shaping_.push_back(shape(link, netem_));
+  add_delays();
+  longest_round_trip_ = round_trip(routing);
   for (const auto& loss : isolation.lost) notes_.push_back(loss);
   // A packet larger than a later link's bucket would be cut up on the way, at that device's cost: hosts keep to the
   // smallest.
@@ -98,16 +83,46 @@ LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const I
   if (!options.tcp_defaults) {
     Bandwidth slowest = shaping_.empty() ? 1_Gbps : shaping_.front().rate;
     for (const auto& shaping : shaping_) slowest = std::min(slowest, shaping.rate);
-    tcp_wanted_ = lab_tcp_settings(slowest, longest_round_trip(routing));
+    tcp_wanted_ = lab_tcp_settings(slowest, longest_round_trip_, topology.tcp);
   }
   for (const auto& device : topology.devices) namespaces_.emplace_back(device.name);
   create_cables();
   for (DeviceId device = 0; device < topology.devices.size(); ++device) configure(device);
+  if (wire_) delay_line_ = std::make_unique<DelayLine>(*wire_, delayed_);
 }
 
-Duration LabNetwork::longest_round_trip(const Routing& routing) const {
+// A switch's own latency is added to the links that leave it. What the kernel cannot delay, a process of ours does
+// where the delay is well above what that process adds by itself.
+void LabNetwork::add_delays() {
+  bool left_out = false;
+  for (LinkId link = 0; link < shaping_.size(); ++link) {
+    const Link& wanted = topology_.links[link];
+    const Duration switching = topology_.devices[wanted.from].latency;
+    Shaping& shaping = shaping_[link];
+    if (netem_) {
+      shaping.delay += switching;
+    } else if (wanted.latency + switching >= least_relayed_delay || wanted.loss > 0) {
+      shaping.delay = wanted.latency + switching;
+      shaping.loss = wanted.loss;
+      shaping.relayed = true;
+    } else {
+      left_out = left_out || wanted.latency + switching > Duration{0};
+    }
+  }
+  const bool relayed = std::any_of(shaping_.begin(), shaping_.end(), [](const Shaping& s) { return s.relayed; });
+  if (relayed)
+    notes_.emplace_back(
+        "this kernel has no netem (sch_netem): a process of the lab delays and drops, and takes processor time for it");
+  if (left_out)
+    notes_.push_back(
+        fmt::format("this kernel has no netem (sch_netem): latencies of the topology{} are not in the lab, delay is 0",
+                    relayed ? " below " + format_duration(least_relayed_delay) : std::string()));
+}
+
+Duration LabNetwork::round_trip(const Routing& routing) const {
   Duration longest{0};
-  if (!netem_) return longest;
+  if (std::none_of(shaping_.begin(), shaping_.end(), [](const Shaping& s) { return s.delay > Duration{0}; }))
+    return longest;
   for (int a = 0; a < topology_.rank_capacity(); ++a) {
     for (int b = 0; b < a; ++b) {
       Duration both{0};
@@ -122,15 +137,44 @@ Duration LabNetwork::longest_round_trip(const Routing& routing) const {
 
 void LabNetwork::create_cables() {
   std::vector<std::string> lines;
+  const auto cable = [&](const std::string& name, const std::string& place, Bytes mtu, LinkId link,
+                         const std::string& peer, const std::string& peer_place, Bytes peer_mtu, LinkId peer_link) {
+    lines.push_back(fmt::format(
+        "link add name {} netns {} mtu {} address {} type veth peer name {} netns {} mtu {} address {}", name, place,
+        mtu.count(), hardware_address(link), peer, peer_place, peer_mtu.count(), hardware_address(peer_link)));
+  };
+  std::vector<std::string> wires;
   for (LinkId link = 0; link < topology_.links.size(); link += 2) {
     const auto& a = topology_.links[link];
     const auto& b = topology_.links[link + 1];
-    lines.push_back(fmt::format(
-        "link add name {0} netns {1} mtu {2} address {3} type veth peer name {0} netns {4} mtu {5} address {6}",
-        interface_name(link), topology_.devices[a.from].name, a.mtu.count(), hardware_address(link),
-        topology_.devices[b.from].name, b.mtu.count(), hardware_address(link + 1)));
+    const std::string name = interface_name(link);
+    const std::string& from = topology_.devices[a.from].name;
+    const std::string& to = topology_.devices[b.from].name;
+    if (!shaping_[link].relayed && !shaping_[link + 1].relayed) {
+      cable(name, from, a.mtu, link, name, to, b.mtu, link + 1);
+      continue;
+    }
+    if (!wire_) wire_.emplace("delay-line");
+    for (const LinkId end : {link, link + 1}) {
+      const auto& directed = topology_.links[end];
+      const std::string half = fmt::format("w{}", end);
+      // No frame is addressed to the line's own interfaces.
+      cable(name, end == link ? from : to, directed.mtu, end, half, wire_->name(), directed.mtu,
+            end + (std::uint32_t{1} << 31));
+      wires.push_back(half);
+      delayed_.push_back({half, fmt::format("w{}", reverse(end)), shaping_[end].delay, shaping_[end].loss});
+    }
   }
   run_batch("ip", lines);
+  if (!wire_) return;
+  {
+    const InNamespace inside(*wire_);
+    write_setting("net/ipv6/conf/all/disable_ipv6", "1");
+    write_setting("net/ipv6/conf/default/disable_ipv6", "1");
+  }
+  lines.clear();
+  for (const std::string& wire : wires) lines.push_back(fmt::format("link set dev {} arp off up", wire));
+  run_batch("ip", lines, [this] { wire_->enter(); });
 }
 
 void LabNetwork::configure(DeviceId device) {
@@ -192,8 +236,8 @@ void LabNetwork::configure(DeviceId device) {
   if (role == DeviceRole::host) {
     host_extra = " src " + device_address(topology_, device);
     if (!options_.tcp_defaults)
-      host_extra += fmt::format(" initcwnd {0} initrwnd {0} quickack 1 congctl {1}", initial_window_segments,
-                                lab_congestion_control());
+      host_extra += fmt::format(" initcwnd {} initrwnd {} quickack 1 congctl {}", initial_window(),
+                                initial_window_segments, lab_congestion_control(topology_.tcp));
   }
   for (const auto& [destination, hop] : forwarding_.by_destination[device]) route(destination, hop, host_extra);
   // One table per source that leaves by other links than most: a rule per source, not per pair, since rules are walked
@@ -275,6 +319,7 @@ nlohmann::ordered_json LabNetwork::as_built(const std::vector<Bytes>& wire_bytes
   built["kernel"] = fmt::format("{} {} {}", kernel.sysname, kernel.release, kernel.machine);
   built["cores"] = usable_cores();
   built["netem"] = netem_;
+  built["delays_by"] = wire_ ? Json("relay") : netem_ ? Json("netem") : Json(nullptr);
   built["switches"] = Json::object();
   for (DeviceId device = 0; device < topology_.devices.size(); ++device)
     if (forwarding_.role[device] != DeviceRole::host)
@@ -300,8 +345,9 @@ nlohmann::ordered_json LabNetwork::as_built(const std::vector<Bytes>& wire_bytes
   }
   Json tcp;
   for (const auto& setting : tcp_) tcp[setting.name] = setting.value;
-  tcp["congestion_control_of_routes"] = options_.tcp_defaults ? Json(nullptr) : Json(lab_congestion_control());
-  tcp["initial_window_segments"] = options_.tcp_defaults ? Json(nullptr) : Json(initial_window_segments);
+  tcp["congestion_control_of_routes"] =
+      options_.tcp_defaults ? Json(nullptr) : Json(lab_congestion_control(topology_.tcp));
+  tcp["initial_window_segments"] = options_.tcp_defaults ? Json(nullptr) : Json(initial_window());
   tcp["defaults_kept"] = options_.tcp_defaults;
   built["tcp"] = std::move(tcp);
   built["notes"] = notes_;

@@ -8,12 +8,15 @@
 //  - as_built() says what was built, so that a prediction can be made for exactly that network.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/topology/routing.hpp"
 #include "core/topology/topology.hpp"
+#include "real/lab/delay_line.hpp"
 #include "real/lab/forwarding.hpp"
 #include "real/lab/isolate.hpp"
 #include "real/lab/link_counters.hpp"
@@ -48,13 +51,19 @@ class LabNetwork {
   /// By LinkId: bytes on the wire between two snapshots.
   static std::vector<Bytes> difference(const std::vector<LinkCounter>& before, const std::vector<LinkCounter>& after);
 
+  /// Of the delays alone, between any two ranks.
+  [[nodiscard]] Duration longest_round_trip() const { return longest_round_trip_; }
   [[nodiscard]] const std::vector<Shaping>& shaping() const { return shaping_; }  ///< by LinkId
   [[nodiscard]] const Forwarding& forwarding() const { return forwarding_; }
   /// The object `as_built` of a result. `wire_bytes` by LinkId, or empty: the key is then null.
   [[nodiscard]] nlohmann::ordered_json as_built(const std::vector<Bytes>& wire_bytes = {}) const;
 
  private:
-  [[nodiscard]] Duration longest_round_trip(const Routing& routing) const;
+  [[nodiscard]] std::int64_t initial_window() const {
+    return topology_.tcp.initial_window.value_or(initial_window_segments);
+  }
+  [[nodiscard]] Duration round_trip(const Routing& routing) const;
+  void add_delays();
   void create_cables();
   void configure(DeviceId device);
 
@@ -64,8 +73,12 @@ class LabNetwork {
   bool netem_ = false;
   Forwarding forwarding_;
   std::vector<Shaping> shaping_;
+  Duration longest_round_trip_{0};
   Bytes host_gso_max_size_;
-  std::vector<NetworkNamespace> namespaces_;        // by device
+  std::vector<NetworkNamespace> namespaces_;  // by device
+  std::optional<NetworkNamespace> wire_;      // where cables are delayed
+  std::vector<DelayLine::Direction> delayed_;
+  std::unique_ptr<DelayLine> delay_line_;
   std::vector<std::vector<LinkId>> link_of_index_;  // by device, by interface index
   std::vector<TcpSetting> tcp_wanted_;
   std::vector<TcpSettingFound> tcp_;
@@ -73,6 +86,9 @@ class LabNetwork {
   mutable std::vector<LinkCounters> counters_;  // by device, opened by the process `counters_of_`
   mutable int counters_of_ = 0;
 };
+
+/// Without netem the lab delays links of this much and more by a process of its own, whose time is about a tenth of it.
+inline constexpr Duration least_relayed_delay{500'000'000};  // 500 us
 
 /// Whether the kernel can delay packets (sch_netem), tried in a namespace of its own. Call inside run_isolated().
 bool kernel_has_netem();

@@ -37,7 +37,7 @@ std::vector<std::string> shaping_commands(const Shaping& shaping, const std::str
   const std::string bucket = fmt::format("tbf rate {}bit burst {}b limit {}b", shaping.rate.bits_per_second(),
                                          shaping.burst.count(), shaping.queue.count());
   std::vector<std::string> lines{fmt::format("qdisc add dev {} root handle 1: {}", interface, bucket)};
-  if (shaping.delay > Duration{0} || shaping.loss > 0) {
+  if (!shaping.relayed && (shaping.delay > Duration{0} || shaping.loss > 0)) {
     // The delay comes after the bucket in the file's order of thought (serialise, then propagate); inside the
     // discipline it must stand in front, as the bucket's child, because only the root's dequeue is timed by the rate.
     // The sum is the same. netem's own limit counts packets; the smallest has 64 bytes.

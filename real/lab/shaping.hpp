@@ -16,9 +16,10 @@ namespace lockstep::real {
 struct Shaping {
   Bandwidth rate;
   Bytes burst;
-  Bytes queue;        ///< tbf `limit`: bytes that may wait
-  Duration delay{0};  ///< what the lab adds; 0 where the kernel has no netem
-  double loss = 0.0;  ///< likewise
+  Bytes queue;           ///< tbf `limit`: bytes that may wait
+  Duration delay{0};     ///< what the lab adds
+  double loss = 0.0;     ///< likewise
+  bool relayed = false;  ///< a process of the lab does both (delay_line.hpp), not the kernel
   Bytes mtu;
   Bytes gso_max_size;  ///< the largest packet that TCP hands to the interface
 };

@@ -12,20 +12,23 @@
 
 namespace lockstep::real {
 
-std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip) {
+std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip, const HostTcp& given) {
   const auto in = [&](double seconds, Bytes least) {
     const double bytes = slowest.bytes_per_second() * (seconds + to_seconds(round_trip));
     return std::clamp(static_cast<std::int64_t>(bytes), least.count(), Bytes{256_MiB}.count());
   };
   const auto same = [](std::int64_t bytes) { return fmt::format("4096 {0} {0}", bytes); };
+  const auto size = [&](const std::optional<Bytes>& buffer, std::int64_t usual) {
+    return same(buffer ? buffer->count() : usual);
+  };
   return {
-      {"tcp_slow_start_after_idle", "0",
+      {"tcp_slow_start_after_idle", given.slow_start_after_idle.value_or(false) ? "1" : "0",
        "a partner that was idle for a round-trip time must not start from a small window"},
       {"tcp_no_metrics_save", "1", "a connection must not inherit what an earlier one learnt"},
-      {"tcp_wmem", same(in(10e-3, 128_KiB)),
+      {"tcp_wmem", size(given.send_buffer, in(10e-3, 128_KiB)),
        "10 ms of the link: the bucket never runs dry between two wake-ups, and little is left behind when a rank turns "
        "to another partner"},
-      {"tcp_rmem", same(in(20e-3, 256_KiB)),
+      {"tcp_rmem", size(given.receive_buffer, in(20e-3, 256_KiB)),
        "20 ms of the link (half of it is window): a partner that is ahead cannot take the link from the one that is "
        "waited for"},
       {"tcp_limit_output_bytes", fmt::format("{}", in(1e-3, 16_KiB)),
@@ -34,7 +37,8 @@ std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip)
   };
 }
 
-std::string lab_congestion_control() {
+std::string lab_congestion_control(const HostTcp& given) {
+  if (given.congestion_control == TcpControl::reno) return "reno";
   // Reno is built into every kernel.
   std::istringstream available(read_setting("net/ipv4/tcp_available_congestion_control"));
   for (std::string name; available >> name;)

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/topology/host_tcp.hpp"
 #include "core/units/duration.hpp"
 #include "core/units/quantity.hpp"
 
@@ -22,12 +23,14 @@ struct TcpSetting {
 /// a rank go on to its next partner with megabytes of the last exchange unsent, and the two flows then share the link;
 /// a wide receive window lets a partner that is ahead take the share of the one that is waited for. Both turn a skew of
 /// milliseconds into one of hundreds.
-std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip);
+/// What the topology's file says of the hosts' TCP comes before all that.
+std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip, const HostTcp& given = {});
 
 /// What the hosts' routes ask for (`congctl`): cubic, else reno. Loss-based, so that the window stays where the routes
 /// put it; bbr paces and probes on its own. By the routes, because tcp_congestion_control of a namespace refuses what
 /// the machine's tcp_allowed_congestion_control does not list, even to root.
-std::string lab_congestion_control();
+/// What the file asks for comes first; reno where the kernel has no cubic.
+std::string lab_congestion_control(const HostTcp& given = {});
 
 struct TcpSettingFound {
   std::string name;

@@ -71,7 +71,7 @@ const WrongInput wrong_inputs[] = {
     {"UnknownTopologyKey", "t.yaml", "nmae: a\ngenerate: {star: {hosts: 2, link: {bandwidth: 1Gbps}}}\n",
      "simulate -t t.yaml -w w.yaml",
      "t.yaml:1:1: unknown topology key 'nmae'; did you mean 'name'? known: name, node, generate, nodes, links, "
-     "placement, routing, switching, failed, degraded, faults"},
+     "placement, routing, switching, tcp, failed, degraded, faults"},
     {"UnknownGenerator", "t.yaml", "generate: {starr: {hosts: 2, link: {bandwidth: 1Gbps}}}\n",
      "simulate -t t.yaml -w w.yaml",
      "t.yaml:1:12: unknown generator 'starr'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree, "
@@ -187,9 +187,10 @@ const WrongInput wrong_inputs[] = {
      "simulate -t t.yaml -w w.yaml -p p.yaml", "p.yaml:2:48: 'up_to' must ascend: 1KiB after 1MiB"},
     {"WorkloadForATopology", "", "", "simulate -t w.yaml -w w.yaml",
      "w.yaml:2:1: unknown topology key 'collectives'; known: name, node, generate, nodes, links, "
-     "placement, routing, switching, failed, degraded, faults\nw.yaml:4:1: unknown topology key 'iterations'; known: "
+     "placement, routing, switching, tcp, failed, degraded, faults\nw.yaml:4:1: unknown topology key 'iterations'; "
+     "known: "
      "name, node, "
-     "generate, nodes, links, placement, routing, switching, failed, degraded, faults"},
+     "generate, nodes, links, placement, routing, switching, tcp, failed, degraded, faults"},
     // Settings.
     {"SetUnknownPrefix", "", "", "simulate -t t.yaml -w w.yaml --set topolgy.name=a",
      "--set topolgy.name=a: unknown prefix 'topolgy'; did you mean 'topology'? known: topology, workload, profile"},

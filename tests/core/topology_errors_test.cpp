@@ -32,7 +32,11 @@ TEST_P(TopologyErrors, HaveTheirExactMessage) {
 const WrongTopology wrong[] = {
     {"UnknownKey", "name: a\nqueues: []\n" STAR,
      "t.yaml:2:1: unknown topology key 'queues'; known: name, node, generate, nodes, links, placement, "
-     "routing, switching, failed, degraded, faults"},
+     "routing, switching, tcp, failed, degraded, faults"},
+    {"SmallBuffer", "tcp: {send_buffer: 1KiB}\n" STAR,
+     "t.yaml:1:6: a socket buffer of 1KiB holds no packet: 4KiB at least"},
+    {"UnknownTcpControl", "tcp: {congestion_control: bbr}\n" STAR,
+     "t.yaml:1:27: unknown congestion control 'bbr'; known: cubic, reno"},
     {"UnknownGenerator", "generate: {stra: {hosts: 2}}\n",
      "t.yaml:1:12: unknown generator 'stra'; did you mean 'star'? known: star, ring, leaf_spine, fat_tree, torus, "
      "full_mesh, hyperx, dragonfly"},

@@ -531,16 +531,66 @@ TEST(Tcp, AWindowIsABoundOnTheRate) {
 }
 
 TEST(Tcp, GetsOverLossesAndSharesAQueue) {
-  const Topology topology = read(star_of(3, "bandwidth: 1Gbps, latency: 50us, queue: 128KiB"));
+  for (const char* control : {"cubic", "reno"}) {
+    const Topology topology = read(star_of(3, "bandwidth: 1Gbps, latency: 500us, queue: 256KiB"));
+    Network network(topology, profile_with(std::string("kind: tcp, congestion_control: ") + control));
+    network.send(network.connect(0, 2), 32 << 20, 0);
+    network.send(network.connect(1, 2), 32 << 20, 1);
+    network.run();
+    EXPECT_GT(network.total().drops, 0U);
+    // Nothing is sent again that was not lost.
+    EXPECT_EQ(network.transport->statistics().retransmitted, network.total().drops) << control;
+    const double ideal = 2.0 * (32 << 20) / 1500 * 1598 * 8000;
+    const double last = static_cast<double>(std::max(network.delivered[0], network.delivered[1]));
+    EXPECT_LT(last, 1.15 * ideal) << control;
+    EXPECT_GT(static_cast<double>(std::min(network.delivered[0], network.delivered[1])), 0.5 * ideal) << control;
+  }
+}
+
+// What a topology says of its hosts' TCP, over a way of 20 ms there and back.
+struct Buffers {
+  std::optional<Bytes> send, receive;
+};
+std::int64_t time_of_4_mib(const Buffers& buffers) {
+  Topology topology = read(star_of(2, "bandwidth: 1Gbps, latency: 5ms, mtu: 1500B"));
+  topology.tcp.initial_window = 10000;
+  topology.tcp.largest_packet = Bytes{8192};
+  topology.tcp.send_buffer = buffers.send;
+  topology.tcp.receive_buffer = buffers.receive;
   Network network(topology, profile_with("kind: tcp"));
-  network.send(network.connect(0, 2), 32 << 20, 0);
-  network.send(network.connect(1, 2), 32 << 20, 1);
+  network.send(network.connect(0, 1), 4 << 20, 1);
   network.run();
-  EXPECT_GT(network.total().drops, 0U);
-  const double ideal = 2.0 * (32 << 20) / 1500 * 1598 * 8000;
-  const double last = static_cast<double>(std::max(network.delivered[0], network.delivered[1]));
-  EXPECT_LT(last, 1.15 * ideal);
-  EXPECT_GT(static_cast<double>(std::min(network.delivered[0], network.delivered[1])), 0.5 * ideal);
+  return network.delivered[1];
+}
+
+TEST(Tcp, TheBuffersOfSocketsAreWindows) {
+  // Five frames to a packet, 7,500 bytes, 870 beside them: 8 such packets are begun in 64 KiB. A writer that found no
+  // room comes back when a third is free, when 5 of the 8 are left: 6 to 8 packets in a round trip of 20 ms.
+  const double packets = 4.0 * (1 << 20) / 7500;
+  const auto sending = static_cast<double>(time_of_4_mib({64_KiB, std::nullopt}));
+  EXPECT_GT(sending, packets / 8 * 20 * millisecond);
+  EXPECT_LT(sending, packets / 6 * 20.5 * millisecond);
+  // 0.8 of 64 KiB less a packet are 44,928 bytes of window: 29 frames.
+  EXPECT_NEAR(static_cast<double>(time_of_4_mib({std::nullopt, 64_KiB})),
+              4.0 * (1 << 20) / (29 * 1500) * 20.3 * millisecond, 0.05 * 97 * 20.3 * millisecond);
+  // Neither limits: the line's rate.
+  EXPECT_NEAR(static_cast<double>(time_of_4_mib({})), 4.0 * (1 << 20) / 1500 * 1598 * 8000 + 10.0 * millisecond,
+              1.0 * millisecond);
+}
+
+TEST(Tcp, TheHostsOfATopologyComeBeforeTheProfile) {
+  Topology topology = read(star_of(2, "bandwidth: 1Gbps, latency: 5ms, mtu: 1500B") +
+                           "tcp: {initial_window: 3, congestion_control: reno, slow_start_after_idle: false, "
+                           "send_buffer: 64KiB, receive_buffer: 128KiB}\n");
+  const Profile profile = profile_with("kind: tcp, initial_window: 100, congestion_control: cubic");
+  const auto settings = transport_settings(topology, RoutingMode::ecmp, profile);
+  EXPECT_EQ(settings.transport.initial_window, 3);
+  EXPECT_EQ(settings.transport.congestion_control, CongestionControl::reno);
+  EXPECT_FALSE(settings.transport.slow_start_after_idle);
+  EXPECT_EQ(settings.send_buffer, 65536);
+  EXPECT_EQ(settings.transport.receive_window, Bytes{104857 - 1500});
+  // A NIC's connections are not the hosts'.
+  EXPECT_EQ(transport_settings(topology, RoutingMode::ecmp, profile_with("kind: rdma")).send_buffer, 0);
 }
 
 TEST(Tcp, AnIdleWindowShrinks) {

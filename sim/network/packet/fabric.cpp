@@ -328,18 +328,18 @@ void Fabric::start(PortId id) {
     packet = port.control.first;
   } else if (port.paused || port.blocked) {
     return;
-  } else if (port.data.first != none) {
-    packet = port.data.first;
-  } else if (port.source) {
-    packet = hosts_.pull(id);
-    if (packet == none) return;
-    packets_[packet].ingress = none;
-    append(port.data, packet);
-    count_queue(port);
-    port.queued += packets_[packet].bytes;
-    port.largest_queue = std::max(port.largest_queue, port.queued);
   } else {
-    return;
+    while (port.source && (hosts_fill_ || port.data.first == none)) {
+      const PacketId fresh = hosts_.pull(id);
+      if (fresh == none) break;
+      packets_[fresh].ingress = none;
+      append(port.data, fresh);
+      count_queue(port);
+      port.queued += packets_[fresh].bytes;
+      port.largest_queue = std::max(port.largest_queue, port.queued);
+    }
+    packet = port.data.first;
+    if (packet == none) return;
   }
   const std::uint32_t bytes = packets_[packet].bytes;
   if (!control && flow_control_ == FlowControl::credits && port.credits < std::int64_t{bytes}) {

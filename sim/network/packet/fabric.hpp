@@ -140,6 +140,8 @@ class Fabric {
   /// Hands a packet over after `delay` without touching the network (acknowledgements that weigh nothing).
   void hand_over(PacketId packet, std::int64_t delay);
 
+  /// Hosts give what they have, though earlier packets wait: the limit is theirs. Else a packet at a time.
+  void let_hosts_fill() { hosts_fill_ = true; }
   /// A quiet spell: every token bucket is full again.
   void rest();
   /// 0: nothing passes.
@@ -244,6 +246,7 @@ class Fabric {
   Switching settings_;
   Hosts& hosts_;
   bool control_first_;  // acknowledgements and trimmed packets overtake data and take no room
+  bool hosts_fill_ = false;
   std::uint64_t seed_;
   RoutingMode mode_;
   FlowControl flow_control_;

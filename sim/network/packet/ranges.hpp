@@ -55,6 +55,8 @@ class Ranges {
   }
   [[nodiscard]] bool empty() const { return ranges_.empty(); }
   void clear() { ranges_.clear(); }
+  /// Not empty.
+  [[nodiscard]] const Range& front() const { return ranges_.front(); }
   /// The end of the last range; 0 if there is none.
   [[nodiscard]] std::uint64_t end() const { return ranges_.empty() ? 0 : ranges_.back().end; }
   /// The first byte from `at` on that is not in the set.

@@ -44,7 +44,7 @@ double Rdma::pace(ConnectionId id) const {
   return controls_ && !rate.at_line_rate() ? rate.rate() : 0;
 }
 
-void Rdma::sent(ConnectionId id, const Packet& packet) {
+void Rdma::sent(ConnectionId id, Packet& packet) {
   if (controls_) pairs_[id].rate.sent(packet.bytes);
   if (at(id).due[retransmission] == Fabric::never) await_acknowledgement(id, pairs_[id].timeout);
 }

@@ -33,7 +33,7 @@ class Rdma final : public Transport {
   void opened(ConnectionId connection) override;
   [[nodiscard]] double pace(ConnectionId connection) const override;
   Offer offer(ConnectionId connection) override;
-  void sent(ConnectionId connection, const Packet& packet) override;
+  void sent(ConnectionId connection, Packet& packet) override;
   void data_arrived(ConnectionId connection, const Packet& packet) override;
   void acknowledged(ConnectionId connection, const Packet& packet) override;
   void timer_due(ConnectionId connection, Timer timer) override;

@@ -46,7 +46,7 @@ Transport::Offer SenderBased::offer(ConnectionId id) {
   return Offer::packet(c.next, std::min(segment, end - c.next));
 }
 
-void SenderBased::sent(ConnectionId id, const Packet& packet) {
+void SenderBased::sent(ConnectionId id, Packet& packet) {
   Flow& flow = flows_[id];
   flow.missing.remove(packet.sequence, packet.sequence + packet.payload);
   if (at(id).due[retransmission] == Fabric::never) await_acknowledgement(id, flow.timeout);

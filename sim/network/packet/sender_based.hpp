@@ -33,7 +33,7 @@ class SenderBased final : public Transport {
 
   void opened(ConnectionId connection) override;
   Offer offer(ConnectionId connection) override;
-  void sent(ConnectionId connection, const Packet& packet) override;
+  void sent(ConnectionId connection, Packet& packet) override;
   void data_arrived(ConnectionId connection, const Packet& packet) override;
   void acknowledged(ConnectionId connection, const Packet& packet) override;
   void timer_due(ConnectionId connection, Timer timer) override;

@@ -35,6 +35,21 @@ Frames frames_of(const Topology& topology, const Framing& framing) {
   return frames;
 }
 
+// The hosts' TCP as the topology has it, before what the profile says.
+void set_as_hosts(Transport::Settings& settings, const HostTcp& hosts) {
+  auto& transport = settings.transport;
+  if (hosts.congestion_control)
+    transport.congestion_control =
+        *hosts.congestion_control == TcpControl::cubic ? CongestionControl::cubic : CongestionControl::reno;
+  if (hosts.initial_window) transport.initial_window = *hosts.initial_window;
+  if (hosts.slow_start_after_idle) transport.slow_start_after_idle = *hosts.slow_start_after_idle;
+  if (hosts.output_limit) settings.host_queue = hosts.output_limit->count();
+  if (hosts.send_buffer) settings.send_buffer = hosts.send_buffer->count();
+  if (hosts.largest_packet)
+    transport.burst_segments = std::max<std::int64_t>(1, hosts.largest_packet->count() / settings.frames.payload);
+  if (hosts.receive_buffer) transport.receive_window = Tcp::window_of(*hosts.receive_buffer, settings);
+}
+
 }  // namespace
 
 Transport::Settings transport_settings(const Topology& topology, RoutingMode routing, const Profile& profile) {
@@ -52,8 +67,14 @@ Transport::Settings transport_settings(const Topology& topology, RoutingMode rou
   }
   settings.frames = frames_of(topology, profile.tcp.framing);
   settings.send_buffer = profile.tcp.send_buffer ? profile.tcp.send_buffer->count() : 0;
+  if (transport.kind == TransportKind::tcp) set_as_hosts(settings, topology.tcp);
   settings.routing = routing;
   return settings;
+}
+
+bool remembers(const Transport::Settings& settings) {
+  return settings.transport.kind == TransportKind::tcp &&
+         settings.transport.congestion_control != CongestionControl::none;
 }
 
 Switching switching_of(const Topology& topology, const Transport::Settings& settings) {

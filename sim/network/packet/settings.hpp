@@ -16,6 +16,9 @@ namespace lockstep::sim::packet {
 /// network. Throws InputError if they leave no room for payload.
 Transport::Settings transport_settings(const Topology& topology, RoutingMode routing, const Profile& profile);
 
+/// Whether connections are not the same after a transfer as before it: TCP's windows.
+bool remembers(const Transport::Settings& settings);
+
 /// Flow control: as given; else none under tcp and where packets are trimmed, credits where a link is infiniband or
 /// slingshot, pfc otherwise.
 Switching switching_of(const Topology& topology, const Transport::Settings& settings);

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+
+#include "core/base/hash.hpp"
+#include "core/faults/draws.hpp"
 
 namespace lockstep::sim::packet {
 namespace {
@@ -14,6 +18,12 @@ constexpr double cubic_decrease = 0.7;       // beta
 constexpr double lost_segments = 3;          // so many segments behind a gap: it is lost
 constexpr std::int64_t hystart_window = 16;  // segments
 constexpr int hystart_samples = 8;
+constexpr std::int64_t hystart_rest = 1000 * milliseconds;  // after cubic growth began
+constexpr double blind_growth = 0.05;                       // of the window per round trip, before any loss
+// Memory beside the data of a packet in a send buffer: seen on Linux 6.18 as packets of 7,240 bytes that fit into
+// buffers of 64 KiB to 512 KiB (docs/models/packet.md).
+constexpr std::uint64_t packet_memory = 870;
+constexpr double window_share = 0.8;  // of the receive buffer
 
 // Without libm, so that every machine gets the same bits.
 double cube_root(double x) {
@@ -38,35 +48,48 @@ Tcp::Tcp(const Topology& topology, const Switching& switching, const Settings& s
       receive_window_(settings.transport.receive_window
                           ? static_cast<double>(settings.transport.receive_window->count())
                           : std::numeric_limits<double>::infinity()),
-      least_timeout_(settings.transport.timeout ? settings.transport.timeout->count() : 200 * milliseconds) {}
+      packet_(settings.frames.payload * static_cast<std::uint64_t>(settings.transport.burst_segments)),
+      least_timeout_(settings.transport.timeout ? settings.transport.timeout->count() : 200 * milliseconds) {
+  if (settings.host_queue > 0) fabric_.let_hosts_fill();
+}
+
+Bytes Tcp::window_of(Bytes receive_buffer, const Settings& settings) {
+  const double offered = window_share * static_cast<double>(receive_buffer.count());
+  const double packet =
+      static_cast<double>(settings.frames.payload) * static_cast<double>(settings.transport.burst_segments);
+  return Bytes{static_cast<std::int64_t>(offered - std::min(packet, offered / 2))};
+}
 
 void Tcp::opened(ConnectionId) {
   Flow flow;
   flow.window = controls_ ? segment_ * static_cast<double>(settings_.transport.initial_window)
                           : std::numeric_limits<double>::infinity();
   flow.threshold = std::numeric_limits<double>::infinity();
-  flows_.push_back(flow);
+  flows_.push_back(std::move(flow));
 }
 
 Transport::Offer Tcp::offer(ConnectionId id) {
   Connection& c = at(id);
   Flow& flow = flows_[id];
   if (c.may_send > now()) return Offer::wait(c.may_send);
+  if (settings_.host_queue > 0 && flow.queued >= static_cast<std::uint64_t>(settings_.host_queue))
+    return Offer::nothing();
   if (c.next == c.acknowledged) wake_from_idle(id);
   const double burst = segment_ * static_cast<double>(settings_.transport.burst_segments);
-  const std::uint64_t flying = in_flight(c);
-  const double room = flow.window - static_cast<double>(flying);
-  const bool full = room < segment_ && flying > 0 && !flow.probing;
-  if (c.again < c.lost_below) {
-    const Offer lost = lost_segment(c, static_cast<std::uint64_t>(segment_));
-    if (lost.what == Offer::What::packet) return full ? Offer::nothing() : lost;
+  const std::uint64_t under_way = flying(id);
+  const double room = flow.window - static_cast<double>(under_way);
+  const bool full = room < segment_ && under_way > 0 && !flow.probing;
+  if (!flow.lost.empty()) {
+    if (full) return Offer::nothing();
+    const auto [begin, end] = flow.lost.front();
+    return Offer::packet(begin, std::min(end - begin, static_cast<std::uint64_t>(segment_)));
   }
   if (c.next >= c.written) return Offer::nothing();
   if (full) return Offer::nothing();
-  double most_ahead = receive_window_;
+  double window = static_cast<double>(c.acknowledged) + receive_window_ - static_cast<double>(c.next);
   // A socket keeps what is not acknowledged in its buffer.
-  if (settings_.send_buffer > 0) most_ahead = std::min(most_ahead, static_cast<double>(settings_.send_buffer));
-  double window = static_cast<double>(c.acknowledged) + most_ahead - static_cast<double>(c.next);
+  if (settings_.send_buffer > 0)
+    window = std::min(window, static_cast<double>(fill_buffer(id)) - static_cast<double>(c.next));
   if (c.next == c.acknowledged) window = std::max(window, segment_);  // else nothing would ever be sent
   double payload = std::min({burst, static_cast<double>(c.written - c.next), std::max(room, segment_)});
   payload = std::min(payload, window);
@@ -75,6 +98,26 @@ Transport::Offer Tcp::offer(ConnectionId id) {
     payload = segment_ * static_cast<double>(static_cast<std::int64_t>(payload / segment_));
   if (payload < 1) return Offer::nothing();
   return Offer::packet(c.next, static_cast<std::uint64_t>(payload));
+}
+
+// Up to where the writer has filled the send buffer.
+std::uint64_t Tcp::fill_buffer(ConnectionId id) {
+  const Connection& c = at(id);
+  Flow& flow = flows_[id];
+  const auto buffer = static_cast<std::uint64_t>(settings_.send_buffer);
+  const auto packets = [this](std::uint64_t bytes, std::uint64_t size) { return (bytes + size - 1) / size; };
+  const std::uint64_t memory =
+      packets(flow.filled - std::min(flow.filled, c.acknowledged), packet_) * (packet_ + packet_memory);
+  if (flow.waits && 3 * memory > 2 * buffer) return flow.filled;
+  // A packet is begun while there is any room.
+  flow.filled = c.acknowledged + packets(buffer, packet_ + packet_memory) * packet_;
+  flow.waits = c.written > flow.filled;
+  return flow.filled;
+}
+
+std::uint64_t Tcp::flying(ConnectionId id) {
+  const Connection& c = at(id);
+  return in_flight(c) - flows_[id].lost.count(c.acknowledged, c.next);
 }
 
 void Tcp::wake_from_idle(ConnectionId id) {
@@ -87,15 +130,33 @@ void Tcp::wake_from_idle(ConnectionId id) {
   flow.threshold = std::max(flow.threshold, 0.75 * flow.window);
   while ((idle -= patience) > 0 && flow.window > first) flow.window /= 2;
   flow.window = std::max(flow.window, first);
+  if (flow.growth_began >= 0) flow.growth_began += now() - flow.last_sent;  // it does not grow while idle
   flow.last_sent = now();
-  flow.growth_began = -1;
 }
 
-void Tcp::sent(ConnectionId id, const Packet&) {
+void Tcp::departed(ConnectionId id) {
   Flow& flow = flows_[id];
+  if (settings_.host_queue == 0) return;
+  flow.queued -= flow.packets.pop();
+  list(id);
+}
+
+void Tcp::sent(ConnectionId id, Packet& packet) {
+  Flow& flow = flows_[id];
+  if (flow.recovering) flow.sent_since += packet.payload;
+  if (settings_.host_queue > 0) {
+    packet.last = true;
+    flow.queued += packet.bytes;
+    flow.packets.push(packet.bytes);
+  }
+  if (!flow.lost.empty()) {
+    const std::uint64_t end = packet.sequence + packet.payload;
+    flow.lost.remove(packet.sequence, end);
+    flow.resent.push_back({packet.sequence, end, now()});
+  }
   flow.last_sent = now();
   flow.probing = false;
-  flow.used = std::max(flow.used, static_cast<double>(in_flight(at(id))));
+  flow.used = std::max(flow.used, static_cast<double>(flying(id)));
   if (at(id).due[retransmission] == Fabric::never) arm(id);
 }
 
@@ -150,6 +211,7 @@ void Tcp::leave_slow_start_early(ConnectionId id, std::int64_t trip) {
   Flow& flow = flows_[id];
   const Connection& c = at(id);
   if (!cubic_ || flow.window >= flow.threshold || flow.recovering) return;
+  if (flow.growth_began >= 0 && now() - flow.growth_began < hystart_rest) return;
   if (c.acknowledged > flow.round_end) {
     flow.round_end = c.next;
     flow.round_began = flow.last_acknowledgement = now();
@@ -174,48 +236,114 @@ void Tcp::leave_slow_start_early(ConnectionId id, std::int64_t trip) {
 void Tcp::acknowledged(ConnectionId id, const Packet& packet) {
   Connection& c = at(id);
   Flow& flow = flows_[id];
+  const auto known = [&c] { return c.acknowledged + c.sacked.count(c.acknowledged, c.next); };
+  const std::uint64_t known_before = known();
   const std::uint64_t before = c.acknowledged;
   advance(id, packet.sequence);
   if (packet.other >= c.acknowledged && packet.payload > 0) c.sacked.add(packet.other, packet.other + packet.payload);
+  const auto arrived = static_cast<double>(known() - std::min(known(), known_before));
   const std::int64_t trip = now() - packet.sent;
   sample_trip(flow, trip);
+  flow.lost.drop_below(c.acknowledged);
   if (c.acknowledged > before) {
     flow.probed = false;
     leave_slow_start_early(id, trip);
-    if (flow.recovering && c.acknowledged >= flow.recover) flow.recovering = false;
+    if (flow.recovering && c.acknowledged >= flow.recover) {
+      flow.recovering = false;
+      if (controls_) flow.window = std::max(flow.threshold, 2 * segment_);
+    }
     if (!flow.recovering && controls_) grow(flow, c.acknowledged - before);
     if (c.acknowledged > flow.used_round) {
       flow.used_round = c.next;
       flow.used_before = flow.used;
-      flow.used = static_cast<double>(in_flight(c));
+      flow.used = static_cast<double>(flying(id));
     }
     arm(id);
   }
-  find_losses(id, true);
+  find_losses(id, true, packet.sent);
+  if (flow.recovering) set_window_of_recovery(id, arrived);
+  // Senders of one rate would keep their order for ever, and a full queue would drop the packets of one of them alone.
+  Draws draws(mix64(std::uint64_t{id} << 32 | packet.serial));
+  c.may_send = std::max(c.may_send, now() + static_cast<std::int64_t>(draws.below(reaction_time(c))));
   list(id);
 }
 
-void Tcp::find_losses(ConnectionId id, bool patient) {
+// A host takes up to as long to answer an acknowledgement as the slowest link takes for a packet.
+std::uint64_t Tcp::reaction_time(const Connection& c) const {
+  return 1 + static_cast<std::uint64_t>(segment_ * 8e12 / c.line_rate);
+}
+
+// Proportional rate reduction: down to the threshold as data arrive, and never a burst.
+void Tcp::set_window_of_recovery(ConnectionId id, double arrived) {
+  if (!controls_) return;
+  Flow& flow = flows_[id];
+  flow.arrived_since += arrived;
+  const auto under_way = static_cast<double>(flying(id));
+  double room = 0;
+  if (under_way > flow.threshold)
+    room = flow.arrived_since * flow.threshold / flow.before_cut - flow.sent_since;
+  else
+    room = std::min(flow.threshold - under_way, std::max(flow.arrived_since - flow.sent_since, arrived) + segment_);
+  flow.window = under_way + std::max(room, flow.sent_since > 0 ? 0.0 : segment_);
+}
+
+bool Tcp::mark_lost(ConnectionId id, std::uint64_t begin, std::uint64_t end) {
+  const Connection& c = at(id);
+  Ranges& lost = flows_[id].lost;
+  const std::uint64_t before = lost.count(begin, end);
+  for (std::uint64_t missing = c.sacked.first_missing(std::max(begin, c.acknowledged)); missing < end;) {
+    const std::uint64_t present = std::min(end, c.sacked.next_present(missing));
+    lost.add(missing, present);
+    missing = c.sacked.first_missing(present);
+  }
+  return lost.count(begin, end) > before;
+}
+
+// `delivered`: when the latest packet that has arrived had been sent.
+void Tcp::find_losses(ConnectionId id, bool patient, std::int64_t delivered) {
   Connection& c = at(id);
   Flow& flow = flows_[id];
-  if (c.sacked.empty()) return stop_timer(id, reorder_timer);
-  const std::uint64_t ahead = c.sacked.end();
-  if (ahead <= c.lost_below) return;
-  std::uint64_t lost = c.lost_below;
-  if (!patient || flow.recovering) {
-    lost = ahead;
-  } else if (static_cast<double>(c.sacked.count(c.acknowledged, ahead)) >= lost_segments * segment_) {
-    lost = ahead;
-  } else {
-    set_timer(id, reorder_timer, now() + flow.least_trip / 4);
-    return;
+  const std::int64_t reordering = flow.least_trip / 4;
+  // What was sent again is not looked at by its place: by its time.
+  Ranges again;
+  bool lost = false;
+  std::size_t kept = 0;
+  for (const Flow::Resent& resent : flow.resent) {
+    if (resent.end <= c.acknowledged || c.sacked.count(resent.begin, resent.end) == resent.end - resent.begin) continue;
+    if (resent.sent + reordering < delivered) {
+      lost = mark_lost(id, resent.begin, resent.end) || lost;
+      continue;
+    }
+    again.add(resent.begin, resent.end);
+    flow.resent[kept++] = resent;
   }
-  c.again = std::max(c.again, c.acknowledged);
-  c.lost_below = lost;
-  if (!flow.recovering) {
+  flow.resent.resize(kept);
+  if (c.sacked.empty()) {
+    stop_timer(id, reorder_timer);
+  } else {
+    const std::uint64_t ahead = c.sacked.end();
+    const bool gap = c.sacked.count(c.acknowledged, ahead) + again.count(c.acknowledged, ahead) +
+                         flow.lost.count(c.acknowledged, ahead) <
+                     ahead - c.acknowledged;
+    const bool sure = !patient || flow.recovering ||
+                      static_cast<double>(c.sacked.count(c.acknowledged, ahead)) >= lost_segments * segment_;
+    if (gap && sure) {
+      for (std::uint64_t from = again.first_missing(c.acknowledged); from < ahead;) {
+        const std::uint64_t to = std::min(ahead, again.next_present(from));
+        lost = mark_lost(id, from, to) || lost;
+        from = again.first_missing(to);
+      }
+    } else if (gap) {
+      set_timer(id, reorder_timer, now() + reordering);
+    }
+  }
+  if (lost && !flow.recovering) {
     flow.recovering = true;
     flow.recover = c.next;
+    flow.before_cut = flow.window;
+    flow.arrived_since = flow.sent_since = 0;
     cut(flow);
+    set_window_of_recovery(id, 0);
   }
 }
 
@@ -270,6 +398,8 @@ void Tcp::grow_cubic(Flow& flow, double acknowledged) {
     grown += std::min((target - segments) / segments, 0.5) * new_segments;
   else
     grown += new_segments / (100 * segments);
+  // Where the bottleneck is not yet known, the cubic alone would take too long.
+  if (flow.at_cut == 0) grown = std::max(grown, segments + blind_growth * new_segments);
   flow.window = std::max(grown, flow.reno) * segment_;
 }
 
@@ -278,24 +408,23 @@ void Tcp::timer_due(ConnectionId id, Timer timer) {
   Flow& flow = flows_[id];
   switch (timer) {
     case reorder_timer:
-      find_losses(id, false);
+      find_losses(id, false, 0);
       return list(id);
     case probe_timer:
-      if (c.acknowledged >= c.sent || flow.recovering || c.again < c.lost_below) return;
+      if (c.acknowledged >= c.sent || flow.recovering || !flow.lost.empty()) return;
       flow.probed = true;
       flow.probing = true;
       // New data if there are any; else the last segment again.
       if (c.next >= c.written) {
         const auto segment = static_cast<std::uint64_t>(segment_);
-        c.again = std::max(c.acknowledged, c.next > segment ? c.next - segment : 0);
-        c.lost_below = c.next;
+        mark_lost(id, c.next > segment ? c.next - segment : 0, c.next);
       }
       return list(id);
     case retransmission:
       if (c.acknowledged >= c.sent) return;
       count_timeout(id);
-      c.again = c.acknowledged;
-      c.lost_below = c.next;
+      flow.resent.clear();
+      mark_lost(id, c.acknowledged, c.next);
       cut(flow);
       if (controls_) flow.window = segment_;
       flow.recovering = false;

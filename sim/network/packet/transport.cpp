@@ -84,6 +84,7 @@ ConnectionId Transport::connect(const Routing& given, DeviceId from, DeviceId to
   connection.backward = fabric_.add_way(topology_, routing, to, from, label);
   LOCKSTEP_CHECK(connection.forward != none, "a connection of a device with itself");
   connection.latency_back = fabric_.latency(connection.backward);
+  longest_round_trip_ = std::max(longest_round_trip_, fabric_.latency(connection.forward) + connection.latency_back);
   connection.line_rate = std::numeric_limits<double>::infinity();
   for (WayId w = connection.forward; w != none; w = fabric_.steps(w).front().next)
     connection.line_rate =
@@ -192,7 +193,10 @@ PacketId Transport::pull(PortId port) {
   return none;
 }
 
-void Transport::left(std::uint32_t connection, std::uint64_t end) { accept(connection, end); }
+void Transport::left(std::uint32_t connection, std::uint64_t end) {
+  if (settings_.send_buffer == 0) accept(connection, end);
+  departed(connection);
+}
 
 // What has room in the send buffer.
 void Transport::accept_acknowledged(ConnectionId id) {

@@ -46,6 +46,7 @@ class Transport : public Hosts {
     PacketTransport transport;
     Frames frames;
     std::int64_t send_buffer = 0;  ///< bytes; 0: none
+    std::int64_t host_queue = 0;   ///< tcp: bytes of a connection that may wait in its host's queue; 0: a packet
     RoutingMode routing = RoutingMode::ecmp;
     /// Packets of a connection may overtake each other.
     [[nodiscard]] bool reorders() const { return routing == RoutingMode::spray || routing == RoutingMode::adaptive; }
@@ -77,6 +78,8 @@ class Transport : public Hosts {
   [[nodiscard]] const TransportStatistics& statistics() const { return statistics_; }
   /// Bytes that have arrived in order.
   [[nodiscard]] std::uint64_t received(ConnectionId connection) const { return connections_[connection].received; }
+  /// Of the latencies alone, over all connections.
+  [[nodiscard]] std::int64_t longest_round_trip() const { return longest_round_trip_; }
   [[nodiscard]] bool idle() const { return open_messages_ == 0; }
 
   // Hosts
@@ -164,10 +167,12 @@ class Transport : public Hosts {
   [[nodiscard]] virtual double pace(ConnectionId) const { return 0; }
   virtual void opened(ConnectionId connection) = 0;
   virtual Offer offer(ConnectionId connection) = 0;
-  virtual void sent(ConnectionId connection, const Packet& packet) = 0;
+  virtual void sent(ConnectionId connection, Packet& packet) = 0;
   virtual void data_arrived(ConnectionId connection, const Packet& packet) = 0;
   virtual void acknowledged(ConnectionId connection, const Packet& packet) = 0;
   virtual void timer_due(ConnectionId connection, Timer timer) = 0;
+  /// A packet has left its host; asked for with Packet::last.
+  virtual void departed(ConnectionId) {}
 
   void timer(std::uint32_t connection, std::uint64_t data) final;
 
@@ -225,6 +230,7 @@ class Transport : public Hosts {
   std::vector<Sender> senders_;  // by port
   std::vector<Notice> notices_;
   std::uint64_t open_messages_ = 0;
+  std::int64_t longest_round_trip_ = 0;
 };
 
 }  // namespace lockstep::sim::packet
