@@ -329,7 +329,7 @@ void packets(int turns) {
   std::int64_t end = 0;
   const double time = timed(turns, [&] {
     sim::SimulationOptions options;
-    options.packets = true;
+    options.packets = sim::SimulationOptions::Packets::all;
     sim::SimulatedExecutor executor(topology, routing, profile, options);
     Timeline timeline;
     executor.execute(planned.plan, timeline);

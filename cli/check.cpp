@@ -102,7 +102,9 @@ std::function<int()> declare_check(CLI::App& app) {
                  "Profile; default: this machine's, calibrated on point-to-point messages when there is none yet")
       ->type_name("FILE");
   app.add_flag("--recalibrate", options->recalibrate, "Measure this machine's profile anew");
-  app.add_option("--fidelity", options->fidelity, "analytic, flow or packet")->capture_default_str()->type_name("NAME");
+  app.add_option("--fidelity", options->fidelity, "analytic, flow, packet or mixed")
+      ->capture_default_str()
+      ->type_name("NAME");
   app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")
       ->type_name("N");
   Settings::declare(app, options->settings);

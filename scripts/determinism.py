@@ -16,9 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # Every topology with every workload that fits; a pair that the first build refuses must be refused by all, with the same words.
 TOPOLOGIES = sorted((ROOT / "topologies").glob("*.yaml"))
 WORKLOADS = sorted((ROOT / "workloads").glob("*.yaml"))
-# And one workload in packets: as it is, over TCP, over a sender-based transport with packets that choose their ways.
+# And one workload in packets: as it is, between machines only, over TCP, over a sender-based transport with packets that choose
+# their ways.
 OF_PACKETS = "collectives_all"
-PACKETS = [["--fidelity", "packet"],
+PACKETS = [["--fidelity", "packet"], ["--fidelity", "mixed"],
            ["--fidelity", "packet", "--set", "profile.transport.kind=tcp"],
            ["--fidelity", "packet", "--set", "profile.transport.kind=sender_based", "--set", "topology.switching.trimming=true",
             "--set", "topology.routing.mode=spray"],

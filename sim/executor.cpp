@@ -72,9 +72,10 @@ struct alignas(memory_line) Lane {
 // Two ranks in one direction (and a channel, where channels take routes of their own): the route, and the connection
 // that orders messages where the transport has one.
 struct alignas(memory_line) Pair {
-  RouteId route = none;  // or the connection of packets; none: no link between them, and nothing that limits
+  RouteId route = none;  // or the connection, of packets; none: no link between them, and nothing that limits
   FlowId flow = none;    // of the message that is leaving, while it lives
   std::uint32_t leaving = none;
+  bool packets = false;  // else flows
   bool busy = false;
   std::int64_t latency = 0;
   std::int64_t switches = 0;
@@ -175,14 +176,14 @@ class Simulation {
         keep_parts_(recorder.wants_parts()),
         channels_part_ways_(!profile.tcp.ordered && !profile.tcp.send_buffer &&
                             routing.policy().mode != RoutingMode::shortest),
-        sprays_(!options.packets && routing.policy().mode == RoutingMode::spray),
-        adapts_(!options.packets && routing.policy().mode == RoutingMode::adaptive),
+        sprays_(options.packets == SimulationOptions::Packets::none && routing.policy().mode == RoutingMode::spray),
+        adapts_(options.packets == SimulationOptions::Packets::none && routing.policy().mode == RoutingMode::adaptive),
         faults_(options.disturbances.faults, options.disturbances.seed) {
     if (plan.ranks > topology.rank_capacity())
       throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
                                    topology.rank_capacity()));
     for (const auto& role : plan.roles) programs_.push_back(compile(role));
-    if (options.packets)
+    if (options.packets != SimulationOptions::Packets::none)
       packets_ = packet::make_transport(topology, routing.policy().mode, profile, options.disturbances.seed);
     list_resources();
     fold_ranks();
@@ -218,7 +219,9 @@ class Simulation {
     for (;;) {
       const std::int64_t queue_time = queue_.next_time();
       const std::int64_t fault_time = next_fault_time();
-      const std::int64_t network_time = packets_ ? next_of_packets(std::min(queue_time, fault_time)) : network_.next();
+      std::int64_t network_time = network_.next();
+      if (packets_)
+        network_time = std::min(network_time, next_of_packets(std::min({queue_time, fault_time, network_time})));
       const bool on_the_way = packets_ && packets_->next_time() != packet::Fabric::never;
       if (network_time == FlowNetwork::never && queue_time == EventQueue::never && !on_the_way && !may_recover()) break;
       now_ = std::min({network_time, queue_time, fault_time});
@@ -546,8 +549,9 @@ class Simulation {
   // Ends of flows and full send buffers of this moment, by sender: what one rank does first does not hang on the
   // network.
   void take_notices() {
+    if (packets_ && !packets_->notices().empty()) take_notices_of_packets();
+    if (network_.next() > now_) return;
     notices_.clear();
-    if (packets_) return take_notices_of_packets();
     for (const auto& due : network_.take_due(now_)) {
       const Message& message = messages_[due.tag];
       notices_.push_back({message.from, message.sequence, due.tag, due.ended});
@@ -573,6 +577,7 @@ class Simulation {
   }
 
   void take_notices_of_packets() {
+    notices_.clear();
     for (const auto& notice : packets_->notices()) {
       const Message& message = messages_[notice.tag];
       notices_.push_back({message.from, message.sequence, notice.tag, notice.delivered});
@@ -610,12 +615,10 @@ class Simulation {
     Draws draws(options_.disturbances.seed ^ mix64(std::uint64_t{actor} << 32 | sent_[actor]));
     return static_cast<std::int64_t>(draws.below(static_cast<std::uint64_t>(profile_.start_latency.count())));
   }
-  [[nodiscard]] bool network_idle() const { return packets_ ? packets_->idle() : network_.active() == 0; }
+  [[nodiscard]] bool network_idle() const { return network_.active() == 0 && (!packets_ || packets_->idle()); }
   void rest_network() {
-    if (packets_)
-      packets_->fabric().rest();
-    else
-      network_.rest(now_);
+    if (packets_) packets_->fabric().rest();
+    network_.rest(now_);
   }
 
   // A connection's software moves no more than that, in bit/s on the wire; 0: no limit.
@@ -687,8 +690,8 @@ class Simulation {
   void enqueue(std::uint32_t id) {
     const std::uint32_t number = lanes_[messages_[id].lane].pair;
     hand_over(id);
-    if (!profile_.tcp.send_buffer || packets_) return;
     Pair& pair = pairs_[number];
+    if (!profile_.tcp.send_buffer || pair.packets) return;
     pair.accepted += messages_[id].bytes + profile_.tcp.message_header.count();
     messages_[id].end = pair.accepted;
     pair.unbuffered.push(id);
@@ -709,7 +712,7 @@ class Simulation {
 
   void hand_over(std::uint32_t id) {
     Pair& pair = pairs_[lanes_[messages_[id].lane].pair];
-    if (profile_.tcp.ordered && !packets_) {
+    if (profile_.tcp.ordered && !pair.packets) {
       if (pair.busy) {
         pair.queue.push(id);
         return;
@@ -728,7 +731,7 @@ class Simulation {
       push_message(now_, EventKind::departure, id);
       return;
     }
-    if (packets_) return packets_->send(pair.route, static_cast<std::uint64_t>(wire), id, now_);
+    if (pair.packets) return packets_->send(pair.route, static_cast<std::uint64_t>(wire), id, now_);
     if (adapts_) {
       choosing_.push_back(id);
       return;
@@ -795,7 +798,7 @@ class Simulation {
     if (profile_.tcp.ordered) arrival = pair.last_arrival = std::max(arrival, pair.last_arrival);
     push_message(arrival, EventKind::arrival, id);
     pair.flow = none;
-    if (packets_) {  // nothing lies between the two
+    if (pair.packets) {  // nothing lies between the two
       message.sender_done = true;
       return sent(id);
     }
@@ -882,7 +885,7 @@ class Simulation {
                message.bytes);
     --live_messages_;
     if (message.created < created_at_) --older_messages_;
-    if (packets_ && !message.sender_done)
+    if (pairs_[lane.pair].packets && !message.sender_done)
       messages_[id].receiver_done = true;
     else
       free_messages_.push_back(id);
@@ -978,9 +981,11 @@ class Simulation {
     Pair pair;
     take_figures(pair, way);
     const DeviceId from = topology_.endpoint(ends.from), to = topology_.endpoint(ends.to);
-    if (packets_ && from != to)
+    pair.packets = packets_ && (options_.packets == SimulationOptions::Packets::all ||
+                                packet::are_packets(topology_, links_between(ends)));
+    if (pair.packets && from != to)
       pair.route = packets_->connect(routing_, from, to, ends.label, software_rate(ends.from, ends.to));
-    else if (!packets_ && !way.resources.empty())
+    else if (!pair.packets && !way.resources.empty())
       pair.route = network_.add_route(hops_of(way));
     pairs_.push_back(std::move(pair));
     if (disturbed()) links_of_pair_.push_back(links_between(ends));
@@ -1119,10 +1124,8 @@ class Simulation {
       if (fault.effects.down) share = 0;
       share *= fault.effects.bandwidth.value_or(1.0);
     }
-    if (packets_)
-      disturb_packets(link, share);
-    else
-      network_.set_capacity(resource, resources_[resource].bits_per_second * share, now_);
+    if (packets_) disturb_packets(link, share);
+    network_.set_capacity(resource, resources_[resource].bits_per_second * share, now_);
   }
 
   void disturb_packets(LinkId link, double share) {
@@ -1147,9 +1150,9 @@ class Simulation {
     slow_[actor_of(static_cast<Rank>(rank))] = factor;
     if (packets_) {
       for (std::size_t p = 0; p < pairs_.size(); ++p)
-        if (pairs_[p].route != none && (ends_of_pair_[p].from == rank || ends_of_pair_[p].to == rank))
+        if (pairs_[p].packets && pairs_[p].route != none &&
+            (ends_of_pair_[p].from == rank || ends_of_pair_[p].to == rank))
           packets_->set_software_rate(pairs_[p].route, software_rate(ends_of_pair_[p].from, ends_of_pair_[p].to));
-      return;
     }
     for (const std::uint32_t base : {out_base_, in_base_})
       if (base != none) {
@@ -1318,7 +1321,7 @@ class Simulation {
   std::optional<Folding> folding_;
   Processors processors_{0, 0};
   FlowNetwork network_;
-  std::unique_ptr<packet::Transport> packets_;  // in place of network_
+  std::unique_ptr<packet::Transport> packets_;  // beside network_, or none
   EventQueue queue_;
   std::vector<Program> programs_;
   std::vector<SimulatedWalker> walkers_;

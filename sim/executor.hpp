@@ -42,7 +42,9 @@ struct SimulationOptions {
   bool replay = true;  ///< steps that are done again are not simulated again: the same numbers
   /// Whatever they hit is no longer like the rest: with any of them, nothing is folded or replayed.
   Disturbances disturbances{};
-  bool packets = false;  ///< the network of packets (sim/network/packet/), not of flows: nothing is folded or replayed
+  /// Which messages are packets (sim/network/packet/); the others are flows, which packets do not meet. With any
+  /// packets nothing is folded or replayed.
+  enum class Packets : std::uint8_t { none, between_machines, all } packets = Packets::none;
   std::uint64_t shuffle =
       0;  ///< not 0: simultaneous starts are pushed in an order drawn from it; no result may change (a test)
 };

@@ -72,7 +72,7 @@ Reason algorithms_ignore(const Inputs& inputs, std::string_view what, Given&& gi
   return fmt::format("{} {} in the same steps with any {}", join(names, ", "), names.size() == 1 ? "goes" : "go", what);
 }
 
-bool has_packets(const Inputs& inputs) { return inputs.fidelity == "packet"; }
+bool has_packets(const Inputs& inputs) { return inputs.fidelity == "packet" || inputs.fidelity == "mixed"; }
 
 Reason of_packets(const Inputs& inputs) {
   if (has_packets(inputs)) return std::nullopt;
@@ -171,6 +171,11 @@ std::span<const Rule> rules() {
              return std::nullopt;
            }},
       Rule{"topology", "^switching.ecn_*", of_marks},
+      Rule{"topology", "^switching.packets*",
+           [](const Inputs& inputs) -> Reason {
+             if (inputs.fidelity == "mixed") return std::nullopt;
+             return fmt::format("fidelity '{}' is of one kind everywhere", inputs.fidelity);
+           }},
       Rule{"topology", "^switching.*", of_packets},
       Rule{"topology", "^tcp.*", of_tcp, true},
       Rule{"topology", "burst", [](const Inputs& inputs) { return under_analytic(inputs, "token buckets"); }},

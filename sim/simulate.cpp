@@ -33,11 +33,12 @@ Prediction predict_flow(const Topology& topology, const Routing& routing, const 
   return simulate(topology, routing, profile, planned, options, timeline);
 }
 
+template <SimulationOptions::Packets packets>
 Prediction predict_packets(const Topology& topology, const Routing& routing, const Profile& profile,
                            const PlannedWorkload& planned, const Disturbances& disturbances, Timeline& timeline) {
   SimulationOptions options;
   options.disturbances = disturbances;
-  options.packets = true;
+  options.packets = packets;
   // What a connection has learnt outlives an iteration: those of the warm-up count.
   options.once = !packet::remembers(packet::transport_settings(topology, routing.policy().mode, profile));
   return simulate(topology, routing, profile, planned, options, timeline);
@@ -57,7 +58,9 @@ std::span<const Fidelity> fidelity_catalogue() {
       Fidelity{"flow", "every message a flow; links shared max-min fair; the default",
                nccl::predict_with<predict_flow>},
       Fidelity{"packet", "every packet: queues, marks, pauses, losses, and what the transport makes of them",
-               nccl::predict_with<predict_packets>},
+               nccl::predict_with<predict_packets<SimulationOptions::Packets::all>>},
+      Fidelity{"mixed", "packets between machines, or where switching.packets says, and flows elsewhere",
+               nccl::predict_with<predict_packets<SimulationOptions::Packets::between_machines>>},
   };
   return catalogue;
 }

@@ -343,6 +343,20 @@ nlohmann::ordered_json topology_schema() {
   return schema;
 }
 
+namespace {
+
+// The first few, for a message.
+std::vector<std::string> names_of_switches(const Topology& topology) {
+  constexpr std::size_t few = 8;
+  std::vector<std::string> names;
+  for (const Device& device : topology.devices)
+    if (device.kind == DeviceKind::network_switch) names.push_back(names.size() < few ? device.name : "...");
+  names.resize(std::min(names.size(), few + 1));
+  return names;
+}
+
+}  // namespace
+
 Topology read_topology(const config::Node& root, const std::string& file) {
   config::Diagnostics diagnostics;
   static const auto type = topology_file_type();  // its schemas make it slow to build
@@ -375,6 +389,11 @@ Topology read_topology(const config::Node& root, const std::string& file) {
   diagnostics.throw_if_errors();
   topology.finish();
   check_connected(topology, root.position, diagnostics);
+  for (const NameInFile& name : topology.switching.packets)
+    if (const DeviceId device = topology.find_device(name.text);
+        device == no_id || topology.devices[device].kind != DeviceKind::network_switch)
+      diagnostics.error(name.position, fmt::format("'{}' is no switch of the network: {}", name.text,
+                                                   join(names_of_switches(topology), ", ")));
   diagnostics.throw_if_errors();
   return topology;
 }

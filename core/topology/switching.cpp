@@ -15,7 +15,8 @@ std::string_view to_string(FlowControl control) {
 }
 
 config::Type<Switching> switching_type() {
-  return config::record<Switching>("switching", "What switches do with packets; only fidelity packet looks at it.")
+  return config::record<Switching>("switching",
+                                   "What switches do with packets; only fidelities packet and mixed look at it.")
       .optional("flow_control", &Switching::flow_control,
                 config::choice<FlowControl>(
                     "flow control",
@@ -39,6 +40,9 @@ config::Type<Switching> switching_type() {
                 "queue from which every packet is marked (default 16kB per Gbit/s)")
       .optional("ecn_probability", &Switching::ecn_probability, config::fraction(),
                 "of a mark just below ecn_max (default 0.2; 0: none is marked at all)")
+      .optional("packets", &Switching::packets, config::list(name_in_file(), 1),
+                "fidelity mixed: only messages that cross one of these switches are packets (default: all between "
+                "machines)")
       .optional("samples", &Switching::samples, config::integer(2, 4096),
                 "record queue and rate of every port in so many intervals of time, for the result (default: none)")
       .rule([](const Switching& switching, const config::Node& node, config::Diagnostics& diagnostics) {

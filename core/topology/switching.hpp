@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "core/config/type.hpp"
+#include "core/topology/name_in_file.hpp"
 #include "core/units/quantity.hpp"
 
 namespace lockstep {
@@ -23,7 +25,8 @@ struct Switching {
   bool trimming = false;                    ///< what does not fit loses its payload, and its header goes on
   std::optional<Bytes> ecn_min, ecn_max;    ///< none: 4 and 16 kB per Gbit/s
   double ecn_probability = 0.2;             ///< at ecn_max; 0: nothing is ever marked
-  std::int64_t samples = 0;                 ///< intervals that each port's queue is recorded in, for the result
+  std::vector<NameInFile> packets;  ///< mixed: messages over these switches are packets; none: all between machines
+  std::int64_t samples = 0;         ///< intervals that each port's queue is recorded in, for the result
 };
 
 std::string_view to_string(FlowControl control);

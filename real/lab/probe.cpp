@@ -64,9 +64,9 @@ std::vector<Finding> probe_machine() {
       in_namespace("token bucket",
                    {"tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "1gbit", "burst", "64kb", "limit", "1mb"},
                    "a kernel with CONFIG_NET_SCH_TBF (modprobe sch_tbf)"));
-  findings.push_back(
-      in_namespace("netem", {"tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1us"},
-                   "a kernel with CONFIG_NET_SCH_NETEM (modprobe sch_netem); without it the lab has no latencies"));
+  findings.push_back(in_namespace("netem", {"tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1us"},
+                                  "a kernel with CONFIG_NET_SCH_NETEM (modprobe sch_netem); without it a process of "
+                                  "the lab delays links of 500us and more"));
   findings.push_back(program("MPI", "mpirun", "install the package libopenmpi-dev"));
   findings.push_back(library("UCX", "libucp.so.0", "install the package libucx-dev"));
   findings.push_back(library("CUDA driver", "libcuda.so.1", "NVIDIA's driver; only for GPU runs"));

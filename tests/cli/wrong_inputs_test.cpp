@@ -243,7 +243,7 @@ const WrongInput wrong_inputs[] = {
      "switching: neither the buffer, 1KiB, nor the headroom, 1KiB, holds a packet of 1500B"},
     // Names.
     {"UnknownFidelity", "", "", "simulate -t t.yaml -w w.yaml --fidelity flwo",
-     "unknown fidelity 'flwo'; did you mean 'flow'? known: analytic, flow, packet"},
+     "unknown fidelity 'flwo'; did you mean 'flow'? known: analytic, flow, packet, mixed"},
     {"UnknownBackend", "", "", "run -w w.yaml --ranks 2 --backend tpc",
      "unknown backend 'tpc'; did you mean 'tcp'? known: tcp, lab"},
     {"UnknownDetail", "", "", "simulate -t t.yaml -w w.yaml --detail all", "unknown --detail 'all'; known: steps"},

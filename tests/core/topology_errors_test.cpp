@@ -33,6 +33,8 @@ const WrongTopology wrong[] = {
     {"UnknownKey", "name: a\nqueues: []\n" STAR,
      "t.yaml:2:1: unknown topology key 'queues'; known: name, node, generate, nodes, links, placement, "
      "routing, switching, tcp, failed, degraded, faults"},
+    {"PacketsOfNoSwitch", "switching: {packets: [sw, h0]}\n" STAR,
+     "t.yaml:1:23: 'sw' is no switch of the network: s0\nt.yaml:1:27: 'h0' is no switch of the network: s0"},
     {"SmallBuffer", "tcp: {send_buffer: 1KiB}\n" STAR,
      "t.yaml:1:6: a socket buffer of 1KiB holds no packet: 4KiB at least"},
     {"UnknownTcpControl", "tcp: {congestion_control: bbr}\n" STAR,
@@ -254,7 +256,7 @@ const WrongTopology wrong[] = {
     {"UnknownSwitchingKey", STAR "switching: {xof: 1KiB}\n",
      "t.yaml:2:13: unknown switching key 'xof'; did you mean 'xoff'? known: flow_control, buffer, alpha, xoff, "
      "headroom, "
-     "credit_buffer, trimming, ecn_min, ecn_max, ecn_probability, samples"},
+     "credit_buffer, trimming, ecn_min, ecn_max, ecn_probability, packets, samples"},
     {"UnitlessBuffer", STAR "switching: {buffer: 32}\n",
      "t.yaml:2:21: '32' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers "
      "of 1024)"},

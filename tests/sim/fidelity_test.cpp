@@ -2,6 +2,8 @@
 // way.
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "core/workload/rows.hpp"
 #include "core/workload/workload.hpp"
 #include "sim/simulate.hpp"
@@ -16,8 +18,8 @@ struct Case {
   const char* collective;
 };
 
-double time_of(const std::string& fidelity, const std::string& topology_text, const std::string& collective,
-               const Profile& profile = ideal_profile()) {
+sim::Prediction prediction_of(const std::string& fidelity, const std::string& topology_text,
+                              const std::string& collective, const Profile& profile = ideal_profile()) {
   const Topology topology = read_topology(config::parse_text(topology_text, "t.yaml"), "t.yaml");
   const Workload workload =
       read_workload(config::parse_text("name: w\ncollectives: [{" + collective + "}]\n", "w.yaml"), "w.yaml");
@@ -25,10 +27,13 @@ double time_of(const std::string& fidelity, const std::string& topology_text, co
   const Routing routing(topology);
   Timeline timeline;
   for (const auto& entry : sim::fidelity_catalogue())
-    if (entry.name == fidelity)
-      return entry.predict(topology, routing, profile, planned, timeline).collectives.front().time_s;
-  ADD_FAILURE() << fidelity;
-  return 0;
+    if (entry.name == fidelity) return entry.predict(topology, routing, profile, planned, timeline, {});
+  throw std::invalid_argument(fidelity);
+}
+
+double time_of(const std::string& fidelity, const std::string& topology_text, const std::string& collective,
+               const Profile& profile = ideal_profile()) {
+  return prediction_of(fidelity, topology_text, collective, profile).collectives.front().time_s;
 }
 
 constexpr const char* star = "generate: {star: {hosts: 8, link: {bandwidth: 100Gbps, latency: 500ns, mtu: 4096B}}}";
@@ -88,6 +93,78 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"TwoChannels", shared_links,
                          "kind: all_reduce, algorithm: ring, sizes: [32MiB], channels: 2"}),
     [](const auto& test) { return std::string(test.param.name); });
+
+// --- Mixed: packets between machines, flows inside them ---
+
+constexpr const char* gpus =
+    "node: hgx_h100\ngenerate: {leaf_spine: {nodes: 2, rails: 8, spines: 4, link: {bandwidth: 400Gbps, latency: 500ns, "
+    "kind: infiniband}}}\n";
+
+TEST(Mixed, OfHostsIsPackets) {
+  const char* row = "kind: all_to_all, sizes: [1MiB]";
+  EXPECT_EQ(time_of("mixed", tree, row), time_of("packet", tree, row));
+}
+
+TEST(Mixed, InsideAMachineIsFlows) {
+  const char* machine = "node: hgx_h100\ngenerate: {star: {hosts: 1, link: {bandwidth: 100Gbps}}}\n";
+  for (const char* row : {"kind: all_reduce, algorithm: ring, sizes: [1MiB]", "kind: all_to_all, sizes: [64KiB]"}) {
+    const auto mixed = prediction_of("mixed", machine, row);
+    EXPECT_EQ(mixed.collectives.front().time_s, time_of("flow", machine, row));
+    EXPECT_EQ(mixed.network["packets"], 0);
+  }
+}
+
+TEST(Mixed, OfBothIsAsGoodAsPacketsWithFewerOfThem) {
+  for (const char* row :
+       {"kind: all_reduce, algorithm: hierarchical, ranks_per_node: 8, sizes: [16MiB]",
+        "kind: all_reduce, algorithm: ring, sizes: [16MiB]", "kind: all_reduce, algorithm: tree, sizes: [16MiB]"}) {
+    const auto mixed = prediction_of("mixed", gpus, row);
+    const auto packets = prediction_of("packet", gpus, row);
+    EXPECT_NEAR(mixed.collectives.front().time_s, packets.collectives.front().time_s,
+                0.01 * packets.collectives.front().time_s)
+        << row;
+    EXPECT_LT(2 * mixed.network["packets"].get<double>(), packets.network["packets"].get<double>()) << row;
+  }
+}
+
+TEST(Mixed, PacketsAreOfTheSwitchesThatAreNamed) {
+  const auto one_rail = prediction_of("mixed", std::string(gpus) + "switching: {packets: [leaf3]}\n",
+                                      "kind: all_reduce, algorithm: hierarchical, ranks_per_node: 8, sizes: [16MiB]");
+  std::int64_t through = 0;
+  for (const auto& link : one_rail.network["links"]) {
+    const auto packets = link["packets"].get<std::int64_t>();
+    if (link["from"] == "leaf3" || link["to"] == "leaf3") {
+      through += packets;
+    } else if (link["from"].get<std::string>().starts_with("leaf")) {
+      EXPECT_EQ(packets, 0) << link["from"] << " -> " << link["to"];
+    }
+  }
+  EXPECT_GT(through, 0);
+}
+
+// A slow rank and a slow link reach both halves.
+TEST(Mixed, FaultsReachPacketsAndFlows) {
+  const char* row = "kind: all_reduce, algorithm: hierarchical, ranks_per_node: 8, sizes: [16MiB]";
+  const double whole = time_of("mixed", gpus, row);
+  const auto disturbed = [&](const std::string& fault) {
+    const Topology topology =
+        read_topology(config::parse_text(std::string(gpus) + "faults: [" + fault + "]\n", "t.yaml"), "t.yaml");
+    const Workload workload =
+        read_workload(config::parse_text("name: w\ncollectives: [{" + std::string(row) + "}]\n", "w.yaml"), "w.yaml");
+    const auto planned = plan_workload(workload, topology.rank_capacity());
+    Timeline timeline;
+    sim::Disturbances disturbances;
+    disturbances.faults = resolve_faults(topology.faults, topology, topology.rank_capacity());
+    for (const auto& entry : sim::fidelity_catalogue())
+      if (entry.name == "mixed")
+        return entry.predict(topology, Routing(topology), ideal_profile(), planned, timeline, disturbances)
+            .collectives.front()
+            .time_s;
+    return 0.0;
+  };
+  EXPECT_GT(disturbed("{link: node0.nic0-leaf0, bandwidth: 10%}"), 1.5 * whole);
+  EXPECT_GT(disturbed("{link: node0.gpu0-node0.nvswitch, bandwidth: 5%}"), 1.2 * whole);
+}
 
 // Small messages: packets are stored at every switch, which flows know nothing of.
 TEST(Differ, SmallMessagesAreSlowerInPackets) {

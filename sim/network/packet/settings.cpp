@@ -77,6 +77,15 @@ bool remembers(const Transport::Settings& settings) {
          settings.transport.congestion_control != CongestionControl::none;
 }
 
+bool are_packets(const Topology& topology, std::span<const LinkId> links) {
+  const auto& names = topology.switching.packets;
+  return std::any_of(links.begin(), links.end(), [&](LinkId link) {
+    if (names.empty()) return !topology.inside_a_node(topology.links[link]);
+    const std::string& to = topology.devices[topology.links[link].to].name;
+    return std::any_of(names.begin(), names.end(), [&to](const NameInFile& name) { return name.text == to; });
+  });
+}
+
 Switching switching_of(const Topology& topology, const Transport::Settings& settings) {
   Switching switching = topology.switching;
   if (switching.flow_control) return switching;

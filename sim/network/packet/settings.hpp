@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "core/profile/profile.hpp"
 #include "core/topology/topology.hpp"
@@ -18,6 +19,10 @@ Transport::Settings transport_settings(const Topology& topology, RoutingMode rou
 
 /// Whether connections are not the same after a transfer as before it: TCP's windows.
 bool remembers(const Transport::Settings& settings);
+
+/// Whether fidelity mixed has a message over these links in packets: one of them leads to a switch that
+/// `switching.packets` names, or where it names none, from one machine to another.
+bool are_packets(const Topology& topology, std::span<const LinkId> links);
 
 /// Flow control: as given; else none under tcp and where packets are trimmed, credits where a link is infiniband or
 /// slingshot, pfc otherwise.
