@@ -390,11 +390,11 @@ Profile cached_or_calibrated(const std::string& backend, const Topology* topolog
   const Json run = run_info(0);
   std::string links;
   if (topology != nullptr)
-    for (const Link& link : topology->links)
+    for (const Link& link : undisturbed(*topology).links)
       links += fmt::format("{}-{}:{},{},{},{};", link.from, link.to, link.bandwidth.bits_per_second(),
                            link.latency.count(), link.burst ? link.burst->count() : -1, link.mtu.count());
-  const std::string key =
-      sha256(fmt::format("{}|{}|{}|{}|{}|{}", run.at("host").get<std::string>(), version, backend, ranks, seed, links));
+  const std::string key = sha256(fmt::format("undisturbed|{}|{}|{}|{}|{}|{}", run.at("host").get<std::string>(),
+                                             version, backend, ranks, seed, links));
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   const std::filesystem::path folder =

@@ -183,6 +183,17 @@ class Simulation {
       throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
                                    topology.rank_capacity()));
     for (const auto& role : plan.roles) programs_.push_back(compile(role));
+    const RoutingMode mode = routing.policy().mode;
+    const bool wanders = mode == RoutingMode::spray || mode == RoutingMode::adaptive;
+    if (options.packets == SimulationOptions::Packets::between_machines && wanders &&
+        !topology.switching.packets.empty())
+      throw InputError(fmt::format(
+          "fidelity mixed: beside packets over some switches ('switching.packets') flows between machines keep to one "
+          "way, and 'routing' asks for {}; leave out one of the two, or take fidelity packet",
+          to_string(mode)));
+    if (options.packets != SimulationOptions::Packets::none && mode == RoutingMode::adaptive)
+      all_paths_.emplace(
+          topology, RoutingOptions{options.disturbances.seed, RoutingPolicy{RoutingMode::spray, topology.routing.pxn}});
     if (options.packets != SimulationOptions::Packets::none)
       packets_ = packet::make_transport(topology, routing.policy().mode, profile, options.disturbances.seed);
     list_resources();
@@ -964,7 +975,7 @@ class Simulation {
       if (folding_)
         lane.pair = static_cast<std::uint32_t>(key.ranks);
       else
-        lane.pair = packets_ && !profile_.tcp.ordered ? add_pair(ends) : pair_of(ends);
+        lane.pair = packets_ && !profile_.tcp.ordered && are_packets(ends) ? add_pair(ends) : pair_of(ends);
       lanes_.push_back(std::move(lane));
     }
     return entry->second;
@@ -981,8 +992,7 @@ class Simulation {
     Pair pair;
     take_figures(pair, way);
     const DeviceId from = topology_.endpoint(ends.from), to = topology_.endpoint(ends.to);
-    pair.packets = packets_ && (options_.packets == SimulationOptions::Packets::all ||
-                                packet::are_packets(topology_, links_between(ends)));
+    pair.packets = packets_ && are_packets(ends);
     if (pair.packets && from != to)
       pair.route = packets_->connect(routing_, from, to, ends.label, software_rate(ends.from, ends.to));
     else if (!pair.packets && !way.resources.empty())
@@ -999,9 +1009,14 @@ class Simulation {
     pair.payload_share = way.payload_share;
   }
 
+  [[nodiscard]] bool are_packets(const Ends& ends) const {
+    return options_.packets == SimulationOptions::Packets::all || packet::are_packets(topology_, links_between(ends));
+  }
+
   // All that a message may cross.
   [[nodiscard]] std::vector<LinkId> links_between(const Ends& ends) const {
-    const auto routes = routing_.routes(topology_.endpoint(ends.from), topology_.endpoint(ends.to), ends.label);
+    const Routing& routing = all_paths_ ? *all_paths_ : routing_;
+    const auto routes = routing.routes(topology_.endpoint(ends.from), topology_.endpoint(ends.to), ends.label);
     std::vector<LinkId> links;
     for (const auto& route : routes) links.insert(links.end(), route.links.begin(), route.links.end());
     return links;
@@ -1322,6 +1337,7 @@ class Simulation {
   Processors processors_{0, 0};
   FlowNetwork network_;
   std::unique_ptr<packet::Transport> packets_;  // beside network_, or none
+  std::optional<Routing> all_paths_;            // of packets that adapt
   EventQueue queue_;
   std::vector<Program> programs_;
   std::vector<SimulatedWalker> walkers_;

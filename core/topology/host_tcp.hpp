@@ -18,7 +18,7 @@ struct HostTcp {
   std::optional<std::int64_t> initial_window;  ///< segments
   std::optional<bool> slow_start_after_idle;   ///< an idle window shrinks to the initial one
   std::optional<Bytes> send_buffer;            ///< of a socket: tcp_wmem; memory, of which data are the larger part
-  std::optional<Bytes> receive_buffer;         ///< tcp_rmem; a half of it is window
+  std::optional<Bytes> receive_buffer;         ///< tcp_rmem; most of it is window
   /// Set by what was built alone, not by files: what leaves a host as one (segmentation offload).
   std::optional<Bytes> largest_packet;
   std::optional<Bytes> output_limit;  ///< of a socket's bytes in the interface's queue (tcp_limit_output_bytes)

@@ -18,7 +18,6 @@
 #include <cstring>
 #include <ctime>
 #include <deque>
-#include <map>
 #include <utility>
 
 #include "core/base/error.hpp"
@@ -30,7 +29,9 @@ namespace {
 
 // The offload header (virtio_net_hdr, whose C header no C++ compiler reads), Ethernet's, the largest packet of offload.
 constexpr std::size_t frame_room = 10 + 14 + 65536;
-constexpr int receive_buffer = 64 << 20;
+constexpr int socket_buffer = 256 << 20;
+constexpr int most_at_once = 64;            // frames of one direction, before the others get their turn
+constexpr std::int64_t retry_ns = 200'000;  // where the other side has no room
 constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
 
 void require(bool good, const std::string& what) {
@@ -48,9 +49,14 @@ Descriptor open_interface(const std::string& name) {
   set(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "PACKET_VNET_HDR");
   set(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING");
   set(socket, SOL_SOCKET, SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS");
-  // As much as may be: what comes while the process waits for a processor has to lie there.
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer) != 0)
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  // As much as may be: what comes while the process waits for a processor has to lie there, and what it has sent is
+  // charged to it while it waits in the queue of a bridge.
+  const auto enlarge = [&socket](int forced, int usual) {
+    if (::setsockopt(socket.get(), SOL_SOCKET, forced, &socket_buffer, sizeof socket_buffer) != 0)
+      ::setsockopt(socket.get(), SOL_SOCKET, usual, &socket_buffer, sizeof socket_buffer);
+  };
+  enlarge(SO_RCVBUFFORCE, SO_RCVBUF);
+  enlarge(SO_SNDBUFFORCE, SO_SNDBUF);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_ALL);
@@ -68,26 +74,22 @@ std::int64_t now_ns() {
 
 struct Frame {
   std::int64_t due_ns = 0;
-  std::size_t size = 0;
   std::vector<char> bytes;
 };
 
 class Way {
  public:
   Way(int in, int out, const DelayLine::Direction& direction)
-      : in_(in), out_(out), delay_ns_(direction.delay.count() / 1000), loss_(direction.loss) {}
+      : in_(in), out_(out), link_(direction.link), delay_ns_(direction.delay.count() / 1000), loss_(direction.loss) {}
   [[nodiscard]] int in() const { return in_; }
-  [[nodiscard]] std::int64_t next_ns() const { return held_.empty() ? -1 : held_.front().due_ns; }
+  [[nodiscard]] std::int64_t next_ns() const {
+    return held_.empty() ? -1 : std::max(held_.front().due_ns, not_before_ns_);
+  }
 
-  void take_in(std::vector<std::vector<char>>& spare) {
-    for (;;) {
-      Frame frame;
-      if (!spare.empty()) {
-        frame.bytes = std::move(spare.back());
-        spare.pop_back();
-      }
-      frame.bytes.resize(frame_room);
-      iovec room{frame.bytes.data(), frame.bytes.size()};
+  // `scratch` has room for any frame.
+  void take_in(std::vector<char>& scratch) {
+    for (int taken = 0; taken < most_at_once; ++taken) {
+      iovec room{scratch.data(), scratch.size()};
       std::array<char, 128> control{};
       msghdr message{};
       message.msg_iov = &room;
@@ -95,11 +97,7 @@ class Way {
       message.msg_control = control.data();
       message.msg_controllen = control.size();
       const ssize_t size = ::recvmsg(in_, &message, MSG_DONTWAIT);
-      if (size <= 0) {
-        spare.push_back(std::move(frame.bytes));
-        return;
-      }
-      frame.size = static_cast<std::size_t>(size);
+      if (size <= 0) return;
       std::int64_t came = now_ns();
       for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c))
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
@@ -108,20 +106,18 @@ class Way {
           came = stamp.tv_sec * nanoseconds_per_second + stamp.tv_nsec;
         }
       ++count_;
-      if (loss_ > 0 && static_cast<double>(mix64(count_ ^ mix64(static_cast<std::uint64_t>(in_)))) < loss_ * 0x1p64) {
-        spare.push_back(std::move(frame.bytes));
-        continue;
-      }
-      frame.due_ns = came + delay_ns_;
-      held_.push_back(std::move(frame));
+      if (loss_ > 0 && static_cast<double>(mix64(count_ ^ mix64(link_))) < loss_ * 0x1p64) continue;
+      held_.push_back({came + delay_ns_, std::vector<char>(scratch.data(), scratch.data() + size)});
     }
   }
-  void give_on(std::int64_t now, std::vector<std::vector<char>>& spare) {
+  void give_on(std::int64_t now) {
     while (!held_.empty() && held_.front().due_ns <= now) {
-      Frame& frame = held_.front();
-      // What the other side has no room for is lost, as on a wire.
-      [[maybe_unused]] const auto sent = ::send(out_, frame.bytes.data(), frame.size, MSG_DONTWAIT);
-      spare.push_back(std::move(frame.bytes));
+      const Frame& frame = held_.front();
+      if (::send(out_, frame.bytes.data(), frame.bytes.size(), MSG_DONTWAIT) < 0 &&
+          (errno == EAGAIN || errno == ENOBUFS)) {
+        not_before_ns_ = now + retry_ns;  // it waits here instead
+        return;
+      }
       held_.pop_front();
     }
   }
@@ -129,17 +125,20 @@ class Way {
  private:
   int in_;
   int out_;
+  std::uint32_t link_;
   std::int64_t delay_ns_;
   double loss_;
   std::uint64_t count_ = 0;
+  std::int64_t not_before_ns_ = 0;
   std::deque<Frame> held_;
 };
 
-[[noreturn]] void carry(std::vector<Way> ways) {
+// Nothing of it may get back into the code of the parent.
+[[noreturn]] void carry(std::vector<Way> ways) noexcept {
   std::vector<pollfd> sockets;
   sockets.reserve(ways.size());
   for (const Way& way : ways) sockets.push_back({way.in(), POLLIN, 0});
-  std::vector<std::vector<char>> spare;
+  std::vector<char> scratch(frame_room);
   for (;;) {
     std::int64_t next = -1;
     for (const Way& way : ways)
@@ -151,26 +150,25 @@ class Way {
     }
     ::ppoll(sockets.data(), sockets.size(), next >= 0 ? &wait : nullptr, nullptr);
     for (std::size_t i = 0; i < ways.size(); ++i)
-      if ((sockets[i].revents & (POLLIN | POLLERR)) != 0) ways[i].take_in(spare);
+      if ((sockets[i].revents & (POLLIN | POLLERR)) != 0) ways[i].take_in(scratch);
     const std::int64_t now = now_ns();
-    for (Way& way : ways) way.give_on(now, spare);
+    for (Way& way : ways) way.give_on(now);
   }
 }
 
 }  // namespace
 
 DelayLine::DelayLine(const NetworkNamespace& place, const std::vector<Direction>& directions) : owner_(::getpid()) {
-  std::map<std::string, Descriptor> sockets;
   std::vector<Way> ways;
   {
     const InNamespace inside(place);
     for (const Direction& direction : directions)
       for (const std::string& name : {direction.from, direction.to})
-        if (!sockets.contains(name)) sockets.emplace(name, open_interface(name));
+        if (!sockets_.contains(name)) sockets_.emplace(name, open_interface(name));
   }
   ways.reserve(directions.size());
   for (const Direction& direction : directions)
-    ways.emplace_back(sockets.at(direction.from).get(), sockets.at(direction.to).get(), direction);
+    ways.emplace_back(sockets_.at(direction.from).get(), sockets_.at(direction.to).get(), direction);
   process_ = ::fork();
   require(process_ >= 0, "the process that delays links");
   if (process_ > 0) return;
@@ -180,6 +178,21 @@ DelayLine::DelayLine(const NetworkNamespace& place, const std::vector<Direction>
   ::signal(SIGINT, SIG_IGN);            // it ends with its parent
   ::signal(SIGTERM, SIG_IGN);
   carry(std::move(ways));
+}
+
+std::int64_t DelayLine::overrun() const {
+  for (const auto& [name, socket] : sockets_) {
+    tpacket_stats statistics{};  // since it was last asked
+    socklen_t size = sizeof statistics;
+    if (::getsockopt(socket.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0)
+      overrun_ += statistics.tp_drops;
+  }
+  return overrun_;
+}
+
+void DelayLine::check() const {
+  if (process_ > 0 && ::getpid() == owner_ && ::waitpid(process_, nullptr, WNOHANG) != 0)
+    throw RunFailure("the process that delays the lab's links has ended");
 }
 
 DelayLine::~DelayLine() {

@@ -8,16 +8,20 @@
 //  - a frame is given on `delay` after it came, by the kernel's time stamp, or as soon after that as the process runs:
 //  50 to
 //    100 us late on an idle machine, so it is for delays well above that;
-//  - frames of one direction keep their order; one in 1 / loss is dropped, the same ones in each run of equal frames;
+//  - frames of one direction keep their order; one in 1 / loss is dropped, in each run the same by their count;
+//  - what comes faster than it can be taken in is lost and counted (overrun());
 //  - it costs processor time per frame (about 10 us), which the ranks of a small machine lack.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "core/units/duration.hpp"
+#include "real/lab/descriptor.hpp"
 #include "real/lab/network_namespace.hpp"
 
 namespace lockstep::real {
@@ -25,17 +29,24 @@ namespace lockstep::real {
 class DelayLine {
  public:
   struct Direction {
-    std::string from, to;  ///< interfaces in the line's namespace
+    std::string from, to;    ///< interfaces in the line's namespace
+    std::uint32_t link = 0;  ///< tells directions apart where frames are dropped
     Duration delay{0};
     double loss = 0;
   };
   /// Starts the process, which ends with this object or with its parent. Throws RunFailure.
   DelayLine(const NetworkNamespace& place, const std::vector<Direction>& directions);
   ~DelayLine();
+  /// Frames lost because the process was late. Safe in forked children.
+  [[nodiscard]] std::int64_t overrun() const;
+  /// Throws RunFailure if the process has ended. Of the process that made this object alone.
+  void check() const;
   DelayLine(const DelayLine&) = delete;
   DelayLine& operator=(const DelayLine&) = delete;
 
  private:
+  std::map<std::string, Descriptor> sockets_;
+  mutable std::int64_t overrun_ = 0;
   pid_t process_ = -1;
   pid_t owner_ = -1;
 };

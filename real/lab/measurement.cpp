@@ -111,7 +111,14 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     };
     ranks.body = [&](const JobEnvironment& environment) { return measure_rank(environment, plan, options); };
     const auto before = network.snapshot();
-    const std::string measured = run_local_ranks(ranks);
+    std::string measured;
+    try {
+      measured = run_local_ranks(ranks);
+    } catch (const RunFailure&) {
+      network.check();  // the cause, rather than its consequences
+      throw;
+    }
+    network.check();
     const auto wire = LabNetwork::difference(before, network.snapshot());
     PlannedTraffic traffic(topology, routing, plan);
     traffic.add_plan();

@@ -92,27 +92,30 @@ LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const I
 }
 
 // A switch's own latency is added to the links that leave it. What the kernel cannot delay, a process of ours does
-// where the delay is well above what that process adds by itself.
+// where the delay is well above what that process adds by itself: a cable as a whole.
 void LabNetwork::add_delays() {
   bool left_out = false;
-  for (LinkId link = 0; link < shaping_.size(); ++link) {
-    const Link& wanted = topology_.links[link];
-    const Duration switching = topology_.devices[wanted.from].latency;
-    Shaping& shaping = shaping_[link];
-    if (netem_) {
-      shaping.delay += switching;
-    } else if (wanted.latency + switching >= least_relayed_delay || wanted.loss > 0) {
-      shaping.delay = wanted.latency + switching;
-      shaping.loss = wanted.loss;
-      shaping.relayed = true;
-    } else {
-      left_out = left_out || wanted.latency + switching > Duration{0};
+  bool relayed = false;
+  const auto wanted = [this](LinkId link) {
+    return topology_.links[link].latency + topology_.devices[topology_.links[link].from].latency;
+  };
+  for (LinkId cable = 0; cable < shaping_.size(); cable += 2) {
+    const auto& links = topology_.links;
+    const Duration longer = std::max(wanted(cable), wanted(cable + 1));
+    const bool relay = !netem_ && (longer >= least_relayed_delay || links[cable].loss > 0 || links[cable + 1].loss > 0);
+    relayed = relayed || relay;
+    left_out = left_out || (!netem_ && !relay && longer > Duration{0});
+    for (const LinkId link : {cable, cable + 1}) {
+      Shaping& shaping = shaping_[link];
+      shaping.relayed = relay;
+      if (netem_ || relay) shaping.delay = wanted(link);
+      if (relay) shaping.loss = links[link].loss;
     }
   }
-  const bool relayed = std::any_of(shaping_.begin(), shaping_.end(), [](const Shaping& s) { return s.relayed; });
   if (relayed)
     notes_.emplace_back(
-        "this kernel has no netem (sch_netem): a process of the lab delays and drops, and takes processor time for it");
+        "this kernel has no netem (sch_netem): a process of the lab delays and drops, 50 to 100us late, and takes "
+        "processor time for it");
   if (left_out)
     notes_.push_back(
         fmt::format("this kernel has no netem (sch_netem): latencies of the topology{} are not in the lab, delay is 0",
@@ -150,11 +153,11 @@ void LabNetwork::create_cables() {
     const std::string name = interface_name(link);
     const std::string& from = topology_.devices[a.from].name;
     const std::string& to = topology_.devices[b.from].name;
-    if (!shaping_[link].relayed && !shaping_[link + 1].relayed) {
+    if (!shaping_[link].relayed) {
       cable(name, from, a.mtu, link, name, to, b.mtu, link + 1);
       continue;
     }
-    if (!wire_) wire_.emplace("delay-line");
+    if (!wire_) wire_.emplace(".delay-line");  // no device has such a name
     for (const LinkId end : {link, link + 1}) {
       const auto& directed = topology_.links[end];
       const std::string half = fmt::format("w{}", end);
@@ -162,7 +165,7 @@ void LabNetwork::create_cables() {
       cable(name, end == link ? from : to, directed.mtu, end, half, wire_->name(), directed.mtu,
             end + (std::uint32_t{1} << 31));
       wires.push_back(half);
-      delayed_.push_back({half, fmt::format("w{}", reverse(end)), shaping_[end].delay, shaping_[end].loss});
+      delayed_.push_back({half, fmt::format("w{}", reverse(end)), end, shaping_[end].delay, shaping_[end].loss});
     }
   }
   run_batch("ip", lines);
@@ -351,6 +354,9 @@ nlohmann::ordered_json LabNetwork::as_built(const std::vector<Bytes>& wire_bytes
   tcp["defaults_kept"] = options_.tcp_defaults;
   built["tcp"] = std::move(tcp);
   built["notes"] = notes_;
+  if (const std::int64_t lost = delay_line_ ? delay_line_->overrun() : 0; lost > 0)
+    built["notes"].push_back(
+        fmt::format("the process that delays links was late and lost {} frames that no link should have lost", lost));
   return built;
 }
 

@@ -40,6 +40,10 @@ class LabNetwork {
   /// Moves the calling thread to the host of a rank: LocalRanks::enter.
   void enter_host(int rank) const;
   void enter_device(DeviceId device) const;
+  /// Throws RunFailure if something that the network consists of has ended.
+  void check() const {
+    if (delay_line_) delay_line_->check();
+  }
   /// The namespace of a rank's host, for a visit (InNamespace).
   [[nodiscard]] const NetworkNamespace& host(int rank) const;
   /// IPv4 address of a rank's host.

@@ -29,7 +29,7 @@ std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip,
        "10 ms of the link: the bucket never runs dry between two wake-ups, and little is left behind when a rank turns "
        "to another partner"},
       {"tcp_rmem", size(given.receive_buffer, in(20e-3, 256_KiB)),
-       "20 ms of the link (half of it is window): a partner that is ahead cannot take the link from the one that is "
+       "20 ms of the link (most of it is window): a partner that is ahead cannot take the link from the one that is "
        "waited for"},
       {"tcp_limit_output_bytes", fmt::format("{}", in(1e-3, 16_KiB)),
        "1 ms of the link in the interface's queue: flows share fairly, acknowledgements wait briefly"},

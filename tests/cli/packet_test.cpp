@@ -43,6 +43,18 @@ TEST(PacketCommand, TheResultHasWhatTheNetworkCounted) {
   EXPECT_GT(most, 0.99);  // the root's
 }
 
+TEST(PacketCommand, MixedRefusesToSprayFlowsBesidePackets) {
+  Folder folder;
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: gather, sizes: [4MiB]}]\n");
+  folder.write("t.yaml",
+               "generate: {leaf_spine: {hosts: 4, leaves: 2, spines: 2, link: {bandwidth: 10Gbps}}}\n"
+               "routing: {mode: spray}\nswitching: {packets: [spine0]}\n");
+  const auto outcome = lockstep_line("simulate -t t.yaml -w w.yaml --fidelity mixed", {folder.path(), {}});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.errors, HasSubstr("'routing' asks for spray"));
+  EXPECT_EQ(lockstep_line("simulate -t t.yaml -w w.yaml --fidelity packet", {folder.path(), {}}).code, 0);
+}
+
 TEST(PacketCommand, FlowsHaveNoNetworkToReport) {
   Folder folder;
   write_files(folder);

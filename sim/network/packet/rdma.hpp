@@ -43,8 +43,6 @@ class Rdma final : public Transport {
   bool keeps_order_;  // the receiver takes nothing out of order
   std::uint64_t window_;
   std::uint64_t tolerated_;  // bytes out of order that are no sign of a loss
-  std::int64_t timeout_;     // 0: as each line's rate asks
-  double buffer_;            // bytes of a switch
   std::vector<QueuePair> pairs_;
 };
 

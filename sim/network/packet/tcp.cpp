@@ -42,6 +42,7 @@ constexpr std::int64_t default_acknowledge_every = 2;
 
 Tcp::Tcp(const Topology& topology, const Switching& switching, const Settings& settings, std::uint64_t seed)
     : Transport(topology, switching, settings, seed),
+      seed_(seed),
       segment_(settings.frames.payload),
       cubic_(settings.transport.congestion_control == CongestionControl::cubic),
       controls_(settings.transport.congestion_control != CongestionControl::none),
@@ -72,7 +73,7 @@ Transport::Offer Tcp::offer(ConnectionId id) {
   Connection& c = at(id);
   Flow& flow = flows_[id];
   if (c.may_send > now()) return Offer::wait(c.may_send);
-  if (settings_.host_queue > 0 && flow.queued >= static_cast<std::uint64_t>(settings_.host_queue))
+  if (!asking_ && settings_.host_queue > 0 && flow.queued >= static_cast<std::uint64_t>(settings_.host_queue))
     return Offer::nothing();
   if (c.next == c.acknowledged) wake_from_idle(id);
   const double burst = segment_ * static_cast<double>(settings_.transport.burst_segments);
@@ -86,11 +87,7 @@ Transport::Offer Tcp::offer(ConnectionId id) {
   }
   if (c.next >= c.written) return Offer::nothing();
   if (full) return Offer::nothing();
-  double window = static_cast<double>(c.acknowledged) + receive_window_ - static_cast<double>(c.next);
-  // A socket keeps what is not acknowledged in its buffer.
-  if (settings_.send_buffer > 0)
-    window = std::min(window, static_cast<double>(fill_buffer(id)) - static_cast<double>(c.next));
-  if (c.next == c.acknowledged) window = std::max(window, segment_);  // else nothing would ever be sent
+  const double window = buffers_let(id);
   double payload = std::min({burst, static_cast<double>(c.written - c.next), std::max(room, segment_)});
   payload = std::min(payload, window);
   // Whole segments, unless the data end.
@@ -100,12 +97,22 @@ Transport::Offer Tcp::offer(ConnectionId id) {
   return Offer::packet(c.next, static_cast<std::uint64_t>(payload));
 }
 
+// How many more bytes the buffers of both ends let into the network.
+double Tcp::buffers_let(ConnectionId id) {
+  const Connection& c = at(id);
+  double window = static_cast<double>(c.acknowledged) + receive_window_ - static_cast<double>(c.next);
+  // A socket keeps what is not acknowledged in its buffer.
+  if (settings_.send_buffer > 0)
+    window = std::min(window, static_cast<double>(fill_buffer(id)) - static_cast<double>(c.next));
+  return c.next == c.acknowledged ? std::max(window, segment_) : window;  // else nothing would ever be sent
+}
+
 // Up to where the writer has filled the send buffer.
 std::uint64_t Tcp::fill_buffer(ConnectionId id) {
   const Connection& c = at(id);
   Flow& flow = flows_[id];
   const auto buffer = static_cast<std::uint64_t>(settings_.send_buffer);
-  const auto packets = [this](std::uint64_t bytes, std::uint64_t size) { return (bytes + size - 1) / size; };
+  const auto packets = [](std::uint64_t bytes, std::uint64_t size) { return (bytes + size - 1) / size; };
   const std::uint64_t memory =
       packets(flow.filled - std::min(flow.filled, c.acknowledged), packet_) * (packet_ + packet_memory);
   if (flow.waits && 3 * memory > 2 * buffer) return flow.filled;
@@ -117,7 +124,8 @@ std::uint64_t Tcp::fill_buffer(ConnectionId id) {
 
 std::uint64_t Tcp::flying(ConnectionId id) {
   const Connection& c = at(id);
-  return in_flight(c) - flows_[id].lost.count(c.acknowledged, c.next);
+  const std::uint64_t under_way = in_flight(c);
+  return under_way - std::min(under_way, flows_[id].lost.count(c.acknowledged, c.next));
 }
 
 void Tcp::wake_from_idle(ConnectionId id) {
@@ -240,7 +248,10 @@ void Tcp::acknowledged(ConnectionId id, const Packet& packet) {
   const std::uint64_t known_before = known();
   const std::uint64_t before = c.acknowledged;
   advance(id, packet.sequence);
-  if (packet.other >= c.acknowledged && packet.payload > 0) c.sacked.add(packet.other, packet.other + packet.payload);
+  if (packet.other >= c.acknowledged && packet.payload > 0) {
+    c.sacked.add(packet.other, packet.other + packet.payload);
+    flow.lost.remove(packet.other, packet.other + packet.payload);  // it was only late
+  }
   const auto arrived = static_cast<double>(known() - std::min(known(), known_before));
   const std::int64_t trip = now() - packet.sent;
   sample_trip(flow, trip);
@@ -263,7 +274,7 @@ void Tcp::acknowledged(ConnectionId id, const Packet& packet) {
   find_losses(id, true, packet.sent);
   if (flow.recovering) set_window_of_recovery(id, arrived);
   // Senders of one rate would keep their order for ever, and a full queue would drop the packets of one of them alone.
-  Draws draws(mix64(std::uint64_t{id} << 32 | packet.serial));
+  Draws draws(seed_ ^ mix64(std::uint64_t{id} << 32 | packet.serial));
   c.may_send = std::max(c.may_send, now() + static_cast<std::int64_t>(draws.below(reaction_time(c))));
   list(id);
 }
@@ -337,7 +348,8 @@ void Tcp::find_losses(ConnectionId id, bool patient, std::int64_t delivered) {
       set_timer(id, reorder_timer, now() + reordering);
     }
   }
-  if (lost && !flow.recovering) {
+  // What a timeout has marked is one loss, however often its repeats are lost.
+  if (lost && !flow.recovering && c.acknowledged >= flow.recover) {
     flow.recovering = true;
     flow.recover = c.next;
     flow.before_cut = flow.window;
@@ -414,8 +426,8 @@ void Tcp::timer_due(ConnectionId id, Timer timer) {
       if (c.acknowledged >= c.sent || flow.recovering || !flow.lost.empty()) return;
       flow.probed = true;
       flow.probing = true;
-      // New data if there are any; else the last segment again.
-      if (c.next >= c.written) {
+      // New data if there are any that may leave; else the last segment again.
+      if (c.next >= c.written || buffers_let(id) < segment_) {
         const auto segment = static_cast<std::uint64_t>(segment_);
         mark_lost(id, c.next > segment ? c.next - segment : 0, c.next);
       }

@@ -103,11 +103,13 @@ class Tcp final : public Transport {
   [[nodiscard]] std::uint64_t reaction_time(const Connection& connection) const;
   void set_window_of_recovery(ConnectionId connection, double arrived);
   [[nodiscard]] std::uint64_t flying(ConnectionId connection);
+  [[nodiscard]] double buffers_let(ConnectionId connection);
   [[nodiscard]] std::uint64_t fill_buffer(ConnectionId connection);
   void cut(Flow& flow);
   void wake_from_idle(ConnectionId connection);
   void arm(ConnectionId connection);
 
+  std::uint64_t seed_;
   double segment_;  // bytes
   bool cubic_;
   bool controls_;

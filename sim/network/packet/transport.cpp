@@ -186,11 +186,22 @@ PacketId Transport::pull(PortId port) {
       c.may_send =
           std::max(c.may_send, now()) + static_cast<std::int64_t>(static_cast<double>(p.bytes) * 8e12 / rate + 0.5);
     sent(id, p);
-    fabric_.at(packet).asks = this->offer(id).what == Offer::What::nothing;
+    fabric_.at(packet).asks = !has_more(id);
     return packet;
   }
   if (earliest != Fabric::never) fabric_.wake(port, earliest);
   return none;
+}
+
+// Whether anything may follow without another acknowledgement, be it later: by its rate, or when its host's queue is
+// shorter.
+bool Transport::has_more(ConnectionId id) {
+  asking_ = true;
+  const std::int64_t may_send = std::exchange(at(id).may_send, 0);
+  const bool more = offer(id).what != Offer::What::nothing;
+  at(id).may_send = may_send;
+  asking_ = false;
+  return more;
 }
 
 void Transport::left(std::uint32_t connection, std::uint64_t end) {

@@ -211,6 +211,7 @@ class Transport : public Hosts {
   /// Counts a data packet that arrived; true where it is time for an acknowledgement.
   bool count_arrival(ConnectionId connection, const Packet& packet, std::int64_t every);
 
+  bool asking_ = false;  // offer() is asked what could follow at any time
   Settings settings_;
   double buffer_;  // bytes of a switch
   Fabric fabric_;
@@ -218,6 +219,7 @@ class Transport : public Hosts {
   std::vector<Connection> connections_;
 
  private:
+  [[nodiscard]] bool has_more(ConnectionId connection);
   void accept(ConnectionId connection, std::uint64_t until);
   void accept_acknowledged(ConnectionId connection);
 
