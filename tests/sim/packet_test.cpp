@@ -578,6 +578,24 @@ TEST(Tcp, TheBuffersOfSocketsAreWindows) {
               1.0 * millisecond);
 }
 
+TEST(Tcp, AHostQueuesAMillisecondOfTheRateThatTheWindowStandsFor) {
+  const auto largest_queue = [](std::int64_t initial_window) {
+    Topology topology = read(star_of(2, "bandwidth: 1Gbps, latency: 5ms, mtu: 1500B"));
+    topology.tcp.initial_window = initial_window;
+    topology.tcp.largest_packet = Bytes{8192};
+    topology.tcp.output_limit = 1_MiB;
+    Network network(topology, profile_with("kind: tcp"));
+    const auto connection = network.connect(0, 1);
+    for (std::uint32_t tag = 0; tag < 2; ++tag) network.send(connection, 8 << 20, tag);
+    network.run();
+    return static_cast<std::int64_t>(network.transport->fabric().statistics(0).largest_queue);
+  };
+  // Windows up to the 2.5 MB that the way holds, and somewhat above: 1.2 to 2 times a twentieth of that.
+  EXPECT_LT(largest_queue(10), 500'000);
+  // A window of 15 MB from the first byte on: what the hosts allow.
+  EXPECT_GT(largest_queue(10000), 1'000'000);
+}
+
 TEST(Tcp, TheHostsOfATopologyComeBeforeTheProfile) {
   Topology topology = read(star_of(2, "bandwidth: 1Gbps, latency: 5ms, mtu: 1500B") +
                            "tcp: {initial_window: 3, congestion_control: reno, slow_start_after_idle: false, "

@@ -73,7 +73,7 @@ Transport::Offer Tcp::offer(ConnectionId id) {
   Connection& c = at(id);
   Flow& flow = flows_[id];
   if (c.may_send > now()) return Offer::wait(c.may_send);
-  if (!asking_ && settings_.host_queue > 0 && flow.queued >= static_cast<std::uint64_t>(settings_.host_queue))
+  if (!asking_ && settings_.host_queue > 0 && static_cast<double>(flow.queued) >= queue_limit(flow))
     return Offer::nothing();
   if (c.next == c.acknowledged) wake_from_idle(id);
   const double burst = segment_ * static_cast<double>(settings_.transport.burst_segments);
@@ -95,6 +95,16 @@ Transport::Offer Tcp::offer(ConnectionId id) {
     payload = segment_ * static_cast<double>(static_cast<std::int64_t>(payload / segment_));
   if (payload < 1) return Offer::nothing();
   return Offer::packet(c.next, static_cast<std::uint64_t>(payload));
+}
+
+// Of a connection's bytes in its host's queue: a millisecond of the rate that its window stands for, with room to grow,
+// two packets at least, and what the hosts' setting allows at most (TCP small queues).
+double Tcp::queue_limit(const Flow& flow) const {
+  const auto most = static_cast<double>(settings_.host_queue);
+  if (flow.smoothed <= 0) return most;
+  const double gain = flow.window < flow.threshold / 2 ? 2.0 : 1.2;
+  const double in_a_millisecond = gain * flow.window / flow.smoothed * picoseconds / 1024;
+  return std::min(most, std::max(in_a_millisecond, 2.0 * static_cast<double>(packet_ + packet_memory)));
 }
 
 // How many more bytes the buffers of both ends let into the network.

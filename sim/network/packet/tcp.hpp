@@ -103,6 +103,7 @@ class Tcp final : public Transport {
   [[nodiscard]] std::uint64_t reaction_time(const Connection& connection) const;
   void set_window_of_recovery(ConnectionId connection, double arrived);
   [[nodiscard]] std::uint64_t flying(ConnectionId connection);
+  [[nodiscard]] double queue_limit(const Flow& flow) const;
   [[nodiscard]] double buffers_let(ConnectionId connection);
   [[nodiscard]] std::uint64_t fill_buffer(ConnectionId connection);
   void cut(Flow& flow);
