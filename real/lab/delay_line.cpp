@@ -180,6 +180,8 @@ DelayLine::DelayLine(const NetworkNamespace& place, const std::vector<Direction>
   carry(std::move(ways));
 }
 
+bool DelayLine::possible() { return static_cast<bool>(Descriptor(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0))); }
+
 std::int64_t DelayLine::overrun() const {
   for (const auto& [name, socket] : sockets_) {
     tpacket_stats statistics{};  // since it was last asked

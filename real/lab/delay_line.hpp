@@ -34,6 +34,8 @@ class DelayLine {
     Duration delay{0};
     double loss = 0;
   };
+  /// Whether this machine lets us have packet sockets. Call inside run_isolated().
+  static bool possible();
   /// Starts the process, which ends with this object or with its parent. Throws RunFailure.
   DelayLine(const NetworkNamespace& place, const std::vector<Direction>& directions);
   ~DelayLine();

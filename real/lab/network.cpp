@@ -96,15 +96,17 @@ LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const I
 void LabNetwork::add_delays() {
   bool left_out = false;
   bool relayed = false;
+  const bool possible = !netem_ && DelayLine::possible();
   const auto wanted = [this](LinkId link) {
     return topology_.links[link].latency + topology_.devices[topology_.links[link].from].latency;
   };
   for (LinkId cable = 0; cable < shaping_.size(); cable += 2) {
     const auto& links = topology_.links;
     const Duration longer = std::max(wanted(cable), wanted(cable + 1));
-    const bool relay = !netem_ && (longer >= least_relayed_delay || links[cable].loss > 0 || links[cable + 1].loss > 0);
+    const bool losing = links[cable].loss > 0 || links[cable + 1].loss > 0;
+    const bool relay = possible && (longer >= least_relayed_delay || losing);
     relayed = relayed || relay;
-    left_out = left_out || (!netem_ && !relay && longer > Duration{0});
+    left_out = left_out || (!netem_ && !relay && (longer > Duration{0} || losing));
     for (const LinkId link : {cable, cable + 1}) {
       Shaping& shaping = shaping_[link];
       shaping.relayed = relay;
@@ -117,9 +119,10 @@ void LabNetwork::add_delays() {
         "this kernel has no netem (sch_netem): a process of the lab delays and drops, 50 to 100us late, and takes "
         "processor time for it");
   if (left_out)
-    notes_.push_back(
-        fmt::format("this kernel has no netem (sch_netem): latencies of the topology{} are not in the lab, delay is 0",
-                    relayed ? " below " + format_duration(least_relayed_delay) : std::string()));
+    notes_.push_back(fmt::format(
+        "this kernel has no netem (sch_netem){}: latencies of the topology{} are not in the lab, delay is 0",
+        possible ? "" : " and this machine refuses packet sockets, which also make loss",
+        relayed ? " below " + format_duration(least_relayed_delay) : std::string()));
 }
 
 Duration LabNetwork::round_trip(const Routing& routing) const {
