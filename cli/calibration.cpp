@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -156,27 +155,6 @@ bool passes_at_once(const PingPongRow& row, const Topology& built) {
     if (link.burst && row.repetitions * (row.size + message_header).count() * 106 / 100 > link.burst->count())
       return false;
   return true;
-}
-
-// The send buffer of the lab's connections: the last of the three numbers of tcp_wmem. Nothing if it is not known.
-std::optional<Bytes> send_buffer(const Json& as_built) {
-  const std::string setting = as_built.at("tcp").value("tcp_wmem", "");
-  const auto last = setting.rfind(' ');
-  if (last == std::string::npos) return std::nullopt;
-  std::int64_t bytes = 0;
-  const auto [end, error] = std::from_chars(setting.data() + last + 1, setting.data() + setting.size(), bytes);
-  if (error != std::errc() || bytes <= 0) return std::nullopt;
-  return Bytes{bytes};
-}
-
-Bytes smallest_gso(const Json& as_built) {
-  std::int64_t least = 0;
-  if (as_built.is_object())
-    for (const auto& link : as_built.at("links")) {
-      const auto size = link.at("gso_max_size_bytes").get<std::int64_t>();
-      least = least == 0 ? size : std::min(least, size);
-    }
-  return Bytes{least};
 }
 
 // What the messages of a measurement say before anything is fitted.
@@ -351,8 +329,9 @@ Calibration calibrate(const CalibrationRequest& request) {
   Topology built = topology;
   if (measured->as_built.is_object()) {
     apply_as_built(built, measured->as_built);
-    profile.tcp.framing = {packet_header, frame_header, packet_header + frame_header, smallest_gso(measured->as_built)};
-    profile.tcp.send_buffer = send_buffer(measured->as_built);
+    profile.tcp.framing = {packet_header, frame_header, packet_header + frame_header,
+                           built.tcp.largest_packet.value_or(Bytes{0})};
+    profile.tcp.send_buffer = built.tcp.send_buffer;
   }
   const Observed observed = observe(rows, planned, *measured, built);
   profile.start_overhead = rounded(observed.start_overhead_s);

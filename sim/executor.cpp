@@ -191,11 +191,8 @@ class Simulation {
           "fidelity mixed: beside packets over some switches ('switching.packets') flows between machines keep to one "
           "way, and 'routing' asks for {}; leave out one of the two, or take fidelity packet",
           to_string(mode)));
-    if (options.packets != SimulationOptions::Packets::none && mode == RoutingMode::adaptive)
-      all_paths_.emplace(
-          topology, RoutingOptions{options.disturbances.seed, RoutingPolicy{RoutingMode::spray, topology.routing.pxn}});
     if (options.packets != SimulationOptions::Packets::none)
-      packets_ = packet::make_transport(topology, routing.policy().mode, profile, options.disturbances.seed);
+      packets_ = packet::make_transport(topology, mode, profile, options.disturbances.seed);
     list_resources();
     fold_ranks();
     add_resources();
@@ -1015,7 +1012,7 @@ class Simulation {
 
   // All that a message may cross.
   [[nodiscard]] std::vector<LinkId> links_between(const Ends& ends) const {
-    const Routing& routing = all_paths_ ? *all_paths_ : routing_;
+    const Routing& routing = packets_ ? packets_->ways_of(routing_) : routing_;
     const auto routes = routing.routes(topology_.endpoint(ends.from), topology_.endpoint(ends.to), ends.label);
     std::vector<LinkId> links;
     for (const auto& route : routes) links.insert(links.end(), route.links.begin(), route.links.end());
@@ -1337,7 +1334,6 @@ class Simulation {
   Processors processors_{0, 0};
   FlowNetwork network_;
   std::unique_ptr<packet::Transport> packets_;  // beside network_, or none
-  std::optional<Routing> all_paths_;            // of packets that adapt
   EventQueue queue_;
   std::vector<Program> programs_;
   std::vector<SimulatedWalker> walkers_;

@@ -7,7 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
-#include <vector>
+
+#include "sim/line.hpp"
 
 namespace lockstep::sim {
 
@@ -19,8 +20,8 @@ class Fifo {
       front_ = std::move(value);
       return;
     }
-    if (!behind_) behind_ = std::make_unique<Behind>();
-    behind_->values.push_back(std::move(value));
+    if (!behind_) behind_ = std::make_unique<Line<T>>();
+    behind_->push(std::move(value));
   }
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -32,25 +33,9 @@ class Fifo {
   }
 
  private:
-  struct Behind {
-    std::vector<T> values;
-    std::size_t head = 0;
-    T pop() {
-      T value = std::move(values[head++]);
-      if (head == values.size()) {
-        values.clear();
-        head = 0;
-      } else if (head >= 64 && head * 2 >= values.size()) {
-        values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(head));
-        head = 0;
-      }
-      return value;
-    }
-  };
-
   T front_{};
   std::uint32_t size_ = 0;
-  std::unique_ptr<Behind> behind_;
+  std::unique_ptr<Line<T>> behind_;
 };
 
 }  // namespace lockstep::sim

@@ -247,26 +247,23 @@ class Walker {
       return backend_->start_copy(*this, token,
                                   Move{a->source.buffer, a->target.buffer, a->source.offset.at(indices),
                                        a->target.offset.at(indices), a->source.bytes.count()});
-    if (const auto* a = std::get_if<Send>(&operation.action)) {
-      Outgoing outgoing;
-      outgoing.peer = peer_rank(*plan_, rank_, a->to);
-      outgoing.tag = message_tag(a->to.group, a->tag);
-      outgoing.bytes = a->span.bytes.count();
-      outgoing.buffer = a->span.buffer;
-      outgoing.offset_bytes = a->span.offset.at(indices);
-      return backend_->start_send(*this, token, outgoing);
-    }
-    if (const auto* a = std::get_if<Receive>(&operation.action)) {
-      Incoming incoming;
-      incoming.peer = peer_rank(*plan_, rank_, a->from);
-      incoming.tag = message_tag(a->from.group, a->tag);
-      incoming.bytes = a->span.bytes.count();
-      incoming.buffer = a->span.buffer;
-      incoming.offset_bytes = a->span.offset.at(indices);
-      return backend_->start_receive(*this, token, incoming);
-    }
+    if (const auto* a = std::get_if<Send>(&operation.action))
+      return backend_->start_send(*this, token, message_over<Outgoing>(a->to, a->tag, a->span, indices));
+    if (const auto* a = std::get_if<Receive>(&operation.action))
+      return backend_->start_receive(*this, token, message_over<Incoming>(a->from, a->tag, a->span, indices));
     LOCKSTEP_CHECK(false, "operation '{}' is of a kind that no walker knows", operation.name);
     return true;
+  }
+
+  template <class Message>
+  Message message_over(const Peer& peer, std::uint16_t tag, const Span& span, const LoopIndices& indices) const {
+    Message message;
+    message.peer = peer_rank(*plan_, rank_, peer);
+    message.tag = message_tag(peer.group, tag);
+    message.bytes = span.bytes.count();
+    message.buffer = span.buffer;
+    message.offset_bytes = span.offset.at(indices);
+    return message;
   }
 
   [[nodiscard]] bool takes_part(const Collective& collective) const {

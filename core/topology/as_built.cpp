@@ -34,8 +34,7 @@ void apply_tcp(HostTcp& tcp, const nlohmann::ordered_json& found, Bytes largest_
   if (const auto bytes = last_number(text("tcp_rmem"))) tcp.receive_buffer = Bytes{*bytes};
   if (const auto bytes = last_number(text("tcp_limit_output_bytes"))) tcp.output_limit = Bytes{*bytes};
   if (const auto idle = text("tcp_slow_start_after_idle"); !idle.empty()) tcp.slow_start_after_idle = idle != "0";
-  if (const auto control = text("congestion_control_of_routes"); control == "cubic" || control == "reno")
-    tcp.congestion_control = control == "cubic" ? TcpControl::cubic : TcpControl::reno;
+  if (const auto control = tcp_control_named(text("congestion_control_of_routes"))) tcp.congestion_control = control;
   if (found.contains("initial_window_segments") && found.at("initial_window_segments").is_number_integer())
     tcp.initial_window = found.at("initial_window_segments").get<std::int64_t>();
   if (largest_packet.count() > 0) tcp.largest_packet = largest_packet;

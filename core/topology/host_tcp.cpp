@@ -2,9 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace lockstep {
 
-std::string_view to_string(TcpControl control) { return control == TcpControl::cubic ? "cubic" : "reno"; }
+namespace {
+
+const std::vector<std::pair<std::string, CongestionControl>>& controls() {
+  static const std::vector<std::pair<std::string, CongestionControl>> names{{"cubic", CongestionControl::cubic},
+                                                                            {"reno", CongestionControl::reno}};
+  return names;
+}
+
+}  // namespace
+
+std::optional<CongestionControl> tcp_control_named(std::string_view name) {
+  for (const auto& [known, control] : controls())
+    if (known == name) return control;
+  return std::nullopt;
+}
 
 config::Type<HostTcp> host_tcp_type() {
   constexpr std::int64_t most_segments = 65535;
@@ -12,10 +30,9 @@ config::Type<HostTcp> host_tcp_type() {
   return config::record<HostTcp>("tcp",
                                  "How the hosts' TCP is set: the lab does so, fidelity packet predicts with it. What "
                                  "is left out is what suits a training network (the lab), or the profile's.")
-      .optional(
-          "congestion_control", &HostTcp::congestion_control,
-          config::choice<TcpControl>("congestion control", {{"cubic", TcpControl::cubic}, {"reno", TcpControl::reno}}),
-          "cubic or reno (lab: cubic where the kernel has it)")
+      .optional("congestion_control", &HostTcp::congestion_control,
+                config::choice<CongestionControl>("congestion control", controls()),
+                "cubic or reno (lab: cubic where the kernel has it)")
       .optional("initial_window", &HostTcp::initial_window, config::integer(1, most_segments),
                 "segments before the first acknowledgement (lab: 10000; a machine of its own: 10)")
       .optional("slow_start_after_idle", &HostTcp::slow_start_after_idle, config::boolean(),

@@ -3,14 +3,12 @@
 //
 // Contract:
 //  - each end of such a cable is a veth pair whose other half lies in a namespace of the line's own; frames cross it
-//  unchanged,
-//    large ones of segmentation offload as a whole;
-//  - a frame is given on `delay` after it came, by the kernel's time stamp, or as soon after that as the process runs:
-//  50 to
-//    100 us late on an idle machine, so it is for delays well above that;
+//    unchanged, large ones of segmentation offload as a whole;
+//  - a frame is given on `delay` after it came, by the kernel's time stamp, or as soon after that as the process runs,
+//    a fraction of a millisecond late on an idle machine (a test holds 4 ms against 4.5): for delays well above that;
 //  - frames of one direction keep their order; one in 1 / loss is dropped, in each run the same by their count;
 //  - what comes faster than it can be taken in is lost and counted (overrun());
-//  - it costs processor time per frame (about 10 us), which the ranks of a small machine lack.
+//  - it costs processor time per frame, which the ranks of a small machine lack.
 #pragma once
 
 #include <sys/types.h>

@@ -116,7 +116,7 @@ void LabNetwork::add_delays() {
   }
   if (relayed)
     notes_.emplace_back(
-        "this kernel has no netem (sch_netem): a process of the lab delays and drops, 50 to 100us late, and takes "
+        "this kernel has no netem (sch_netem): a process of the lab delays and drops, a little late, and takes "
         "processor time for it");
   if (left_out)
     notes_.push_back(fmt::format(

@@ -38,7 +38,7 @@ std::vector<TcpSetting> lab_tcp_settings(Bandwidth slowest, Duration round_trip,
 }
 
 std::string lab_congestion_control(const HostTcp& given) {
-  if (given.congestion_control == TcpControl::reno) return "reno";
+  if (given.congestion_control == CongestionControl::reno) return "reno";
   // Reno is built into every kernel.
   std::istringstream available(read_setting("net/ipv4/tcp_available_congestion_control"));
   for (std::string name; available >> name;)

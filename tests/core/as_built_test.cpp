@@ -38,7 +38,7 @@ TEST(AsBuilt, SaysHowTheHostsTcpWasSet) {
                                     "congestion_control_of_routes": "cubic", "initial_window_segments": 10})"));
   EXPECT_EQ(cores, 2);
   EXPECT_EQ(topology.links[0].latency, Duration{0});
-  const HostTcp expected{TcpControl::cubic, 10, true, 64_KiB, 256_KiB, 8_KiB, 16_KiB};
+  const HostTcp expected{CongestionControl::cubic, 10, true, 64_KiB, 256_KiB, 8_KiB, 16_KiB};
   EXPECT_EQ(topology.tcp, expected);
 }
 
@@ -48,7 +48,7 @@ TEST(AsBuilt, WhatItDoesNotSayStaysAsTheFileHasIt) {
   apply_as_built(topology, built(topology, R"({"tcp_wmem": "", "tcp_rmem": "many", "congestion_control_of_routes": null,
                                                "initial_window_segments": null})"));
   EXPECT_EQ(topology.tcp.initial_window, 3);
-  EXPECT_EQ(topology.tcp.congestion_control, TcpControl::reno);
+  EXPECT_EQ(topology.tcp.congestion_control, CongestionControl::reno);
   EXPECT_FALSE(topology.tcp.send_buffer);
   EXPECT_FALSE(topology.tcp.receive_buffer);
 }

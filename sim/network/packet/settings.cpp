@@ -38,9 +38,7 @@ Frames frames_of(const Topology& topology, const Framing& framing) {
 // The hosts' TCP as the topology has it, before what the profile says.
 void set_as_hosts(Transport::Settings& settings, const HostTcp& hosts) {
   auto& transport = settings.transport;
-  if (hosts.congestion_control)
-    transport.congestion_control =
-        *hosts.congestion_control == TcpControl::cubic ? CongestionControl::cubic : CongestionControl::reno;
+  if (hosts.congestion_control) transport.congestion_control = hosts.congestion_control;
   if (hosts.initial_window) transport.initial_window = *hosts.initial_window;
   if (hosts.slow_start_after_idle) transport.slow_start_after_idle = *hosts.slow_start_after_idle;
   if (hosts.output_limit) settings.host_queue = hosts.output_limit->count();

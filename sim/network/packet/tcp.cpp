@@ -262,7 +262,7 @@ void Tcp::acknowledged(ConnectionId id, const Packet& packet) {
     c.sacked.add(packet.other, packet.other + packet.payload);
     flow.lost.remove(packet.other, packet.other + packet.payload);  // it was only late
   }
-  const auto arrived = static_cast<double>(known() - std::min(known(), known_before));
+  const auto arrived = static_cast<double>(known() - known_before);  // it only grows
   const std::int64_t trip = now() - packet.sent;
   sample_trip(flow, trip);
   flow.lost.drop_below(c.acknowledged);

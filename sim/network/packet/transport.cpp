@@ -59,8 +59,8 @@ std::int64_t Transport::transit(WayId way, std::uint64_t bytes) const {
 }
 
 std::uint64_t Transport::Messages::end_behind(std::uint64_t sequence) const {
-  for (std::size_t i = head_; i < items_.size(); ++i)
-    if (items_[i].end > sequence) return items_[i].end;
+  for (const Message& message : *this)
+    if (message.end > sequence) return message.end;
   return unknown;
 }
 
@@ -79,7 +79,7 @@ Transport::Transport(const Topology& topology, const Switching& switching, const
 ConnectionId Transport::connect(const Routing& given, DeviceId from, DeviceId to, std::uint64_t label, double rate) {
   const auto id = static_cast<ConnectionId>(connections_.size());
   Connection connection;
-  const Routing& routing = all_paths_ ? *all_paths_ : given;
+  const Routing& routing = ways_of(given);
   connection.forward = fabric_.add_way(topology_, routing, from, to, label);
   connection.backward = fabric_.add_way(topology_, routing, to, from, label);
   LOCKSTEP_CHECK(connection.forward != none, "a connection of a device with itself");

@@ -16,6 +16,7 @@
 #include "core/profile/packet_transport.hpp"
 #include "core/topology/routing.hpp"
 #include "core/topology/topology.hpp"
+#include "sim/line.hpp"
 #include "sim/network/packet/fabric.hpp"
 #include "sim/network/packet/ranges.hpp"
 
@@ -78,6 +79,8 @@ class Transport : public Hosts {
   [[nodiscard]] const TransportStatistics& statistics() const { return statistics_; }
   /// Bytes that have arrived in order.
   [[nodiscard]] std::uint64_t received(ConnectionId connection) const { return connections_[connection].received; }
+  /// What finds the ways of a connection where `given` finds its route: under adaptive routing all shortest paths.
+  [[nodiscard]] const Routing& ways_of(const Routing& given) const { return all_paths_ ? *all_paths_ : given; }
   /// Of the latencies alone, over all connections.
   [[nodiscard]] std::int64_t longest_round_trip() const { return longest_round_trip_; }
   [[nodiscard]] bool idle() const { return open_messages_ == 0; }
@@ -92,27 +95,10 @@ class Transport : public Hosts {
     std::uint64_t end = 0;  // in the stream
     std::uint32_t tag = 0;
   };
-  // First in, first out, with a look at those behind the first.
-  class Messages {
+  class Messages : public Line<Message> {
    public:
-    void push(const Message& message) { items_.push_back(message); }
-    void pop() {
-      if (++head_ == items_.size()) {
-        items_.clear();
-        head_ = 0;
-      } else if (head_ >= 64 && head_ * 2 >= items_.size()) {
-        items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
-        head_ = 0;
-      }
-    }
-    [[nodiscard]] bool empty() const { return head_ == items_.size(); }
-    [[nodiscard]] const Message& front() const { return items_[head_]; }
     // Where the message ends that the byte at `sequence` belongs to; the largest number if it is none of these.
     [[nodiscard]] std::uint64_t end_behind(std::uint64_t sequence) const;
-
-   private:
-    std::vector<Message> items_;
-    std::size_t head_ = 0;
   };
 
   struct Connection {
