@@ -146,11 +146,12 @@ int bench(const Options& options) {
     request.topology = &topology;
     request.routing = &routing;
     request.plan = &planned.plan;
-    options.limits.apply(request);
+    options.limits.apply(request, *backend);
     const auto measurement = backend->measure(request);
     if (!measurement) return 0;
     measured = real::result_of(planned, *measurement);
     measured->backend = backend->name;
+    measured->run["sends_by"] = request.transport;
     measured->topology = source_of(topology);
     measured->workload = source_of(workload);
     measured->profile = source_of(profile);
@@ -208,10 +209,7 @@ std::function<int()> declare_bench(CLI::App& app) {
                  "Algorithm, or auto; default: the collective's first in 'lockstep workload list', auto with -p nccl")
       ->type_name("NAME");
   app.add_option("-t,--topology", options->topology, "Topology file")->required()->type_name("FILE");
-  std::string backends;
-  for (const auto& entry : backend_catalogue())
-    backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
-  app.add_option("--backend", options->backend, "Measure too: " + backends)->type_name("NAME");
+  app.add_option("--backend", options->backend, "Measure too: " + backend_help())->type_name("NAME");
   app.add_option("-p,--profile", options->profile, "Profile file, or built in: " + join(built_in_profile_names(), ", "))
       ->type_name("FILE");
   app.add_option("--ranks", options->ranks, "Ranks; default: as many as the topology has places for")->type_name("N");

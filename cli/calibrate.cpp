@@ -84,7 +84,7 @@ int run(const Options& options) {
   request.budget_s = 120;
   request.name =
       !options.name.empty() ? options.name : fmt::format("{}-{}", backend.name, topology ? topology->name : "loopback");
-  options.limits.apply(request.limits);
+  options.limits.apply(request.limits, backend);
   return write(options, calibrate(request));
 }
 
@@ -92,10 +92,8 @@ int run(const Options& options) {
 
 std::function<int()> declare_calibrate(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  std::string backends;
-  for (const auto& entry : backend_catalogue())
-    backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
-  auto* backend = app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
+  auto* backend =
+      app.add_option("--backend", options->backend, backend_help())->capture_default_str()->type_name("NAME");
   app.add_option("-o,--output", options->file, "Profile to write; - for standard output")
       ->required()
       ->type_name("PROFILE");

@@ -372,8 +372,8 @@ Profile cached_or_calibrated(const std::string& backend, const Topology* topolog
     for (const Link& link : undisturbed(*topology).links)
       links += fmt::format("{}-{}:{},{},{},{};", link.from, link.to, link.bandwidth.bits_per_second(),
                            link.latency.count(), link.burst ? link.burst->count() : -1, link.mtu.count());
-  const std::string key = sha256(fmt::format("undisturbed|{}|{}|{}|{}|{}|{}", run.at("host").get<std::string>(),
-                                             version, backend, ranks, seed, links));
+  const std::string key = sha256(fmt::format("undisturbed|{}|{}|{}|{}|{}|{}|{}", run.at("host").get<std::string>(),
+                                             version, backend, limits.transport, ranks, seed, links));
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   const std::filesystem::path folder =
@@ -405,7 +405,7 @@ Profile cached_or_calibrated(const std::string& backend, const Topology* topolog
   request.largest = 4_MiB;
   request.budget_s = 12;
   request.name = fmt::format("{}-{}", backend, topology != nullptr ? topology->name : "loopback");
-  limits.apply(request.limits);
+  limits.apply(request.limits, get_from(backend_catalogue(), "backend", backend));
   Profile profile = calibrate(request).profile;
   std::filesystem::create_directories(folder, ignored);
   try {

@@ -49,11 +49,13 @@ int check(const Options& options) {
   request.topology = &topology;
   request.routing = &routing;
   request.plan = &planned.plan;
-  options.limits.apply(request);
+  options.limits.apply(request, backend);
   const auto measurement = backend.measure(request);
   if (!measurement) return 0;
+  for (const auto& text : measurement->notes) note(options.output, text);
   Result measured = real::result_of(planned, *measurement);
   measured.backend = backend.name;
+  measured.run["sends_by"] = request.transport;
   measured.topology = source_of(topology);
   measured.workload = source_of(workload);
   measured.profile = source_of(profile);
@@ -94,10 +96,7 @@ std::function<int()> declare_check(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("-t,--topology", options->topology, "Topology file")->required()->type_name("FILE");
   app.add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
-  std::string backends;
-  for (const auto& entry : backend_catalogue())
-    backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
-  app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
+  app.add_option("--backend", options->backend, backend_help())->capture_default_str()->type_name("NAME");
   app.add_option("-p,--profile", options->profile,
                  "Profile; default: this machine's, calibrated on point-to-point messages when there is none yet")
       ->type_name("FILE");

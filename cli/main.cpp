@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/command.hpp"
@@ -12,6 +13,9 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/base/version.hpp"
+#ifdef LOCKSTEP_REAL
+#include "real/measure/mpirun.hpp"
+#endif
 
 namespace {
 
@@ -64,6 +68,10 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+#ifdef LOCKSTEP_REAL
+    // Not for people: mpirun starts it, see real/measure/mpirun.hpp.
+    if (argc == 3 && std::string_view(argv[1]) == "rank") return lockstep::real::run_started_rank(argv[2]);
+#endif
     const int code = run(argc, argv);
     if (std::fflush(stdout) != 0) {
       fmt::print(stderr, "error: cannot write to standard output\n");

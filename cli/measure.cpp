@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
+#include "core/base/catalogue.hpp"
 #include "core/base/error.hpp"
+#include "core/base/text.hpp"
 #include "core/units/parse.hpp"
 #include "real/lab/measurement.hpp"
 #include "real/launch/local.hpp"
 #include "real/measure/measurement.hpp"
+#include "real/measure/mpirun.hpp"
+#include "real/transport/catalogue.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -17,12 +22,16 @@ real::MeasurementOptions options_of(const MeasureRequest& request) {
   real::MeasurementOptions options;
   options.executor.timeout = request.timeout;
   options.rendezvous_timeout = request.rendezvous_timeout;
+  options.transport = request.transport;
   return options;
 }
 
-std::optional<real::Measurement> measure_tcp(const MeasureRequest& request) {
+// Ranks that a launcher started, or else those that `alone` starts.
+std::optional<real::Measurement> measure_ranks(const MeasureRequest& request,
+                                               real::Measurement (*alone)(const Plan&,
+                                                                          const real::MeasurementOptions&)) {
   const auto job = real::job_from_environment();
-  if (!job) return real::measure_on_loopback(*request.plan, options_of(request));
+  if (!job) return alone(*request.plan, options_of(request));
   if (job->size != request.plan->ranks)
     throw InputError(fmt::format("the job that {} started has {} rank{}, the plan is for {}", job->launcher, job->size,
                                  job->size == 1 ? "" : "s", request.plan->ranks));
@@ -31,9 +40,24 @@ std::optional<real::Measurement> measure_tcp(const MeasureRequest& request) {
   return real::measure_in_job(*job, *request.plan, options);
 }
 
+std::optional<real::Measurement> measure_here(const MeasureRequest& request) {
+  return measure_ranks(request, real::measure_on_loopback);
+}
+
+std::optional<real::Measurement> measure_mpi(const MeasureRequest& request) {
+  return measure_ranks(request, real::measure_with_local_mpirun);
+}
+
 std::optional<real::Measurement> measure_lab(const MeasureRequest& request) {
   if (request.topology == nullptr) throw InputError("--backend lab builds a topology: name it with -t FILE");
   return real::measure_in_lab(*request.topology, *request.routing, *request.plan, options_of(request));
+}
+
+std::string transport_help() {
+  std::string help;
+  for (const auto& entry : real::transport_catalogue())
+    help += fmt::format("{}{} ({})", help.empty() ? "" : "; ", entry.name, entry.description);
+  return help;
 }
 
 std::chrono::milliseconds parse_timeout(const std::string& text, const char* option) {
@@ -50,11 +74,44 @@ std::chrono::milliseconds parse_timeout(const std::string& text, const char* opt
 
 std::span<const Backend> backend_catalogue() {
   static const std::array catalogue{
-      Backend{"tcp", "sockets between the ranks: loopback with --ranks N, or the ranks that a launcher started", false,
-              measure_tcp},
-      Backend{"lab", "the topology file built out of network namespaces, sockets inside", true, measure_lab},
+      Backend{"tcp",
+              "sockets between the ranks: loopback with --ranks N, or the ranks that a launcher started",
+              false,
+              {"tcp"},
+              measure_here},
+      Backend{"lab",
+              "the topology file built out of network namespaces, sockets inside",
+              true,
+              {"tcp", "mpi", "ucx", "ucx_put"},
+              measure_lab},
+      Backend{"mpi",
+              "MPI: the ranks that mpirun or srun started, or mpirun on this machine with --ranks N",
+              false,
+              {"mpi"},
+              measure_mpi},
+      Backend{"ucx",
+              "UCX: ranks on this machine with --ranks N, or those that a launcher started",
+              false,
+              {"ucx", "ucx_put"},
+              measure_here},
   };
   return catalogue;
+}
+
+std::string backend_help() {
+  std::string help;
+  for (const auto& entry : backend_catalogue())
+    help += fmt::format("{}{} ({})", help.empty() ? "" : "; ", entry.name, entry.description);
+  return help;
+}
+
+std::string transport_of(const Backend& backend, const std::string& wanted) {
+  if (wanted.empty()) return backend.transports.front();
+  real::find_transport(wanted);
+  if (std::find(backend.transports.begin(), backend.transports.end(), wanted) == backend.transports.end())
+    throw InputError(fmt::format("backend '{}' does not send by {}; it can: {}", backend.name, wanted,
+                                 join(backend.transports, ", ")));
+  return wanted;
 }
 
 void RunLimits::declare(CLI::App& app) {
@@ -64,9 +121,12 @@ void RunLimits::declare(CLI::App& app) {
   app.add_option("--rendezvous-timeout", rendezvous_timeout, "Give up when not all ranks have come by then")
       ->capture_default_str()
       ->type_name("TIME");
+  app.add_option("--transport", transport, "What the backend sends by, where it has a choice: " + transport_help())
+      ->type_name("NAME");
 }
 
-void RunLimits::apply(MeasureRequest& request) const {
+void RunLimits::apply(MeasureRequest& request, const Backend& backend) const {
+  request.transport = transport_of(backend, transport);
   request.timeout = parse_timeout(timeout, "--timeout");
   request.rendezvous_timeout = parse_timeout(rendezvous_timeout, "--rendezvous-timeout");
 }

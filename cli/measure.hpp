@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/timeline/result.hpp"
 #include "core/timeline/timeline.hpp"
@@ -20,6 +21,7 @@ struct MeasureRequest {
   const Topology* topology = nullptr;  ///< the lab needs it
   const Routing* routing = nullptr;
   const Plan* plan = nullptr;
+  std::string transport;  ///< a name of the transport catalogue; empty: the backend's own
   std::chrono::milliseconds timeout{60'000};
   std::chrono::milliseconds rendezvous_timeout{30'000};
 };
@@ -28,18 +30,24 @@ struct Backend {
   std::string name;
   std::string description;
   bool needs_topology = false;
+  std::vector<std::string> transports;  ///< that it may use, its own first
   /// nullopt: this process is a rank other than 0 of a job, and has nothing to say.
   std::optional<real::Measurement> (*measure)(const MeasureRequest& request);
 };
 
 std::span<const Backend> backend_catalogue();
+/// Name and description of all of them, for help.
+std::string backend_help();
+/// What the backend sends by: `wanted`, or its own where that is empty. Throws InputError where it cannot.
+std::string transport_of(const Backend& backend, const std::string& wanted);
 
 /// Options of commands that measure.
 struct RunLimits {
   std::string timeout = "60s";
   std::string rendezvous_timeout = "30s";
+  std::string transport;
   void declare(CLI::App& app);
-  void apply(MeasureRequest& request) const;
+  void apply(MeasureRequest& request, const Backend& backend) const;
 };
 
 }  // namespace lockstep::cli

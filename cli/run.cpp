@@ -36,11 +36,13 @@ int run(const Options& options) {
   request.topology = topology ? &*topology : nullptr;
   request.routing = routing ? &*routing : nullptr;
   request.plan = &planned.plan;
-  options.limits.apply(request);
+  options.limits.apply(request, backend);
   const auto measured = backend.measure(request);
   if (!measured) return 0;
+  for (const auto& text : measured->notes) note(options.output, text);
   Result result = real::result_of(planned, *measured);
   result.backend = backend.name;
+  result.run["sends_by"] = request.transport;
   if (topology) result.topology = source_of(*topology);
   result.workload = source_of(workload);
   result.seed = options.output.seed;
@@ -60,10 +62,7 @@ int run(const Options& options) {
 std::function<int()> declare_run(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
-  std::string backends;
-  for (const auto& entry : backend_catalogue())
-    backends += fmt::format("{}{} ({})", backends.empty() ? "" : "; ", entry.name, entry.description);
-  app.add_option("--backend", options->backend, backends)->capture_default_str()->type_name("NAME");
+  app.add_option("--backend", options->backend, backend_help())->capture_default_str()->type_name("NAME");
   app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")
       ->check(refuse_odd_numbers)
       ->type_name("N");

@@ -62,12 +62,12 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_precompile_headers(lockstep_precompiled_cold PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
 endif()
 
-# lockstep_room(NAME LIBRARIES... [COLD REGEX]): one static library from every .cpp below the current folder (real/gpu/cuda/
-# builds its own). COLD: sources, by their paths from the room, that are not worth full optimisation.
+# lockstep_room(NAME LIBRARIES... [COLD REGEX]): one static library from every .cpp below the current folder (real/gpu/cuda/,
+# real/mpi/ and real/ucx/ build their own). COLD: sources, by their paths from the room, that are not worth full optimisation.
 function(lockstep_room name)
   cmake_parse_arguments(PARSE_ARGV 1 room "" "COLD" "")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "/gpu/cuda/")
+  list(FILTER sources EXCLUDE REGEX "/(gpu/cuda|mpi|ucx)/")
   set(cold ${sources})
   if(room_COLD AND LOCKSTEP_COLD_OPTIONS)
     list(FILTER cold INCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/(${room_COLD})")
@@ -85,4 +85,18 @@ function(lockstep_room name)
     # What -fsanitize=fuzzer-no-link asks for; by that name, clang would want precompiled headers of each room's own.
     target_compile_options(${name} PRIVATE -fsanitize-coverage=inline-8bit-counters,indirect-calls,trace-cmp,pc-table)
   endif()
+endfunction()
+
+# lockstep_transport_module(NAME LIBRARIES SOURCES...): a transport over a library that may be missing, from the sources of the
+# current folder; SOURCES: what it takes of core/, by path without ending. The program opens it when it is asked for.
+function(lockstep_transport_module name libraries)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(source base/error base/text ${ARGN})
+    list(APPEND sources ${PROJECT_SOURCE_DIR}/core/${source}.cpp)
+  endforeach()
+  add_library(${name} MODULE ${sources})
+  target_link_libraries(${name} PRIVATE lockstep_options fmt::fmt Threads::Threads ${libraries})
+  set_target_properties(${name} PROPERTIES PREFIX "" CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+                        LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/modules)
+  add_dependencies(lockstep_modules ${name})
 endfunction()

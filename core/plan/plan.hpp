@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -239,6 +240,11 @@ struct Plan {
 /// text.
 std::string plan_json(const Plan& plan);
 std::string plan_hash(const Plan& plan);
+/// The same with all that another process on this machine needs to execute it (processes that a launcher starts), and
+/// the way back. Algorithms from files are read again from where they lay. Throws InputError with the place in the
+/// text.
+std::string plan_exchange(const Plan& plan);
+Plan read_plan(std::string_view text, const std::string& source);
 /// Indented text for people: roles, streams, loops, operations.
 std::string plan_text(const Plan& plan);
 

@@ -1,6 +1,7 @@
 // Plans as JSON and as text.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/base/hash.hpp"
@@ -38,7 +39,10 @@ Json peer_json(const Plan& plan, const Peer& peer) {
   return json;
 }
 
-Json collective_json(const Plan& plan, const Role& role, const Collective& c) {
+/// For people and the hash, or with all that read_plan needs.
+enum class Detail { readable, whole };
+
+Json collective_json(const Plan& plan, const Role& role, const Collective& c, Detail detail) {
   Json json{{"kind", to_string(c.kind)},
             {"algorithm", c.algorithm},
             {"group", c.group < plan.groups.size() ? plan.groups[c.group].name : "?"},
@@ -52,12 +56,14 @@ Json collective_json(const Plan& plan, const Role& role, const Collective& c) {
             {"source", span_json(role, c.source)},
             {"target", span_json(role, c.target)}};
   if (c.custom != nullptr) json["algorithm_sha256"] = c.custom->sha256;
+  if (c.custom != nullptr && detail == Detail::whole)
+    json["algorithm_file"] = std::filesystem::absolute(c.custom->file).string();
   if (c.scratch.bytes.count() > 0) json["scratch"] = span_json(role, c.scratch);
   if (c.ranks_per_node > 0) json["ranks_per_node"] = c.ranks_per_node;
   if (c.dimensions[0] > 0) json["dimensions"] = c.dimensions;
   if (!c.counts.empty()) {
     // Whole where somebody may want to read it; for the hash its own is enough.
-    if (c.counts.ranks() <= 32)
+    if (c.counts.ranks() <= 32 || detail == Detail::whole)
       json["counts"] = c.counts.matrix();
     else
       json["counts_sha256"] = sha256(Json(c.counts.matrix()).dump());
@@ -65,7 +71,7 @@ Json collective_json(const Plan& plan, const Role& role, const Collective& c) {
   return json;
 }
 
-Json operation_json(const Plan& plan, const Role& role, const Operation& operation) {
+Json operation_json(const Plan& plan, const Role& role, const Operation& operation, Detail detail) {
   Json json{{"name", operation.name}};
   std::visit(Overloaded{
                  [&](const Compute& a) {
@@ -100,15 +106,15 @@ Json operation_json(const Plan& plan, const Role& role, const Operation& operati
                  },
                  [&](const Collective& a) {
                    json["action"] = "collective";
-                   json["collective"] = collective_json(plan, role, a);
+                   json["collective"] = collective_json(plan, role, a, detail);
                  },
                  [&](const Fill& a) {
                    json["action"] = "fill";
-                   json["collective"] = collective_json(plan, role, a.collective);
+                   json["collective"] = collective_json(plan, role, a.collective, detail);
                  },
                  [&](const Verify& a) {
                    json["action"] = "verify";
-                   json["collective"] = collective_json(plan, role, a.collective);
+                   json["collective"] = collective_json(plan, role, a.collective, detail);
                  },
                  [&](const Mark& a) {
                    json["action"] = "mark";
@@ -127,16 +133,16 @@ Json operation_json(const Plan& plan, const Role& role, const Operation& operati
   return json;
 }
 
-Json items_json(const Plan& plan, const Role& role, const std::vector<Item>& items) {
+Json items_json(const Plan& plan, const Role& role, const std::vector<Item>& items, Detail detail) {
   Json json = Json::array();
   for (const auto& item : items) {
     if (const auto* repeat = std::get_if<Repeat>(&item)) {
       json.push_back({{"repeat", repeat->count},
                       {"warmup", repeat->warmup},
                       {"independent", repeat->independent},
-                      {"body", items_json(plan, role, repeat->body)}});
+                      {"body", items_json(plan, role, repeat->body, detail)}});
     } else {
-      json.push_back(operation_json(plan, role, std::get<Operation>(item)));
+      json.push_back(operation_json(plan, role, std::get<Operation>(item), detail));
     }
   }
   return json;
@@ -170,7 +176,7 @@ void items_text(const Json& items, const std::string& indent, std::string& text)
   }
 }
 
-Json to_json(const Plan& plan) {
+Json to_json(const Plan& plan, Detail detail = Detail::readable) {
   Json json{{"schema", "lockstep.plan/1"}, {"name", plan.name}, {"ranks", plan.ranks}};
   json["groups"] = Json::array();
   for (const auto& group : plan.groups) {
@@ -191,7 +197,7 @@ Json to_json(const Plan& plan) {
     for (const auto& buffer : role.buffers)
       r["buffers"].push_back({{"name", buffer.name}, {"size_bytes", buffer.bytes.count()}});
     for (const auto& stream : role.streams)
-      r["streams"].push_back({{"name", stream.name}, {"items", items_json(plan, role, stream.items)}});
+      r["streams"].push_back({{"name", stream.name}, {"items", items_json(plan, role, stream.items, detail)}});
     json["roles"].push_back(r);
   }
   json["role_ranges"] = Json::array();
@@ -204,6 +210,8 @@ Json to_json(const Plan& plan) {
 }  // namespace
 
 std::string plan_json(const Plan& plan) { return to_json(plan).dump(2); }
+
+std::string plan_exchange(const Plan& plan) { return to_json(plan, Detail::whole).dump(); }
 
 std::string plan_hash(const Plan& plan) { return sha256(to_json(plan).dump()); }
 

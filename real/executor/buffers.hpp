@@ -48,6 +48,8 @@ class Buffers {
   explicit Buffers(const Role& role) {
     for (const auto& buffer : role.buffers) buffers_.emplace_back(static_cast<std::size_t>(buffer.bytes.count()));
   }
+  [[nodiscard]] BufferId count() const { return static_cast<BufferId>(buffers_.size()); }
+  [[nodiscard]] std::span<std::byte> whole(BufferId buffer) const { return buffers_[buffer].bytes(); }
   [[nodiscard]] std::span<std::byte> span(BufferId buffer, std::int64_t offset, std::int64_t bytes) const {
     const auto all = buffers_[buffer].bytes();
     LOCKSTEP_CHECK(offset >= 0 && offset + bytes <= static_cast<std::int64_t>(all.size()),

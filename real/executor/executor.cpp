@@ -10,6 +10,7 @@
 #include "core/collective/data_request.hpp"
 #include "core/plan/walker.hpp"
 #include "real/executor/buffers.hpp"
+#include "real/transport/native.hpp"
 
 namespace lockstep::real {
 namespace {
@@ -45,6 +46,8 @@ class Rankwise {
         keep_parts_(recorder.wants_parts()) {}
 
   void run() {
+    for (BufferId buffer = 0; buffer < buffers_.count(); ++buffer) transport_.keep(buffers_.whole(buffer));
+    prepare_native();
     walker_.start();
     std::vector<Completion> completions;
     while (!walker_.done()) {
@@ -92,7 +95,7 @@ class Rankwise {
     reception.combined = 0;
     reception.arrived = 0;
     reception.open = true;
-    reception.scratch.grow(static_cast<std::size_t>(in.bytes));
+    grow_scratch(reception.scratch, in.bytes);
     transport_.receive(in.peer, in.tag, reception.scratch.bytes().first(static_cast<std::size_t>(in.bytes)),
                        token.packed(), in.scattered != nullptr ? 0 : options_.combine_piece);
     return false;
@@ -122,9 +125,27 @@ class Rankwise {
   bool start_compute(RealWalker&, Token, const Compute& compute) {
     throw InputError(fmt::format("the plan computes ('{}'), and this backend has no kernels", compute.kernel));
   }
-  bool start_native(RealWalker&, Token, const Collective& collective) {
-    throw InputError(fmt::format("this backend has no native {}: name an algorithm ({})", to_string(collective.kind),
-                                 default_algorithm(collective.kind)));
+  bool start_native(RealWalker& walker, Token token, const Collective& collective) {
+    const auto place = plan_.groups[collective.group].place_of(rank_);
+    NativeCollective native;
+    native.kind = collective.kind;
+    native.members = members_of(collective.group, place);
+    native.own = place.index;
+    native.root = collective.root;
+    native.type = collective.type;
+    native.reduction = collective.reduction;
+    native.count = collective.count;
+    native.source = span_of(walker, token, collective.source);
+    native.target = span_of(walker, token, collective.target);
+    if (!collective.counts.empty())
+      for (int other = 0; other < place.size; ++other) {
+        native.send_counts.push_back(collective.counts.at(place.index, other));
+        native.receive_counts.push_back(collective.counts.at(other, place.index));
+      }
+    transport_.native()->run(native);
+    if (collective.reduction == Reduction::average && reduces(collective.kind))
+      finish_native(collective, place, native);
+    return true;
   }
   bool start_fill(RealWalker& walker, Token token, const Collective& collective) {
     const auto source = span_of(walker, token, collective.source);
@@ -185,6 +206,44 @@ class Rankwise {
     std::array<AlignedBuffer, 2> packed;  // what scattered sends send
     std::uint8_t sends_left = 0;
   };
+
+  [[nodiscard]] std::vector<int> members_of(GroupId group, const GroupFamily::Place& place) const {
+    std::vector<int> members;
+    for (int i = 0; i < place.size; ++i) members.push_back(plan_.groups[group].member(place.instance, i));
+    return members;
+  }
+
+  // Groups whose collectives the library does are made known to it before anything is timed.
+  void prepare_native() {
+    for (const CompiledOperation* operation : program_.by_id) {
+      const auto* collective = std::get_if<Collective>(&operation->operation->action);
+      if (collective == nullptr || collective->algorithm != "native") continue;
+      const auto place = plan_.groups[collective->group].place_of(rank_);
+      if (place.instance < 0) continue;
+      if (transport_.native() == nullptr)
+        throw InputError(fmt::format("this backend has no native {}: name an algorithm ({})",
+                                     to_string(collective->kind), default_algorithm(collective->kind)));
+      transport_.native()->prepare(members_of(collective->group, place));
+    }
+  }
+
+  // The library has summed; an average is ours to finish, where this rank has a result.
+  void finish_native(const Collective& collective, const GroupFamily::Place& place, const NativeCollective& native) {
+    if (collective.kind == CollectiveKind::reduce && place.index != collective.root) return;
+    Range range{0, collective.count};
+    if (collective.kind == CollectiveKind::reduce_scatter) range = partition(collective.count, place.size, place.index);
+    finish_average(collective.type,
+                   native.target.data() + range.begin * static_cast<std::int64_t>(element_bytes(collective.type)),
+                   range.size(), place.size);
+  }
+
+  // Scratch that grows moves.
+  void grow_scratch(AlignedBuffer& scratch, std::int64_t bytes) {
+    if (static_cast<std::size_t>(bytes) <= scratch.bytes().size()) return;
+    transport_.forget(scratch.bytes());
+    scratch.grow(static_cast<std::size_t>(bytes));
+    transport_.keep(scratch.bytes());
+  }
 
   Thread& thread_of(Token token) {
     auto& threads = threads_[token.stream];

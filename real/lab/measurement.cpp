@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
@@ -12,6 +15,8 @@
 #include "real/lab/network.hpp"
 #include "real/lab/wire_check.hpp"
 #include "real/launch/local.hpp"
+#include "real/measure/mpirun.hpp"
+#include "real/transport/catalogue.hpp"
 
 namespace lockstep::real {
 namespace {
@@ -51,6 +56,26 @@ class PlannedTraffic {
       links_[link].messages += messages;
     }
   }
+  // Of a library's own collective the plan knows the least alone: where every rank has something of its own for the
+  // others, at least its share of the data. At most twice all data to everybody else.
+  void add_native(const Collective& collective, const std::vector<Rank>& ranks, std::int64_t times) {
+    const bool all_send =
+        collective.kind == CollectiveKind::all_reduce || collective.kind == CollectiveKind::all_gather ||
+        collective.kind == CollectiveKind::reduce_scatter || collective.kind == CollectiveKind::all_to_all;
+    for (const Rank rank : ranks) {
+      const auto place = plan_.groups[collective.group].place_of(rank);
+      if (place.instance < 0 || place.size < 2) continue;
+      for (int index = 0; index < place.size; ++index) {
+        const Rank other = plan_.groups[collective.group].member(place.instance, index);
+        if (other == rank) continue;
+        for (const LinkId link : routing_.route(topology_.endpoint(rank), topology_.endpoint(other)))
+          links_[link].more += 2 * collective.target_size() * times;
+      }
+      if (!all_send) continue;
+      const auto own = topology_.links_from(topology_.endpoint(rank));
+      if (own.size() == 1) links_[own.front()].payload += collective.size() / place.size * times;
+    }
+  }
   void add(const std::vector<Item>& items, const std::vector<Rank>& ranks, std::int64_t times) {
     for (const auto& item : items) {
       if (const auto* repeat = std::get_if<Repeat>(&item)) {
@@ -62,6 +87,10 @@ class PlannedTraffic {
         for (const Rank rank : ranks)
           add_messages(rank, peer_rank(plan_, rank, send->to), send->span.bytes.count() * times, times);
       } else if (const auto* collective = std::get_if<Collective>(&action)) {
+        if (collective->algorithm == "native") {
+          add_native(*collective, ranks, times);
+          continue;
+        }
         for (const auto& pair : traffic_of(plan_, *collective))
           if (std::binary_search(ranks.begin(), ranks.end(), pair.from))
             add_messages(pair.from, pair.to, pair.bytes * times, pair.messages * times);
@@ -73,6 +102,48 @@ class PlannedTraffic {
   const Plan& plan_;
   std::vector<LinkTraffic> links_;
 };
+
+// What mpirun gets to know of the lab: which rank runs in which host, and how to start its daemons there.
+MpirunJob mpirun_in(const LabNetwork& network, const Topology& topology, int ranks) {
+  const std::string agent = "/run/lockstep-start-in-host";
+  {
+    std::ofstream script(agent);
+    script << "#!/bin/sh\nhost=$1\nshift\nexec ip netns exec \"$host\" sh -c \"$*\"\n";
+  }
+  std::filesystem::permissions(agent, std::filesystem::perms::owner_all);
+  MpirunJob job;
+  job.folder = "/run";
+  std::vector<std::string> hosts;
+  for (int rank = 0; rank < ranks; ++rank) hosts.push_back(topology.devices[topology.endpoint(rank)].name + ":1");
+  // Ranks sleep nowhere in MPI: they give the few cores away while they wait. Over the links alone, without shortcuts
+  // through shared memory.
+  for (const char* argument : {"--mca",
+                               "plm_rsh_agent",
+                               agent.c_str(),
+                               "--mca",
+                               "plm_rsh_no_tree_spawn",
+                               "1",
+                               "--mca",
+                               "pml",
+                               "ob1",
+                               "--mca",
+                               "btl",
+                               "tcp,self",
+                               "--mca",
+                               "mpi_yield_when_idle",
+                               "1",
+                               "--mca",
+                               "btl_tcp_if_exclude",
+                               "lo",
+                               "--bind-to",
+                               "none"})
+    job.arguments.emplace_back(argument);
+  job.arguments.insert(job.arguments.end(), {"--host", join(hosts, ",")});
+  job.master_address = network.address(0);
+  job.master_port = lab_port;
+  job.enter = [&network] { network.enter_host(0); };
+  return job;
+}
 
 // Every bucket is full again and the queues are empty by then.
 std::chrono::nanoseconds refill_time(const std::vector<Shaping>& shaping) {
@@ -98,7 +169,12 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     options.cores = usable_cores();
     LocalRanks ranks;
     ranks.count = plan.ranks;
-    ranks.enter = [&](int rank) { network.enter_host(rank); };
+    ranks.enter = [&](int rank) {
+      network.enter_host(rank);
+      // Left alone, UCX finds that all hosts share one memory. Who sets it otherwise learns from the wire's bytes.
+      ::setenv("UCX_TLS", "tcp,self", 0);
+      if (find_transport(options.transport).module == "ucx") show_own_interfaces();
+    };
     ranks.environment = [&](int rank) {
       JobEnvironment environment;
       environment.rank = rank;
@@ -113,7 +189,9 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     const auto before = network.snapshot();
     std::string measured;
     try {
-      measured = run_local_ranks(ranks);
+      measured = find_transport(options.transport).own_ranks
+                     ? run_local_ranks(ranks)
+                     : measure_with_mpirun(mpirun_in(network, topology, plan.ranks), plan, options).measured;
     } catch (const RunFailure&) {
       network.check();  // the cause, rather than its consequences
       throw;

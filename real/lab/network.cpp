@@ -220,13 +220,17 @@ void LabNetwork::configure(DeviceId device) {
   std::vector<std::string> lines{"link set dev lo up"};
   if (role == DeviceRole::bridge)
     lines.emplace_back("link add name bridge type bridge stp_state 0 mcast_snooping 0");
-  else
+  else if (role != DeviceRole::host)
     lines.push_back(fmt::format("addr add {}/32 dev lo", device_address(topology_, device)));
   for (const LinkId link : links) {
     const Bytes gso = role == DeviceRole::host ? host_gso_max_size_ : shaping_[link].gso_max_size;
     lines.push_back(fmt::format("link set dev {} gso_max_size {}{} up", interface_name(link), gso.count(),
                                 role == DeviceRole::bridge ? " master bridge" : ""));
   }
+  // Libraries look for interfaces with an address (MPI, UCX), and pass over loopback.
+  if (role == DeviceRole::host && !links.empty())
+    lines.push_back(
+        fmt::format("addr add {}/32 dev {}", device_address(topology_, device), interface_name(links.front())));
   if (role == DeviceRole::bridge) lines.emplace_back("link set dev bridge up");
 
   std::set<std::pair<LinkId, LinkId>> neighbours;

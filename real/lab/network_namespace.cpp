@@ -68,6 +68,16 @@ NetworkNamespace::NetworkNamespace(std::string name) : name_(std::move(name)) {
 
 void NetworkNamespace::enter() const { join(handle_.get(), name_); }
 
+void show_own_interfaces() {
+  if (::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 &&
+      (::umount2("/sys", MNT_DETACH) == 0 || errno == EINVAL) && ::mount("sysfs", "/sys", "sysfs", 0, nullptr) == 0)
+    return;
+  throw InputError(
+      fmt::format("UCX looks for interfaces in /sys, which cannot be mounted anew for a host of the lab: {}; "
+                  "in a container, start it with --security-opt systempaths=unconfined",
+                  std::strerror(errno)));
+}
+
 InNamespace::InNamespace(const NetworkNamespace& where) : origin_(current_namespace()) { where.enter(); }
 
 InNamespace::~InNamespace() {

@@ -24,6 +24,10 @@ class NetworkNamespace {
   Descriptor handle_;
 };
 
+/// Gives the calling process a /sys that shows the interfaces of its network namespace, as libraries look for them
+/// there (UCX), in a mount namespace of its own. Throws InputError where the machine refuses.
+void show_own_interfaces();
+
 class InNamespace {
  public:
   explicit InNamespace(const NetworkNamespace& where);

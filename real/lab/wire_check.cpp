@@ -14,7 +14,7 @@ std::vector<std::string> check_wire(const Topology& topology, const std::vector<
     const auto expected = static_cast<double>(planned[link].payload.count());
     const auto most =
         expected * (1 + options.overhead) + static_cast<double>(opposite.payload.count()) * options.acknowledgements +
-        static_cast<double>(planned[link].messages * options.message.count() +
+        static_cast<double>(planned[link].more.count() + planned[link].messages * options.message.count() +
                             opposite.messages * options.message_acknowledged.count() + options.slack.count());
     const auto carried = static_cast<double>(wire[link].count());
     if (carried >= expected && carried <= most) continue;

@@ -13,6 +13,7 @@ namespace lockstep::real {
 struct LinkTraffic {
   Bytes payload{0};
   std::int64_t messages = 0;
+  Bytes more{0};  ///< that it may carry besides: what a library's own collectives send is not in the plan
 };
 
 struct WireCheckOptions {

@@ -1,12 +1,18 @@
 #include "real/launch/control.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/endian/conversion.hpp>
+#include <cerrno>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "core/base/text.hpp"
@@ -223,6 +229,25 @@ class TcpControl final : public Control {
     throw_if_failed();
   }
 
+  void wait_for(int descriptor, WallClock::time_point deadline) override {
+    if (watched_number_ != descriptor) {
+      // A descriptor of our own, which stays ours when the other is closed.
+      const int own = ::dup(descriptor);
+      if (own < 0) throw RunFailure("cannot duplicate a descriptor: " + std::generic_category().message(errno));
+      watched_.emplace(events_, own);
+      watched_number_ = descriptor;
+      watching_ = std::make_shared<bool>(false);
+    }
+    if (!*watching_) {
+      *watching_ = true;
+      watched_->async_wait(asio::posix::descriptor_base::wait_read,
+                           [watching = watching_](const boost::system::error_code&) { *watching = false; });
+    }
+    if (events_.stopped()) events_.restart();
+    events_.run_one_until(deadline);
+    throw_if_failed();
+  }
+
   void throw_if_failed() const override {
     if (failure_) throw PeerFailure(*failure_);
   }
@@ -382,6 +407,9 @@ class TcpControl final : public Control {
   std::optional<std::string> failure_;          ///< the first that was heard of, this rank's own included
   std::optional<Pong> pong_;
   std::optional<ClockOffset> clock_;
+  std::optional<asio::posix::stream_descriptor> watched_;  ///< of wait_for
+  int watched_number_ = -1;                                ///< the caller's name of it
+  std::shared_ptr<bool> watching_;                         ///< a wait for it is on its way
   std::uint64_t job_ = 0;
   bool parting_ = false;
   int exceptions_at_birth_;

@@ -88,6 +88,9 @@ class Control {
   virtual void throw_if_failed() const = 0;
   /// Looks for news without blocking, then throw_if_failed(). For transports that wait by other means than events().
   virtual void check() = 0;
+  /// Sleeps until `descriptor` is readable, something happens in events(), or the deadline has passed; then as check().
+  /// May return early. For transports that have a descriptor of their own to wait for.
+  virtual void wait_for(int descriptor, WallClock::time_point deadline) = 0;
   /// Where the connections of this Control are served. A transport that waits for sockets waits in here, and calls
   /// throw_if_failed() after it has woken up: so the news of a failure ends its wait. There is always work in it, so
   /// run_one() blocks.

@@ -16,7 +16,7 @@ namespace {
 
 // What every rank tells rank 0. Times are picoseconds since the common epoch.
 Json report_of(const Timeline& timeline, const TransportExecutor& executor, const Control::ClockOffset& clock,
-               const Transport::Statistics& statistics) {
+               const Transport& transport) {
   Json report = Json::object();
   report["operations"] = Json::array();
   for (const auto& r : timeline.operations)
@@ -28,8 +28,9 @@ Json report_of(const Timeline& timeline, const TransportExecutor& executor, cons
   for (const auto& [operation, section] : executor.sections())
     report["sections"].push_back({operation, section.cpu_s, section.elapsed_s, section.lateness_s});
   report["clock"] = {clock.offset.count(), clock.uncertainty.count()};
+  const Transport::Statistics statistics = transport.statistics();
   report["transport"] = {statistics.messages_sent, statistics.bytes_sent, statistics.header_bytes_sent,
-                         statistics.unexpected_bytes};
+                         statistics.unexpected_bytes, transport.chosen()};
   return report;
 }
 
@@ -38,12 +39,13 @@ Json report_of(const Timeline& timeline, const TransportExecutor& executor, cons
 std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options) {
   const auto control = connect_control(environment, plan_hash(plan), options.rendezvous_timeout);
   control->set_timeout(options.executor.timeout);
-  TcpTransport transport(*control, peers_of(plan, environment.rank), options.tcp);
+  const auto transport =
+      make_transport(find_transport(options.transport), *control, peers_of(plan, environment.rank), options.tcp);
   const Control::ClockOffset clock = control->estimate_clock_offset();
 
   // One epoch for all: rank 0's, on each rank's own clock. An offset within its uncertainty is none (one host has one
   // clock).
-  TransportExecutor executor(*control, transport, options.executor);
+  TransportExecutor executor(*control, *transport, options.executor);
   const auto now = WallClock::now().time_since_epoch();
   const auto epochs =
       control->all_gather(std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()));
@@ -54,7 +56,7 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
 
   Timeline timeline;
   executor.execute(plan, timeline);
-  const auto reports = control->gather(report_of(timeline, executor, clock, transport.statistics()).dump());
+  const auto reports = control->gather(report_of(timeline, executor, clock, *transport).dump());
   control->barrier();
   if (environment.rank != 0) return {};
 
@@ -113,6 +115,7 @@ Measurement parse_measurement(const std::string& text) {
                                      {"payload_bytes", sent.at(1)},
                                      {"header_bytes", sent.at(2)},
                                      {"unexpected_bytes", sent.at(3)}});
+    if (const std::string by = sent.at(4).get<std::string>(); !by.empty()) measurement.transport.back()["chosen"] = by;
     ++rank;
   }
   measurement.timeline.sort();
@@ -141,6 +144,7 @@ Result result_of(const PlannedWorkload& planned, const Measurement& measurement)
   result.run["transport"] = measurement.transport;
   result.run["cores"] = measurement.cores;
   result.run["load_average"] = measurement.load_average;
+  if (!measurement.notes.empty()) result.run["notes"] = measurement.notes;
   return result;
 }
 

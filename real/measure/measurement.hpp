@@ -11,12 +11,13 @@
 #include "core/timeline/timeline.hpp"
 #include "core/workload/workload.hpp"
 #include "real/executor/executor.hpp"
-#include "real/transport/tcp.hpp"
+#include "real/transport/catalogue.hpp"
 
 namespace lockstep::real {
 
 struct MeasurementOptions {
   ExecutorOptions executor;
+  std::string transport = "tcp";  ///< a name of the transport catalogue
   TcpOptions tcp;
   std::chrono::milliseconds rendezvous_timeout{30'000};
   int cores = 0;             ///< that the ranks of this machine share; 0: those this process may use
@@ -40,9 +41,10 @@ struct Measurement {
   Json transport;                         ///< per rank: messages and bytes sent
   std::vector<Control::Traffic> control;  ///< of rank 0 with each rank
   Json as_built;                          ///< of the lab; else null
+  std::vector<std::string> notes;         ///< for people
 };
 
-/// One rank's part, over TCP; rank 0 gets the measurement as text (for the parent process), the others an empty string.
+/// One rank's part; rank 0 gets the measurement as text (for the parent process), the others an empty string.
 /// Throws RunFailure.
 std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options);
 Measurement parse_measurement(const std::string& text);

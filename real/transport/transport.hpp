@@ -33,6 +33,8 @@ struct Completion {
   std::size_t bytes = 0;  ///< received, progress: bytes of the message that have arrived so far
 };
 
+class NativeCollectives;
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -42,6 +44,11 @@ class Transport {
   /// report the end).
   virtual void receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token,
                        std::size_t granularity = 0) = 0;
+
+  /// Memory that messages will be received into again and again, and that stays where it is until forget(): a transport
+  /// that has to register memory does it once.
+  virtual void keep(std::span<std::byte> /*memory*/) {}
+  virtual void forget(std::span<std::byte> /*memory*/) {}
 
   /// Appends completions to `out`; blocks (without spinning) until there is at least one or the deadline has passed.
   /// Returns false on the deadline.
@@ -53,6 +60,10 @@ class Transport {
     std::uint64_t unexpected_bytes = 0;               ///< went through an intermediate buffer
   };
   [[nodiscard]] virtual Statistics statistics() const = 0;
+  /// The library's own collectives (native.hpp); null: it has none.
+  virtual NativeCollectives* native() { return nullptr; }
+  /// What the library chose to send by, for the record: "tcp/eth0"; empty where there is nothing to choose.
+  [[nodiscard]] virtual std::string chosen() const { return {}; }
   /// What is outstanding, for time-out messages: "waiting for 4096 bytes with tag 0x10000 from rank 2; ...".
   [[nodiscard]] virtual std::string outstanding() const = 0;
 };

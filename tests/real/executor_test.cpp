@@ -8,6 +8,8 @@
 
 #include "core/collective/algorithm_file.hpp"
 #include "core/collective/walk.hpp"
+#include "real/transport/catalogue.hpp"
+#include "real/transport/module.hpp"
 #include "tests/plans.hpp"
 #include "tests/real/ranks.hpp"
 
@@ -69,17 +71,18 @@ void add_report(Rank rank, const json& report, Ran& ran) {
 
 // Runs the plans one after another in one set of processes. With random data the checks of Verify mean nothing; what
 // they see is kept.
-std::vector<Ran> run_over_tcp(const std::vector<Plan>& plans, bool random, const TcpOptions& tcp = {}) {
+std::vector<Ran> run_over(const std::string& kind, const std::vector<Plan>& plans, bool random,
+                          const TcpOptions& tcp = {}) {
   const auto epoch = WallClock::now();  // the processes of one host share this clock
   const std::string text = run_ranks(plans.front().ranks, [&](Control& control) {
     std::vector<std::string> rows;
-    TcpTransport transport(control, everyone_but(control), tcp);
+    const auto transport = make_transport(find_transport(kind), control, everyone_but(control), tcp);
     for (const Plan& plan : plans) {
       ExecutorOptions options;
       options.quiet = std::chrono::microseconds(50);
       options.timeout = std::chrono::seconds(15);
       options.combine_piece = 16 * 1024;
-      TransportExecutor executor(control, transport, options);
+      TransportExecutor executor(control, *transport, options);
       executor.set_epoch(epoch);
       std::map<GroupId, std::vector<std::uint64_t>> seen;
       if (random) {
@@ -129,30 +132,41 @@ void expect_order(const Plan& plan, const Timeline& timeline) {
                                   << " violations, the first: " << violations.front();
 }
 
-class OverTcp : public testing::TestWithParam<int> {};
+/// A transport and a number of ranks.
+class Over : public testing::TestWithParam<std::tuple<std::string, int>> {
+ protected:
+  void SetUp() override {
+    const std::string& module = find_transport(kind_).module;
+    if (module.empty()) return;
+    if (const std::string missing = why_no_module(module); !missing.empty()) GTEST_SKIP() << missing;
+  }
+  const std::string kind_ = std::get<0>(GetParam());
+  const int ranks_ = std::get<1>(GetParam());
+};
 
-TEST_P(OverTcp, EveryAlgorithmMovesItsDataRightly) {
-  const int ranks = GetParam();
+TEST_P(Over, EveryAlgorithmMovesItsDataRightly) {
+  const int ranks = ranks_;
   const Plan plan = test::plan_of(test::varied_collectives(ranks, test::odd_counts(ranks)), ranks);
   const auto findings = validate(plan);
   ASSERT_TRUE(findings.empty()) << findings.front().where << ": " << findings.front().message;
-  const Ran ran = run_over_tcp({plan}, false).front();
+  const Ran ran = run_over(kind_, {plan}, false).front();
   EXPECT_EQ(ran.wrong, 0);
   expect_order(plan, ran.timeline);
 }
 
-TEST_P(OverTcp, RandomDataGiveTheInterpretersBits) {
-  const int ranks = GetParam();
+TEST_P(Over, RandomDataGiveTheInterpretersBits) {
+  const int ranks = ranks_;
   std::vector<Plan> plans{test::plan_of(test::varied_collectives(ranks, test::odd_counts(ranks)), ranks)};
   for (const bool together : {false, true}) plans.push_back(test::two_streams(ranks, 40'003, together));
-  const auto ran = run_over_tcp(plans, true);
+  const auto ran = run_over(kind_, plans, true);
   for (std::size_t i = 0; i < plans.size(); ++i) {
     expect_the_interpreters_bits(plans[i], ran[i]);
     expect_order(plans[i], ran[i].timeline);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, OverTcp, testing::Range(2, 9));
+INSTANTIATE_TEST_SUITE_P(Tcp, Over, testing::Combine(testing::Values("tcp"), testing::Range(2, 9)));
+INSTANTIATE_TEST_SUITE_P(Ucx, Over, testing::Combine(testing::Values("ucx", "ucx_put"), testing::Values(2, 3, 5, 8)));
 
 TEST(Files, AlgorithmsFromFilesGiveTheInterpretersBits) {
   constexpr int ranks = 4;
@@ -174,10 +188,10 @@ TEST(Files, AlgorithmsFromFilesGiveTheInterpretersBits) {
   plan.roles[0].buffers.push_back({"scratch", collectives.front().size()});
   const auto findings = validate(plan);
   ASSERT_TRUE(findings.empty()) << findings.front().where << ": " << findings.front().message;
-  const Ran ran = run_over_tcp({plan}, true).front();
+  const Ran ran = run_over("tcp", {plan}, true).front();
   expect_the_interpreters_bits(plan, ran);
   expect_order(plan, ran.timeline);
-  EXPECT_EQ(run_over_tcp({plan}, false).front().wrong, 0);
+  EXPECT_EQ(run_over("tcp", {plan}, false).front().wrong, 0);
 }
 
 TEST(Messages, PingPongAndAPipelineOverTcp) {
@@ -185,7 +199,7 @@ TEST(Messages, PingPongAndAPipelineOverTcp) {
     for (const std::size_t eager_limit : {std::size_t{0}, std::size_t{64 * 1024}}) {
       TcpOptions tcp;
       tcp.eager_limit = eager_limit;
-      const Ran ran = run_over_tcp({plan}, true, tcp).front();
+      const Ran ran = run_over("tcp", {plan}, true, tcp).front();
       expect_the_interpreters_bits(plan, ran);
       expect_order(plan, ran.timeline);
     }
@@ -201,7 +215,7 @@ TEST(Streams, ACollectiveLongAfterACommonStartBeginsWhenItBegins) {
   std::get<Operation>(body[1]).waits = {{"first", "start", 0}};
   auto& first = std::get<Repeat>(plan.roles[0].streams[0].items[0]).body;
   std::swap(first[0], first[1]);  // the common start, then the fill
-  const Ran ran = run_over_tcp({plan}, true).front();
+  const Ran ran = run_over("tcp", {plan}, true).front();
   expect_the_interpreters_bits(plan, ran);
   expect_order(plan, ran.timeline);
 }

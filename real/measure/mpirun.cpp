@@ -1,0 +1,181 @@
+#include "real/measure/mpirun.hpp"
+
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "core/base/error.hpp"
+#include "core/base/json.hpp"
+#include "real/lab/command.hpp"
+#include "real/launch/local.hpp"
+#include "real/launch/outcome.hpp"
+
+namespace lockstep::real {
+namespace {
+
+namespace fs = std::filesystem;
+
+class JobFolder {
+ public:
+  explicit JobFolder(const std::string& parent) {
+    std::string name = (parent.empty() ? fs::temp_directory_path() : fs::path(parent)) / "lockstep-job-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) throw RunFailure(fmt::format("cannot make the folder {}", name));
+    path_ = name;
+  }
+  ~JobFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  JobFolder(const JobFolder&) = delete;
+  JobFolder& operator=(const JobFolder&) = delete;
+  [[nodiscard]] std::string path() const { return path_.string(); }
+
+ private:
+  fs::path path_;
+};
+
+std::string outcome_file(const std::string& folder, int rank) { return fmt::format("{}/rank.{}", folder, rank); }
+
+// Whole or not at all.
+void write_file(const std::string& name, const std::string& text) {
+  {
+    std::ofstream file(name + ".part", std::ios::binary);
+    file << text;
+    file.flush();
+    if (!file) throw RunFailure(fmt::format("cannot write {}: is the disk full?", name));
+  }
+  fs::rename(name + ".part", name);
+}
+
+Json job_json(const MpirunJob& job, const Plan& plan, const MeasurementOptions& options) {
+  return {{"transport", options.transport},
+          {"timeout_ms", options.executor.timeout.count()},
+          {"quiet_ns", options.executor.quiet.count()},
+          {"rendezvous_timeout_ms", options.rendezvous_timeout.count()},
+          {"cores", options.cores},
+          {"same_machine", options.same_machine},
+          {"master_address", job.master_address},
+          {"master_port", job.master_port},
+          {"plan", plan_exchange(plan)}};
+}
+
+std::vector<Outcome> read_outcomes(const std::string& folder, int ranks) {
+  std::vector<Outcome> outcomes;
+  for (int rank = 0; rank < ranks; ++rank) {
+    std::ifstream file(outcome_file(folder, rank), std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    if (text.empty()) continue;
+    Outcome outcome;
+    outcome.rank = rank;
+    outcome.kind = static_cast<Outcome::Kind>(text.front());
+    outcome.text = text.substr(1);
+    outcomes.push_back(std::move(outcome));
+  }
+  return outcomes;
+}
+
+// mpirun frames what it says; its last lines with content tell.
+std::string last_words(const std::string& said) {
+  std::string words;
+  std::size_t end = said.size();
+  while (end > 0 && words.size() < 1500) {
+    const std::size_t begin = said.rfind('\n', end - 1);
+    const std::size_t from = begin == std::string::npos ? 0 : begin + 1;
+    const std::string line = said.substr(from, end - from);
+    if (line.find_first_not_of("- \t\n") != std::string::npos) words = line + (words.empty() ? "" : "\n" + words);
+    if (begin == std::string::npos) break;
+    end = begin;
+  }
+  return words;
+}
+
+}  // namespace
+
+MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const MeasurementOptions& options) {
+  if (find_program("mpirun").empty())
+    throw InputError("the ranks of --transport mpi are started by mpirun, and there is none: install openmpi-bin");
+  const JobFolder folder(job.folder);
+  write_file(folder.path() + "/job.json", job_json(job, plan, options).dump());
+  std::vector<std::string> command{"mpirun",           "-np",        std::to_string(plan.ranks), "--mca",
+                                   "orte_tmpdir_base", folder.path()};
+  command.insert(command.end(), job.arguments.begin(), job.arguments.end());
+  command.push_back(job.program.empty() ? fs::read_symlink("/proc/self/exe").string() : job.program);
+  command.insert(command.end(), {"rank", folder.path()});
+
+  // A process of its own stands between, which ends with this one, at SIGINT and at SIGTERM, and mpirun with it.
+  LocalRanks launcher;
+  launcher.count = 1;
+  launcher.body = [&](const JobEnvironment&) {
+    const auto output = run_command(command, {}, [&] {
+      ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+      ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+      ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+      if (job.enter) {
+        job.enter();
+        ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // lost with the credentials
+      }
+    });
+    return Json{{"status", output.status}, {"said", output.output + output.errors}}.dump(
+        -1, ' ', false, Json::error_handler_t::replace);
+  };
+  const Json ended = Json::parse(run_local_ranks(launcher));
+  const int status = ended.at("status").get<int>();
+  const std::string said = ended.at("said").get<std::string>();
+  const auto outcomes = read_outcomes(folder.path(), plan.ranks);
+  for (const Outcome& outcome : outcomes)
+    if (outcome.kind != Outcome::Kind::result) throw_cause(outcomes);
+  if (status != 0 || outcomes.empty() || outcomes.front().rank != 0)
+    throw RunFailure(fmt::format("mpirun ended with status {}:\n{}", status, last_words(said)));
+  return {outcomes.front().text, said};
+}
+
+int run_started_rank(const std::string& folder) {
+  // mpirun ends the others by SIGTERM when one has died, SIGKILL a second later: time to say what they saw.
+  std::signal(SIGTERM, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto environment = job_from_environment();
+  if (!environment) throw InputError("'lockstep rank' is started by mpirun, for 'lockstep run --backend mpi'");
+  Outcome outcome;
+  try {
+    const Json json = parse_json(read_text_file(folder + "/job.json"), folder + "/job.json");
+    MeasurementOptions options;
+    options.transport = json.at("transport").get<std::string>();
+    options.executor.timeout = std::chrono::milliseconds(json.at("timeout_ms").get<std::int64_t>());
+    options.executor.quiet = std::chrono::nanoseconds(json.at("quiet_ns").get<std::int64_t>());
+    options.rendezvous_timeout = std::chrono::milliseconds(json.at("rendezvous_timeout_ms").get<std::int64_t>());
+    options.cores = json.at("cores").get<int>();
+    options.same_machine = json.at("same_machine").get<bool>();
+    JobEnvironment job = *environment;
+    if (const auto address = json.at("master_address").get<std::string>(); !address.empty()) {
+      job.master_address = address;
+      job.master_port = json.at("master_port").get<std::uint16_t>();
+    }
+    outcome.text = measure_rank(job, read_plan(json.at("plan").get<std::string>(), folder + "/job.json"), options);
+    outcome.kind = Outcome::Kind::result;
+  } catch (...) {
+    outcome = outcome_of(std::current_exception());
+  }
+  write_file(outcome_file(folder, environment->rank), std::string(1, static_cast<char>(outcome.kind)) + outcome.text);
+  if (outcome.kind == Outcome::Kind::result) return 0;
+  // Without the exit handlers: they wait for ranks that are gone.
+  std::fflush(nullptr);
+  ::_exit(static_cast<int>(ExitCode::run_failed));
+}
+
+Measurement measure_with_local_mpirun(const Plan& plan, const MeasurementOptions& options) {
+  MpirunJob job;
+  // Ranks wander between the cores as those of other backends do, and give them away while they wait.
+  job.arguments = {"--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"};
+  const MpirunResult result = measure_with_mpirun(job, plan, options);
+  Measurement measurement = parse_measurement(result.measured);
+  if (!result.said.empty()) measurement.notes.push_back(result.said);
+  return measurement;
+}
+
+}  // namespace lockstep::real

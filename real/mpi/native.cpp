@@ -1,0 +1,255 @@
+#include "real/mpi/native.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "core/base/error.hpp"
+#include "core/collective/data.hpp"
+#include "core/collective/schedule.hpp"
+
+namespace lockstep::real {
+
+/// Ends the process when a call has taken too long.
+class Watchdog {
+ public:
+  Watchdog(int rank, std::chrono::milliseconds timeout)
+      : rank_(rank), timeout_(timeout), thread_([this] { watch(); }) {}
+  ~Watchdog() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  void begin(std::string what) {
+    {
+      const std::lock_guard lock(mutex_);
+      what_ = std::move(what);
+      deadline_ = std::chrono::steady_clock::now() + timeout_;
+    }
+    changed_.notify_one();
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    deadline_.reset();
+  }
+
+ private:
+  void watch() {
+    std::unique_lock lock(mutex_);
+    while (!ended_) {
+      if (!deadline_) {
+        changed_.wait(lock);
+      } else if (std::chrono::steady_clock::now() < *deadline_) {
+        const auto until = *deadline_;
+        changed_.wait_until(lock, until);
+      } else {
+        // No exception leaves MPI's call in the other thread, so this is said here.
+        const std::string message = fmt::format("error: rank {} has waited {:.3g} s in {} (--timeout waits longer)\n",
+                                                rank_, std::chrono::duration<double>(timeout_).count(), what_);
+        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
+        ::_exit(static_cast<int>(ExitCode::run_failed));
+      }
+    }
+  }
+
+  const int rank_;
+  const std::chrono::milliseconds timeout_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<std::chrono::steady_clock::time_point> deadline_;
+  std::string what_;
+  bool ended_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+namespace {
+
+MPI_Datatype datatype(ElementType type) {
+  switch (type) {
+    case ElementType::float32:
+      return MPI_FLOAT;
+    case ElementType::float64:
+      return MPI_DOUBLE;
+    case ElementType::int32:
+      return MPI_INT32_T;
+    case ElementType::bfloat16:
+      return MPI_UINT16_T;  // with operations of our own
+  }
+  return MPI_BYTE;
+}
+
+template <Reduction reduction>
+void combine_bfloat16(void* in, void* inout, int* count, MPI_Datatype*) {
+  combine_elements(ElementType::bfloat16, reduction, static_cast<const std::byte*>(in), static_cast<std::byte*>(inout),
+                   *count);
+}
+
+MPI_Op bfloat16_operation(Reduction reduction) {
+  static const auto make = [](MPI_User_function* function) {
+    MPI_Op operation = MPI_OP_NULL;
+    check_mpi(MPI_Op_create(function, 1, &operation), "MPI_Op_create");
+    return operation;
+  };
+  static const MPI_Op sum = make(combine_bfloat16<Reduction::sum>);
+  static const MPI_Op max = make(combine_bfloat16<Reduction::max>);
+  static const MPI_Op min = make(combine_bfloat16<Reduction::min>);
+  return reduction == Reduction::max ? max : reduction == Reduction::min ? min : sum;
+}
+
+MPI_Op operation(ElementType type, Reduction reduction) {
+  if (type == ElementType::bfloat16) return bfloat16_operation(reduction);
+  return reduction == Reduction::max ? MPI_MAX : reduction == Reduction::min ? MPI_MIN : MPI_SUM;
+}
+
+struct Blocks {
+  std::vector<int> counts, places;
+  bool even = true;
+};
+
+// How the elements are dealt to the ranks: partition().
+Blocks blocks_of(const NativeCollective& c) {
+  Blocks blocks;
+  const int size = static_cast<int>(c.members.size());
+  for (int r = 0; r < size; ++r) {
+    const Range range = partition(c.count, size, r);
+    blocks.counts.push_back(static_cast<int>(range.size()));
+    blocks.places.push_back(static_cast<int>(range.begin));
+  }
+  blocks.even = c.count % size == 0;
+  return blocks;
+}
+
+Blocks blocks_of(const std::vector<std::int64_t>& counts) {
+  Blocks blocks;
+  std::int64_t at = 0;
+  for (const std::int64_t count : counts) {
+    blocks.counts.push_back(static_cast<int>(count));
+    blocks.places.push_back(static_cast<int>(at));
+    at += count;
+  }
+  return blocks;
+}
+
+}  // namespace
+
+MpiCollectives::MpiCollectives(MpiJob& job, int rank, std::chrono::milliseconds timeout)
+    : job_(job), rank_(rank), timeout_(timeout) {}
+MpiCollectives::~MpiCollectives() = default;
+
+void MpiCollectives::prepare(const std::vector<int>& members) {
+  job_.of(members);
+  if (!watchdog_) watchdog_ = std::make_unique<Watchdog>(rank_, timeout_);
+}
+
+void MpiCollectives::run(const NativeCollective& c) {
+  if (c.count > std::numeric_limits<int>::max())
+    throw InputError(
+        fmt::format("native {}: MPI counts elements in 32 bits, {} are too many", to_string(c.kind), c.count));
+  const MPI_Comm comm = job_.of(c.members);
+  const MPI_Datatype type = datatype(c.type);
+  const auto width = static_cast<std::size_t>(element_bytes(c.type));
+  const int count = static_cast<int>(c.count);
+  const int size = static_cast<int>(c.members.size());
+  const auto own = static_cast<std::size_t>(c.own);
+  const bool in_place = c.source.data() == c.target.data();
+  const bool is_root = c.own == c.root;
+  const void* source = in_place ? MPI_IN_PLACE : c.source.data();
+  std::byte* target = c.target.data();
+  watchdog_->begin(fmt::format("MPI's {} of {} elements over {} ranks", to_string(c.kind), c.count, size));
+  switch (c.kind) {
+    case CollectiveKind::all_reduce:
+      check_mpi(MPI_Allreduce(source, target, count, type, operation(c.type, c.reduction), comm), "MPI_Allreduce");
+      break;
+    case CollectiveKind::reduce:
+      check_mpi(MPI_Reduce(is_root ? source : c.source.data(), is_root ? target : nullptr, count, type,
+                           operation(c.type, c.reduction), c.root, comm),
+                "MPI_Reduce");
+      break;
+    case CollectiveKind::broadcast:
+      if (is_root && !in_place) std::memcpy(target, c.source.data(), static_cast<std::size_t>(count) * width);
+      check_mpi(MPI_Bcast(target, count, type, c.root, comm), "MPI_Bcast");
+      break;
+    case CollectiveKind::all_gather: {
+      const Blocks blocks = blocks_of(c);
+      const void* from =
+          in_place ? MPI_IN_PLACE : c.source.data() + static_cast<std::size_t>(blocks.places[own]) * width;
+      if (blocks.even)
+        check_mpi(MPI_Allgather(from, count / size, type, target, count / size, type, comm), "MPI_Allgather");
+      else
+        check_mpi(MPI_Allgatherv(from, blocks.counts[own], type, target, blocks.counts.data(), blocks.places.data(),
+                                 type, comm),
+                  "MPI_Allgatherv");
+      break;
+    }
+    case CollectiveKind::gather: {
+      const Blocks blocks = blocks_of(c);
+      const void* from =
+          in_place && is_root ? MPI_IN_PLACE : c.source.data() + static_cast<std::size_t>(blocks.places[own]) * width;
+      check_mpi(MPI_Gatherv(from, blocks.counts[own], type, target, blocks.counts.data(), blocks.places.data(), type,
+                            c.root, comm),
+                "MPI_Gatherv");
+      break;
+    }
+    case CollectiveKind::scatter: {
+      const Blocks blocks = blocks_of(c);
+      void* to = in_place && is_root ? MPI_IN_PLACE : target + static_cast<std::size_t>(blocks.places[own]) * width;
+      check_mpi(MPI_Scatterv(c.source.data(), blocks.counts.data(), blocks.places.data(), type, to, blocks.counts[own],
+                             type, c.root, comm),
+                "MPI_Scatterv");
+      break;
+    }
+    case CollectiveKind::reduce_scatter: {
+      const Blocks blocks = blocks_of(c);
+      // In place, MPI would leave the result at the buffer's beginning; ours belongs at the rank's own block.
+      std::byte* to = target + static_cast<std::size_t>(blocks.places[own]) * width;
+      if (in_place) {
+        scratch_.resize(static_cast<std::size_t>(blocks.counts[own]) * width);
+        to = scratch_.data();
+      }
+      const MPI_Op with = operation(c.type, c.reduction);
+      if (blocks.even)
+        check_mpi(MPI_Reduce_scatter_block(c.source.data(), to, count / size, type, with, comm),
+                  "MPI_Reduce_scatter_block");
+      else
+        check_mpi(MPI_Reduce_scatter(c.source.data(), to, blocks.counts.data(), type, with, comm),
+                  "MPI_Reduce_scatter");
+      if (in_place && !scratch_.empty())
+        std::memcpy(target + static_cast<std::size_t>(blocks.places[own]) * width, scratch_.data(), scratch_.size());
+      break;
+    }
+    case CollectiveKind::all_to_all:
+      check_mpi(MPI_Alltoall(source, count / size, type, target, count / size, type, comm), "MPI_Alltoall");
+      break;
+    case CollectiveKind::all_to_all_v: {
+      const Blocks sends = blocks_of(c.send_counts);
+      const Blocks receives = blocks_of(c.receive_counts);
+      check_mpi(MPI_Alltoallv(c.source.data(), sends.counts.data(), sends.places.data(), type, target,
+                              receives.counts.data(), receives.places.data(), type, comm),
+                "MPI_Alltoallv");
+      break;
+    }
+    case CollectiveKind::send_recv:
+      check_mpi(MPI_Sendrecv(c.source.data(), count, type, (c.own + 1) % size, 0, target, count, type,
+                             (c.own + size - 1) % size, 0, comm, MPI_STATUS_IGNORE),
+                "MPI_Sendrecv");
+      break;
+    case CollectiveKind::barrier:
+      check_mpi(MPI_Barrier(comm), "MPI_Barrier");
+      break;
+  }
+  watchdog_->end();
+}
+
+}  // namespace lockstep::real

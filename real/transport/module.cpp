@@ -1,0 +1,49 @@
+#include "real/transport/module.hpp"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "core/base/error.hpp"
+#include "core/base/version.hpp"
+
+namespace lockstep::real {
+namespace {
+
+struct Opened {
+  const TransportModule* module = nullptr;
+  std::string problem;
+};
+
+// Found by the program's run path (real/CMakeLists.txt). Never closed: such libraries start threads and register
+// handlers. Global, because Open MPI's own plug-ins look for its symbols there.
+Opened open(const std::string& name) {
+  const std::string file = fmt::format("lockstep_{}.so", name);
+  void* handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+  if (handle == nullptr) {
+    const char* why = ::dlerror();
+    return {nullptr, why != nullptr ? why : file + " cannot be opened"};
+  }
+  const auto* module = static_cast<const TransportModule*>(::dlsym(handle, "lockstep_transport_module"));
+  if (module == nullptr) return {nullptr, file + " is no module of Lockstep"};
+  if (std::strcmp(module->version, version) != 0)
+    return {nullptr, fmt::format("{} is of version {}, this program of {}", file, module->version, version)};
+  return {module, {}};
+}
+
+}  // namespace
+
+const TransportModule& open_module(const std::string& name) {
+  const Opened opened = open(name);
+  if (opened.module == nullptr)
+    throw InputError(
+        fmt::format("this program cannot use {}: {} (install the package {} and build again; "
+                    "'lockstep doctor' says what is there)",
+                    name == "mpi" ? "MPI" : "UCX", opened.problem, name == "mpi" ? "libopenmpi-dev" : "libucx-dev"));
+  return *opened.module;
+}
+
+std::string why_no_module(const std::string& name) { return open(name).problem; }
+
+}  // namespace lockstep::real

@@ -1,0 +1,30 @@
+// Transports over libraries that not every machine has: each is a shared module beside the program, opened when it is
+// asked for, so that the program starts without the library. A module includes this header and defines
+// lockstep_transport_module.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "real/launch/control.hpp"
+#include "real/transport/transport.hpp"
+
+namespace lockstep::real {
+
+/// What a module exports under the name `lockstep_transport_module`, as C.
+struct TransportModule {
+  const char* version;  ///< of the program that it was built with: a module of another build is refused
+  /// All ranks of the job make theirs together. `variant`: what the catalogue says, see catalogue.hpp.
+  std::unique_ptr<Transport> (*make)(Control& control, const std::vector<int>& peers, const std::string& variant);
+  /// Name and version of the library: "Open MPI 4.1.4".
+  std::string (*library)();
+};
+
+/// Opens a module by its name ("mpi", "ucx"). Throws InputError that names the library and its package where it is
+/// missing.
+const TransportModule& open_module(const std::string& name);
+/// Why it cannot be opened; empty if it can.
+std::string why_no_module(const std::string& name);
+
+}  // namespace lockstep::real

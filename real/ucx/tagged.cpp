@@ -1,0 +1,84 @@
+#include "real/ucx/tagged.hpp"
+
+#include "core/base/error.hpp"
+
+namespace lockstep::real {
+namespace {
+
+// UCX matches a receive with messages of every sender: the sender stands in the tag, above ours.
+constexpr int tag_bits = 40;
+
+ucp_tag_t wire_tag(int sender, std::uint64_t tag) {
+  LOCKSTEP_CHECK(tag >> tag_bits == 0, "tag {:#x} has more than {} bits", tag, tag_bits);
+  return static_cast<ucp_tag_t>(sender) << tag_bits | tag;
+}
+
+void sent(void* request, ucs_status_t status, void* user_data) {
+  auto& message = *static_cast<UcxMessage*>(user_data);
+  message.request = nullptr;
+  if (status == UCS_OK)
+    message.owner->complete(message);
+  else
+    message.owner->request_failed(message, status);
+  ucp_request_free(request);
+}
+
+void received(void* request, ucs_status_t status, const ucp_tag_recv_info_t* info, void* user_data) {
+  auto& message = *static_cast<UcxMessage*>(user_data);
+  message.request = nullptr;
+  if (status == UCS_ERR_MESSAGE_TRUNCATED || (status == UCS_OK && info->length != message.bytes))
+    message.owner->differs(message, info->length);
+  else if (status == UCS_OK)
+    message.owner->complete(message);
+  else if (status != UCS_ERR_CANCELED)
+    message.owner->request_failed(message, status);
+  ucp_request_free(request);
+}
+
+}  // namespace
+
+UcxTagged::UcxTagged(Control& control, const std::vector<int>& peers)
+    : rank_(control.rank()), waiting_(control, peers, UCP_FEATURE_TAG) {}
+UcxTagged::~UcxTagged() = default;
+
+void UcxTagged::send(int peer, std::uint64_t tag, std::span<const std::byte> data, std::uint64_t token) {
+  UcxMessage& message = waiting_.begin(peer, tag, data.size(), token, false);
+  ucp_request_param_t param{};
+  param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
+  param.cb.send = sent;
+  param.user_data = &message;
+  ucs_status_ptr_t request =
+      ucp_tag_send_nbx(waiting_.worker().endpoint(peer), data.data(), data.size(), wire_tag(rank_, tag), &param);
+  ++statistics_.messages_sent;
+  statistics_.bytes_sent += data.size();
+  if (request == nullptr)
+    waiting_.complete(message);
+  else if (UCS_PTR_IS_ERR(request))
+    waiting_.request_failed(message, UCS_PTR_STATUS(request));
+  else
+    message.request = request;
+}
+
+void UcxTagged::receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t) {
+  UcxMessage& message = waiting_.begin(peer, tag, buffer.size(), token, true);
+  bool gone = false;
+  message.gone = &gone;
+  ucp_request_param_t param{};
+  param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
+  param.cb.recv = received;
+  param.user_data = &message;
+  ucs_status_ptr_t request = ucp_tag_recv_nbx(waiting_.worker().worker(), buffer.data(), buffer.size(),
+                                              wire_tag(peer, tag), ~ucp_tag_t{0}, &param);
+  if (gone) return;  // it was there already
+  message.gone = nullptr;
+  if (UCS_PTR_IS_ERR(request))
+    waiting_.request_failed(message, UCS_PTR_STATUS(request));
+  else
+    message.request = request;
+}
+
+bool UcxTagged::wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) {
+  return waiting_.wait(out, deadline);
+}
+
+}  // namespace lockstep::real

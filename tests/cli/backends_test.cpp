@@ -1,0 +1,142 @@
+// One workload file, byte for byte the same, through every backend: is every element right, and does a run that cannot
+// be say so?
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/command.hpp"
+
+namespace lockstep::test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+const std::string workloads = LOCKSTEP_SOURCE_DIR "/workloads/";
+constexpr const char* leaf_spine =
+    "name: leaf_spine\ngenerate: {leaf_spine: {hosts: 4, leaves: 2, spines: 2, link: {bandwidth: 500Mbps, latency: "
+    "50us}}}\n";
+
+bool can(const std::string& what) {
+  const Json found = Json::parse(lockstep({"doctor", "--json", "-"}).output).at("findings");
+  for (const Json& one : found)
+    if (one.at("name") == what) return one.at("ok").get<bool>();
+  return false;
+}
+
+struct Way {
+  std::string backend;  ///< with its options
+  std::string needs;    ///< of doctor's findings; empty: nothing
+  int ranks;
+};
+
+class Backends : public testing::TestWithParam<Way> {};
+
+TEST_P(Backends, EveryAlgorithmMovesItsDataRightly) {
+  const Way& run = GetParam();
+  if (!run.needs.empty() && !can(run.needs)) GTEST_SKIP() << "no " << run.needs << " here";
+  const Folder folder;
+  folder.write("t.yaml", leaf_spine);
+  const Outcome outcome = lockstep(words("run -w " + workloads + "every_algorithm.yaml --json r.json --backend " +
+                                         run.backend + " --ranks " + std::to_string(run.ranks)),
+                                   {folder.path(), {}}, 120s);
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_FALSE(outcome.left_behind);
+  const Json result = Json::parse(folder.read("r.json"));
+  ASSERT_GT(result.at("collectives").size(), 50U);
+  for (const Json& row : result.at("collectives")) EXPECT_EQ(row.at("wrong"), 0) << row;
+  EXPECT_EQ(folder.names(), (std::vector<std::string>{"r.json", "t.yaml"}));
+}
+
+INSTANTIATE_TEST_SUITE_P(OneHost, Backends,
+                         testing::Values(Way{"tcp", "", 5}, Way{"ucx", "UCX", 5},
+                                         Way{"ucx --transport ucx_put", "UCX", 5}, Way{"mpi", "MPI", 2},
+                                         Way{"mpi", "MPI", 3}, Way{"mpi", "MPI", 5}, Way{"mpi", "MPI", 8}));
+INSTANTIATE_TEST_SUITE_P(AcrossHosts, Backends,
+                         testing::Values(Way{"lab -t t.yaml", "namespaces", 4},
+                                         Way{"lab -t t.yaml --transport mpi", "namespaces", 4},
+                                         Way{"lab -t t.yaml --transport ucx", "namespaces", 4},
+                                         Way{"lab -t t.yaml --transport ucx_put", "namespaces", 3}));
+
+TEST(Mpi, ItsOwnCollectivesAreRight) {
+  if (!can("MPI")) GTEST_SKIP() << "no MPI here";
+  const Folder folder;
+  for (const char* ranks : {"2", "3", "4"}) {
+    const Outcome outcome =
+        lockstep(words("run -w " + workloads + "every_native.yaml --backend mpi --json r.json --ranks " + ranks),
+                 {folder.path(), {}}, 120s);
+    ASSERT_EQ(outcome.code, 0) << outcome.errors;
+    for (const Json& row : Json::parse(folder.read("r.json")).at("collectives")) EXPECT_EQ(row.at("wrong"), 0) << row;
+  }
+}
+
+TEST(Mpi, AJobOfMpirunGivesOneResult) {
+  if (!can("MPI")) GTEST_SKIP() << "no MPI here";
+  const Folder folder;
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, algorithm: [ring, native], size: 64KiB}]\n");
+  std::vector<std::string> line = words("mpirun --oversubscribe -np 3");
+  for (const std::string& word : command(words("run -w w.yaml --backend mpi --json r.json"))) line.push_back(word);
+  Process process(line, {folder.path(), {{"OMPI_ALLOW_RUN_AS_ROOT", "1"}, {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}}});
+  const Outcome outcome = process.wait();
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("# measurement of w, 3 ranks, backend mpi"));
+  EXPECT_EQ(outcome.output.find("# measurement"), outcome.output.rfind("# measurement"));  // once
+  EXPECT_EQ(Json::parse(folder.read("r.json")).at("ranks"), 3);
+}
+
+TEST(Mpi, ProgramsStartedOneByOneAreNoticed) {
+  if (!can("MPI")) GTEST_SKIP() << "no MPI here";
+  // As the mpirun of another library starts them: a rank in the environment, and no job as far as ours can see.
+  const Folder folder;
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, size: 4KiB}]\n");
+  const std::string port = std::to_string(free_port());
+  std::vector<std::unique_ptr<Process>> ranks;
+  for (const char* rank : {"0", "1"})
+    ranks.push_back(std::make_unique<Process>(
+        command(words("run -w w.yaml --backend mpi")),
+        Surroundings{folder.path(),
+                     {{"PMI_RANK", rank}, {"PMI_SIZE", "2"}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", port}}}));
+  for (const auto& rank : ranks) {
+    const Outcome outcome = rank->wait();
+    EXPECT_EQ(outcome.code, 2) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("the launcher started 2 separate programs instead of one MPI job"));
+  }
+}
+
+TEST(Ucx, SharedMemoryBetweenHostsMakesTheMeasurementInvalid) {
+  if (!can("namespaces") || !can("UCX")) GTEST_SKIP() << "no lab or no UCX here";
+  const Folder folder;
+  folder.write("t.yaml", leaf_spine);
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, size: 1MiB}]\n");
+  const Outcome outcome = lockstep(words("run -w w.yaml --backend lab --transport ucx -t t.yaml"),
+                                   {folder.path(), {{"UCX_TLS", "posix,sysv,self"}}});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.errors, HasSubstr("the ranks found another way (shared memory?)"));
+}
+
+TEST(Transports, ABackendSaysWhatItCanSendBy) {
+  const Outcome outcome = lockstep(words("run -w " + workloads + "quickstart.yaml --ranks 2 --transport mpi"));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.errors, "error: backend 'tcp' does not send by mpi; it can: tcp\n");
+  EXPECT_EQ(lockstep(words("run -w " + workloads + "quickstart.yaml --ranks 2 --transport ucks")).code, 2);
+}
+
+TEST(Transports, AMissingLibraryIsNamed) {
+  // The program alone, without its modules, as on a machine that lacks the libraries.
+  const Folder folder;
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, size: 4KiB}]\n");
+  Outcome copied = Process({"cp", command({}).front(), folder.path() + "/lockstep"}, {folder.path(), {}}).wait();
+  ASSERT_EQ(copied.code, 0);
+  Outcome outcome = Process({folder.path() + "/lockstep", "run", "-w", "w.yaml", "--backend", "ucx", "--ranks", "2"},
+                            {folder.path(), {}})
+                        .wait();
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.errors, HasSubstr("this program cannot use UCX: lockstep_ucx.so"));
+  EXPECT_THAT(outcome.errors, HasSubstr("libucx-dev"));
+  EXPECT_FALSE(outcome.left_behind);
+}
+
+}  // namespace
+}  // namespace lockstep::test
