@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
 #include "cli/measure.hpp"
+#include "cli/output.hpp"
 #include "cli/usage.hpp"
 #include "core/base/catalogue.hpp"
 #include "real/launch/local.hpp"
@@ -37,16 +38,28 @@ int run(const Options& options) {
   request.routing = routing ? &*routing : nullptr;
   request.plan = &planned.plan;
   options.limits.apply(request, backend);
-  const auto measured = backend.measure(request);
+  const auto complete = [&](Result& result) {
+    result.backend = backend.name;
+    result.run["sends_by"] = request.transport;
+    if (topology) result.topology = source_of(*topology);
+    result.workload = source_of(workload);
+    result.seed = options.output.seed;
+    result.run.update(run_info(elapsed_s()));
+  };
+  std::optional<real::Measurement> measured;
+  try {
+    measured = backend.measure(request);
+  } catch (const real::InterruptedRun& failure) {
+    // What there is of the result is kept, and says that it is not all.
+    Result partial = real::partial_result_of(planned, failure);
+    complete(partial);
+    if (!options.output.json.empty()) write_output(options.output.json, to_json(partial).dump(2) + "\n");
+    throw;
+  }
   if (!measured) return 0;
   for (const auto& text : measured->notes) note(options.output, text);
   Result result = real::result_of(planned, *measured);
-  result.backend = backend.name;
-  result.run["sends_by"] = request.transport;
-  if (topology) result.topology = source_of(*topology);
-  result.workload = source_of(workload);
-  result.seed = options.output.seed;
-  result.run.update(run_info(elapsed_s()));
+  complete(result);
   publish(options.output, result, planned, measured->timeline);
   std::int64_t wrong = 0;
   for (const auto& row : result.collectives) wrong += row.wrong.value_or(0);

@@ -192,8 +192,12 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
       measured = find_transport(options.transport).own_ranks
                      ? run_local_ranks(ranks)
                      : measure_with_mpirun(mpirun_in(network, topology, plan.ranks), plan, options).measured;
-    } catch (const RunFailure&) {
+    } catch (const InterruptedRun& failure) {
       network.check();  // the cause, rather than its consequences
+      // Only the message of an exception leaves the namespaces.
+      return nlohmann::ordered_json{{"failure", failure.what()}, {"measured", failure.partial()}}.dump();
+    } catch (const RunFailure&) {
+      network.check();
       throw;
     }
     network.check();
@@ -209,6 +213,8 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     return all.dump();
   });
   const auto all = nlohmann::ordered_json::parse(text);
+  if (all.contains("failure"))
+    throw InterruptedRun(all.at("failure").get<std::string>(), all.at("measured").get<std::string>(), false);
   Measurement measurement = parse_measurement(all.at("measured").get<std::string>());
   measurement.as_built = all.at("as_built");
   measurement.as_built["load_average"] = measurement.load_average;

@@ -22,6 +22,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -38,6 +39,20 @@ namespace lockstep::real {
 class PeerFailure : public RunFailure {
  public:
   explicit PeerFailure(const std::string& message) : RunFailure(message) {}
+};
+
+/// A run that failed after part of its work: what rank 0 had seen by then, for a result that says that it is partial.
+class InterruptedRun : public RunFailure {
+ public:
+  /// `consequence`: of another rank's failure, as PeerFailure.
+  InterruptedRun(const std::string& message, std::string partial, bool consequence)
+      : RunFailure(message), partial_(std::move(partial)), consequence_(consequence) {}
+  [[nodiscard]] const std::string& partial() const { return partial_; }
+  [[nodiscard]] bool consequence() const { return consequence_; }
+
+ private:
+  std::string partial_;
+  bool consequence_;
 };
 
 struct JobEnvironment {

@@ -27,7 +27,6 @@ namespace lockstep::real {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto grace = 1s;  // for the other ranks to end by themselves after one has failed
 
 class Descriptor {
  public:
@@ -200,7 +199,7 @@ class Launcher {
     } catch (...) {
       outcome = outcome_of(std::current_exception());
     }
-    write_all(to, std::string(1, static_cast<char>(outcome.kind)) + outcome.text);
+    write_all(to, encode(outcome));
     std::fflush(nullptr);
     // No destructors and no exit handlers: they belong to the parent.
     ::_exit(outcome.kind == Outcome::Kind::result ? 0 : 1);
@@ -262,8 +261,7 @@ class Launcher {
     const int status = reap(child);
     Outcome outcome;
     if (!child.said.empty() && WIFEXITED(status)) {
-      outcome.kind = static_cast<Outcome::Kind>(child.said.front());
-      outcome.text = child.said.substr(1);
+      outcome = decode_outcome(child.said);
     } else if (WIFSIGNALED(status)) {
       outcome.kind = Outcome::Kind::killed_by_signal;
       outcome.number = WTERMSIG(status);
@@ -274,7 +272,7 @@ class Launcher {
     outcome.by_us = child.by_us;
     if (outcome.kind != Outcome::Kind::result && !failed_) {
       failed_ = true;
-      if (!deadline_) deadline_ = std::chrono::steady_clock::now() + grace;
+      if (!deadline_) deadline_ = std::chrono::steady_clock::now() + ranks_.grace;
     }
     outcomes_.push_back(std::move(outcome));
   }
@@ -286,7 +284,7 @@ class Launcher {
       ::kill(child.process, signal);
     }
     if (!deadline_ || signal == SIGTERM)
-      deadline_ = std::chrono::steady_clock::now() + grace;
+      deadline_ = std::chrono::steady_clock::now() + ranks_.grace;
     else
       deadline_ = std::chrono::steady_clock::now() + 1h;  // SIGKILL was sent: their end will come
   }

@@ -12,6 +12,7 @@
 //  - a child that a signal ended is reported as such ("rank 2 was killed by signal 9 (Killed)").
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ struct LocalRanks {
   std::function<void(int rank)> enter;  ///< in the child, first of all (joins a namespace); may be empty
   std::function<JobEnvironment(int rank)> environment;                 ///< empty: 127.0.0.1 and a port that was free
   std::function<std::string(const JobEnvironment& environment)> body;  ///< what a rank does
+  std::chrono::milliseconds grace{1000};  ///< for the others to end by themselves after a failure or an interrupt
 };
 
 std::string run_local_ranks(const LocalRanks& ranks);

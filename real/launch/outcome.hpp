@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lockstep::real {
@@ -22,16 +23,21 @@ struct Outcome {
   };
   int rank = 0;
   Kind kind = Kind::exited;
-  std::string text;    ///< the result or the message
-  int number = 0;      ///< signal or exit status
-  bool by_us = false;  ///< killed by the launcher after another rank had failed
+  std::string text;     ///< the result or the message
+  std::string partial;  ///< of rank 0, where it failed after part of its work
+  int number = 0;       ///< signal or exit status
+  bool by_us = false;   ///< killed by the launcher after another rank had failed
 };
+
+/// The kind, the text and what there is of a partial result, in one string; and back. `text` not empty.
+std::string encode(const Outcome& outcome);
+Outcome decode_outcome(std::string_view text);
 
 /// What the exception in flight is, as an outcome.
 Outcome outcome_of(const std::exception_ptr& error);
 
 /// Throws the cause among the outcomes (in the order in which they came) as an exception of the kind that the rank
-/// threw.
+/// threw; a RunFailure is an InterruptedRun where rank 0 has part of a result.
 [[noreturn]] void throw_cause(const std::vector<Outcome>& outcomes);
 
 }  // namespace lockstep::real

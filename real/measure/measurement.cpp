@@ -54,21 +54,29 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   std::from_chars(epochs.front().data(), epochs.front().data() + epochs.front().size(), epoch);
   executor.set_epoch(WallClock::time_point(std::chrono::nanoseconds(epoch) + offset));
 
+  const auto all_of = [&](const std::vector<std::string>& reports) {
+    Json all{{"ranks", Json::array()},
+             {"cores", options.cores > 0 ? options.cores : usable_cores()},
+             {"same_machine", options.same_machine},
+             {"load_average", load_average()},
+             {"control", Json::array()}};
+    for (const auto& with : control->traffic())
+      all["control"].push_back({with.frames_sent, with.bytes_sent, with.frames_received, with.bytes_received});
+    for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
+    return all.dump();
+  };
   Timeline timeline;
-  executor.execute(plan, timeline);
-  const auto reports = control->gather(report_of(timeline, executor, clock, *transport).dump());
+  const auto own_report = [&] { return report_of(timeline, executor, clock, *transport).dump(); };
+  try {
+    executor.execute(plan, timeline);
+  } catch (const RunFailure& failure) {
+    if (environment.rank != 0) throw;
+    const bool consequence = dynamic_cast<const PeerFailure*>(&failure) != nullptr;
+    throw InterruptedRun(failure.what(), all_of({own_report()}), consequence);
+  }
+  const auto reports = control->gather(own_report());
   control->barrier();
-  if (environment.rank != 0) return {};
-
-  Json all{{"ranks", Json::array()},
-           {"cores", options.cores > 0 ? options.cores : usable_cores()},
-           {"same_machine", options.same_machine},
-           {"load_average", load_average()},
-           {"control", Json::array()}};
-  for (const auto& with : control->traffic())
-    all["control"].push_back({with.frames_sent, with.bytes_sent, with.frames_received, with.bytes_received});
-  for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
-  return all.dump();
+  return environment.rank == 0 ? all_of(reports) : std::string();
 }
 
 Measurement parse_measurement(const std::string& text) {
@@ -145,6 +153,18 @@ Result result_of(const PlannedWorkload& planned, const Measurement& measurement)
   result.run["cores"] = measurement.cores;
   result.run["load_average"] = measurement.load_average;
   if (!measurement.notes.empty()) result.run["notes"] = measurement.notes;
+  return result;
+}
+
+Result partial_result_of(PlannedWorkload planned, const InterruptedRun& failure) {
+  const Measurement measurement = parse_measurement(failure.partial());
+  std::erase_if(planned.rows, [&](const PlannedCollective& row) {
+    return std::none_of(
+        measurement.timeline.operations.begin(), measurement.timeline.operations.end(),
+        [&](const OperationRecord& record) { return !record.warmup && record.operation == row.operation; });
+  });
+  Result result = result_of(planned, measurement);
+  result.run["partial"] = failure.what();
   return result;
 }
 

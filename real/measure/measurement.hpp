@@ -45,7 +45,7 @@ struct Measurement {
 };
 
 /// One rank's part; rank 0 gets the measurement as text (for the parent process), the others an empty string.
-/// Throws RunFailure.
+/// Throws RunFailure; at rank 0, once the plan was begun, InterruptedRun with what it has seen, in the same form.
 std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options);
 Measurement parse_measurement(const std::string& text);
 
@@ -61,5 +61,8 @@ inline constexpr double cpu_limit = 0.9;
 
 /// The result: collectives, operations, summary, run.clock and the like; the caller adds files and backend.
 Result result_of(const PlannedWorkload& planned, const Measurement& measurement);
+/// Of a run that failed, as far as rank 0 alone saw it: the rows of which it ended an iteration, and `run.partial` with
+/// the failure.
+Result partial_result_of(PlannedWorkload planned, const InterruptedRun& failure);
 
 }  // namespace lockstep::real

@@ -1,6 +1,7 @@
 #include "real/measure/mpirun.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -71,14 +72,41 @@ std::vector<Outcome> read_outcomes(const std::string& folder, int ranks) {
     std::ifstream file(outcome_file(folder, rank), std::ios::binary);
     const std::string text((std::istreambuf_iterator<char>(file)), {});
     if (text.empty()) continue;
-    Outcome outcome;
+    Outcome outcome = decode_outcome(text);
     outcome.rank = rank;
-    outcome.kind = static_cast<Outcome::Kind>(text.front());
-    outcome.text = text.substr(1);
     outcomes.push_back(std::move(outcome));
   }
   return outcomes;
 }
+
+// A signal that ends this process is mpirun's to act on: it ends the ranks, and then itself.
+class Forwarding {
+ public:
+  Forwarding()
+      : process_(static_cast<pid_t*>(
+            ::mmap(nullptr, sizeof(pid_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+    if (process_ == MAP_FAILED) throw RunFailure("cannot map memory");
+    target = process_;
+    std::signal(SIGTERM, [](int) {
+      if (*target > 0) ::kill(*target, SIGTERM);
+    });
+  }
+  ~Forwarding() {
+    std::signal(SIGTERM, SIG_DFL);
+    ::munmap(process_, sizeof(pid_t));
+  }
+  Forwarding(const Forwarding&) = delete;
+  Forwarding& operator=(const Forwarding&) = delete;
+  /// In the process that is to get the signal, before it becomes another program.
+  void here() const {
+    std::signal(SIGTERM, SIG_DFL);
+    *process_ = ::getpid();
+  }
+
+ private:
+  static inline pid_t* target = nullptr;
+  pid_t* process_;
+};
 
 // mpirun frames what it says; its last lines with content tell.
 std::string last_words(const std::string& said) {
@@ -111,8 +139,11 @@ MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const M
   // A process of its own stands between, which ends with this one, at SIGINT and at SIGTERM, and mpirun with it.
   LocalRanks launcher;
   launcher.count = 1;
+  launcher.grace = std::chrono::seconds(5);
   launcher.body = [&](const JobEnvironment&) {
+    const Forwarding forwarding;
     const auto output = run_command(command, {}, [&] {
+      forwarding.here();
       ::prctl(PR_SET_PDEATHSIG, SIGTERM);
       ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
       ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
@@ -136,8 +167,8 @@ MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const M
 }
 
 int run_started_rank(const std::string& folder) {
-  // mpirun ends the others by SIGTERM when one has died, SIGKILL a second later: time to say what they saw.
-  std::signal(SIGTERM, SIG_IGN);
+  // mpirun ends the others by SIGTERM when one has died: a moment to say what they saw.
+  std::signal(SIGTERM, [](int) { ::ualarm(500'000, 0); });
   std::signal(SIGPIPE, SIG_IGN);
   const auto environment = job_from_environment();
   if (!environment) throw InputError("'lockstep rank' is started by mpirun, for 'lockstep run --backend mpi'");
@@ -161,7 +192,7 @@ int run_started_rank(const std::string& folder) {
   } catch (...) {
     outcome = outcome_of(std::current_exception());
   }
-  write_file(outcome_file(folder, environment->rank), std::string(1, static_cast<char>(outcome.kind)) + outcome.text);
+  write_file(outcome_file(folder, environment->rank), encode(outcome));
   if (outcome.kind == Outcome::Kind::result) return 0;
   // Without the exit handlers: they wait for ranks that are gone.
   std::fflush(nullptr);

@@ -38,7 +38,7 @@ MpiJob& MpiJob::get(int rank, int size) {
   MPI_Comm_rank(job.world_, &mpi_rank);
   MPI_Comm_size(job.world_, &mpi_size);
   if (mpi_size == size && mpi_rank == rank) return job;
-  job.abandon();
+  if (mpi_size > 1) job.abandon();
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> version{};
   int length = 0;
   MPI_Get_library_version(version.data(), &length);

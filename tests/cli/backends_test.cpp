@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/command.hpp"
@@ -58,6 +60,80 @@ INSTANTIATE_TEST_SUITE_P(AcrossHosts, Backends,
                          testing::Values(Way{"lab -t t.yaml", "namespaces", 4},
                                          Way{"lab -t t.yaml --transport mpi", "namespaces", 4},
                                          Way{"lab -t t.yaml --transport ucx", "namespaces", 4},
+                                         Way{"lab -t t.yaml --transport ucx_put", "namespaces", 3}));
+
+// Hours of work: a run that ends within a test has failed.
+constexpr const char* endless =
+    "name: endless\niterations: 1000000\ncollectives: [{kind: all_reduce, algorithm: ring, size: 1MiB}]\n";
+
+/// The processes at the ends of the tree below `id` that have worked: the ranks, once they do.
+std::vector<int> workers(int id) {
+  std::vector<int> found;
+  for (const int child : children_of(id)) {
+    const auto below = workers(child);
+    found.insert(found.end(), below.begin(), below.end());
+    if (children_of(child).empty() && Process::cpu_s(child) > 0.1) found.push_back(child);
+  }
+  return found;
+}
+
+class Failures : public testing::TestWithParam<Way> {
+ protected:
+  void SetUp() override {
+    if (!GetParam().needs.empty() && !can(GetParam().needs)) GTEST_SKIP() << "no " << GetParam().needs << " here";
+    folder_.write("t.yaml", leaf_spine);
+    folder_.write("w.yaml", endless);
+  }
+  /// A run whose ranks are all at work.
+  [[nodiscard]] std::unique_ptr<Process> start(const std::string& options) const {
+    auto process =
+        std::make_unique<Process>(command(words("run -w w.yaml --json r.json --backend " + GetParam().backend + " " +
+                                                options + " --ranks " + std::to_string(GetParam().ranks))),
+                                  Surroundings{folder_.path(), {}});
+    EXPECT_TRUE(eventually([&] { return static_cast<int>(workers(process->id()).size()) >= GetParam().ranks; }));
+    return process;
+  }
+  const Folder folder_;
+};
+
+TEST_P(Failures, AKilledRankEndsTheRunAndLeavesAPartialResult) {
+  const auto process = start("");
+  ::kill(workers(process->id()).back(), SIGKILL);
+  const Outcome outcome = process->wait(20s);
+  EXPECT_EQ(outcome.code, 3) << outcome.errors;
+  EXPECT_FALSE(outcome.left_behind);
+  EXPECT_THAT(outcome.errors, testing::ContainsRegex("rank [1-9] (was killed by signal 9|died)"));
+  EXPECT_EQ(outcome.output, "");
+  const Json result = Json::parse(folder_.read("r.json"));
+  EXPECT_THAT(result.at("run").at("partial").get<std::string>(), HasSubstr("rank"));
+  ASSERT_EQ(result.at("collectives").size(), 1U);
+  EXPECT_GT(result.at("collectives")[0].at("iterations"), 0);
+  EXPECT_LT(result.at("collectives")[0].at("iterations"), 1000000);
+}
+
+TEST_P(Failures, AStoppedRankIsNamedAndNothingStays) {
+  const auto process = start("--timeout 1s");
+  const int stopped = workers(process->id()).back();
+  ::kill(stopped, SIGSTOP);
+  const Outcome outcome = process->wait(30s);
+  EXPECT_EQ(outcome.code, 3) << outcome.errors;
+  EXPECT_FALSE(outcome.left_behind);
+  EXPECT_THAT(outcome.errors,
+              testing::ContainsRegex("has made no progress for 1 s in operation 'collective0'|waited 1 s in"));
+}
+
+TEST_P(Failures, AnInterruptEndsAllOfIt) {
+  const auto process = start("");
+  process->send(SIGINT);
+  const Outcome outcome = process->wait(20s);
+  EXPECT_NE(outcome.code, 0);
+  EXPECT_FALSE(outcome.left_behind);
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, Failures,
+                         testing::Values(Way{"tcp", "", 3}, Way{"ucx", "UCX", 3}, Way{"mpi", "MPI", 3},
+                                         Way{"lab -t t.yaml", "namespaces", 3},
+                                         Way{"lab -t t.yaml --transport mpi", "namespaces", 3},
                                          Way{"lab -t t.yaml --transport ucx_put", "namespaces", 3}));
 
 TEST(Mpi, ItsOwnCollectivesAreRight) {
