@@ -20,6 +20,7 @@
 #include "core/topology/as_built.hpp"
 #include "core/workload/ping_pong.hpp"
 #include "real/measure/memory_rates.hpp"
+#include "real/transport/catalogue.hpp"
 #include "sim/executor.hpp"
 #include "study/calibration/fit_table.hpp"
 #include "study/calibration/message_costs.hpp"
@@ -317,14 +318,18 @@ Calibration calibrate(const CalibrationRequest& request) {
   const auto measured = backend.measure(measure);
   if (!measured) throw InputError("calibrate starts its own ranks: run it by itself, not under a launcher");
 
-  const real::MemoryRates memory = real::measure_memory_rates(combine_piece);
+  // A message of which only the end is told is combined as a whole, when its data are no longer near.
+  const bool in_pieces = real::find_transport(measure.transport).reports_progress;
+  const real::MemoryRates memory = real::measure_memory_rates(in_pieces ? combine_piece : 1_MiB);
   Profile profile;
   profile.name = request.name;
   profile.backend = request.backend;
   profile.cores = measured->cores;
-  profile.reduction = {memory.reduction, combine_piece};
+  profile.reduction = {memory.reduction, in_pieces ? combine_piece : Bytes{0}};
   profile.copy_bandwidth = memory.copy;
   profile.tcp.ordered = true;
+  // Open MPI's btl_tcp_eager_limit and btl_vader_eager_limit: beyond, a send waits for its receive.
+  if (measure.transport == "mpi") profile.tcp.eager_threshold = in_network ? 64_KiB : 4_KiB;
   profile.tcp.message_header = message_header;
   Topology built = topology;
   if (measured->as_built.is_object()) {

@@ -17,7 +17,7 @@ packages[build]="
   iproute2 procps util-linux"
 packages[test]="
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
-  python3 python3-jsonschema iperf3"
+  python3 python3-jsonschema iperf3 libgloo-dev"
 packages[check]="clang-19 clang-tidy-19 libclang-rt-19-dev"
 packages[deep]="debootstrap"
 groups=(build test check deep)

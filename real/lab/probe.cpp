@@ -10,6 +10,7 @@
 #include "real/lab/cpu_load.hpp"
 #include "real/lab/isolate.hpp"
 #include "real/lab/tcp_settings.hpp"
+#include "real/transport/module.hpp"
 
 namespace lockstep::real {
 namespace {
@@ -25,6 +26,15 @@ Finding library(const std::string& name, const char* file, const std::string& re
   if (handle != nullptr) ::dlclose(handle);
   return {name, handle != nullptr, fmt::format("{}{}", file, handle != nullptr ? "" : " not found"),
           handle != nullptr ? "" : remedy};
+}
+
+// A transport's module, and the program that starts its ranks.
+Finding transport(const std::string& name, const std::string& module, const std::string& launcher,
+                  const std::string& remedy) {
+  std::string problem = why_no_module(module);
+  if (problem.empty() && !launcher.empty() && find_program(launcher).empty()) problem = launcher + " not found";
+  return {name, problem.empty(), problem.empty() ? open_module(module).library() : problem,
+          problem.empty() ? "" : remedy};
 }
 
 // A command in a fresh network namespace; what it said if it failed.
@@ -67,8 +77,8 @@ std::vector<Finding> probe_machine() {
   findings.push_back(in_namespace("netem", {"tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1us"},
                                   "a kernel with CONFIG_NET_SCH_NETEM (modprobe sch_netem); without it a process of "
                                   "the lab delays links of 500us and more"));
-  findings.push_back(program("MPI", "mpirun", "install the package libopenmpi-dev"));
-  findings.push_back(library("UCX", "libucp.so.0", "install the package libucx-dev"));
+  findings.push_back(transport("MPI", "mpi", "mpirun", "install openmpi-bin and libopenmpi-dev, and build again"));
+  findings.push_back(transport("UCX", "ucx", "", "install libucx-dev, and build again"));
   findings.push_back(library("CUDA driver", "libcuda.so.1", "NVIDIA's driver; only for GPU runs"));
   findings.push_back(library("NCCL", "libnccl.so.2", "NVIDIA's NCCL 2; only for GPU runs"));
   const auto ring = read_setting("kernel/io_uring_disabled");
