@@ -117,7 +117,7 @@ std::string table(const Result& predicted, const std::optional<Result>& measured
 int bench(const Options& options) {
   if (const auto known = bench_names(); std::find(known.begin(), known.end(), options.collective) == known.end())
     throw InputError(unknown_name("collective", options.collective, known));
-  options.output.check_writable();
+  if (writes_results()) options.output.check_writable();
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = workload_of(options);
   const int ranks = rank_count(options.ranks, workload, &topology);

@@ -58,7 +58,7 @@ int run_from_log(const Options& options) {
 }
 
 int run(const Options& options) {
-  options.output.check_writable();
+  if (writes_results()) options.output.check_writable();
   if (!options.from.empty()) return run_from_log(options);
   const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
   std::optional<Topology> topology;
@@ -69,7 +69,8 @@ int run(const Options& options) {
   request.backend = backend.name;
   request.topology = backend.needs_topology ? &*topology : nullptr;
   request.seed = options.output.seed;
-  request.ranks = options.ranks.value_or(topology ? topology->rank_capacity() : 2);
+  const auto ranks = backend.needs_topology ? std::nullopt : launched_ranks();
+  request.ranks = options.ranks.value_or(ranks ? *ranks : topology ? topology->rank_capacity() : 2);
   if (request.ranks < 2) throw InputError(fmt::format("--ranks {}: a message needs two ranks", request.ranks));
   if (topology && request.ranks > topology->rank_capacity())
     throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", request.ranks, topology->name,
@@ -85,7 +86,8 @@ int run(const Options& options) {
   request.name =
       !options.name.empty() ? options.name : fmt::format("{}-{}", backend.name, topology ? topology->name : "loopback");
   options.limits.apply(request.limits, backend);
-  return write(options, calibrate(request));
+  const auto calibration = calibrate(request);
+  return calibration ? write(options, *calibration) : 0;
 }
 
 }  // namespace

@@ -301,7 +301,7 @@ std::string text_of(const Check& check) {
 
 }  // namespace
 
-Calibration calibrate(const CalibrationRequest& request) {
+std::optional<Calibration> calibrate(const CalibrationRequest& request) {
   const Backend& backend = get_from(backend_catalogue(), "backend", request.backend);
   const bool in_network = request.topology != nullptr;
   const Topology topology = in_network ? undisturbed(*request.topology) : loopback(request.ranks);
@@ -316,7 +316,7 @@ Calibration calibrate(const CalibrationRequest& request) {
   measure.routing = &routing;
   measure.plan = &planned.plan;
   const auto measured = backend.measure(measure);
-  if (!measured) throw InputError("calibrate starts its own ranks: run it by itself, not under a launcher");
+  if (!measured) return std::nullopt;
 
   // A message of which only the end is told is combined as a whole, when its data are no longer near.
   const bool in_pieces = real::find_transport(measure.transport).reports_progress;
@@ -371,6 +371,9 @@ Calibration calibrate(const CalibrationRequest& request) {
 
 Profile cached_or_calibrated(const std::string& backend, const Topology* topology, int ranks, std::uint64_t seed,
                              bool again, const RunLimits& limits, const OutputOptions& output) {
+  const auto tell = [&](const std::string& text) {
+    if (writes_results()) note(output, text);
+  };
   const Json run = run_info(0);
   std::string links;
   if (topology != nullptr)
@@ -391,17 +394,16 @@ Profile cached_or_calibrated(const std::string& backend, const Topology* topolog
   if (!again && std::filesystem::exists(file, ignored)) {
     try {
       Profile profile = load_profile(file.string());
-      note(output, fmt::format("profile '{}' of this machine from {} (--recalibrate measures anew)", profile.name,
-                               file.string()));
+      tell(fmt::format("profile '{}' of this machine from {} (--recalibrate measures anew)", profile.name,
+                       file.string()));
       return profile;
     } catch (const InputError& error) {
-      note(output, fmt::format("the cached profile cannot be read and is measured anew: {}", error.what()));
+      tell(fmt::format("the cached profile cannot be read and is measured anew: {}", error.what()));
     }
   }
-  note(output,
-       fmt::format(
-           "no profile of this machine for backend '{}' yet: calibrating on point-to-point messages (30 s at most)",
-           backend));
+  tell(fmt::format(
+      "no profile of this machine for backend '{}' yet: calibrating on point-to-point messages (30 s at most)",
+      backend));
   CalibrationRequest request;
   request.backend = backend;
   request.topology = topology;
@@ -411,13 +413,15 @@ Profile cached_or_calibrated(const std::string& backend, const Topology* topolog
   request.budget_s = 12;
   request.name = fmt::format("{}-{}", backend, topology != nullptr ? topology->name : "loopback");
   limits.apply(request.limits, get_from(backend_catalogue(), "backend", backend));
-  Profile profile = calibrate(request).profile;
+  const auto calibration = calibrate(request);
+  if (!calibration) return ideal_profile();
+  Profile profile = calibration->profile;
   std::filesystem::create_directories(folder, ignored);
   try {
     write_output(file.string(), to_yaml(profile));
     profile.file = file.string();
   } catch (const InputError& error) {
-    note(output, fmt::format("the profile could not be kept: {}", error.what()));
+    tell(fmt::format("the profile could not be kept: {}", error.what()));
   }
   return profile;
 }

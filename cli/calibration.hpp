@@ -29,10 +29,12 @@ struct Calibration {
   std::string text;  ///< table for people: residuals, confidence intervals, held-out check
 };
 
-Calibration calibrate(const CalibrationRequest& request);
+/// nullopt: this process is a rank other than 0 of a launcher's job, and has done its part.
+std::optional<Calibration> calibrate(const CalibrationRequest& request);
 
 /// The profile of this machine, backend and lab settings: from the cache, or calibrated now (and kept). A note says
-/// which.
+/// which. In a launcher's job all ranks ask for it together; where it is measured, those other than 0, which predict
+/// nothing, get `ideal`.
 Profile cached_or_calibrated(const std::string& backend, const Topology* topology, int ranks, std::uint64_t seed,
                              bool again, const RunLimits& limits, const OutputOptions& output);
 

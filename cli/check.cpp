@@ -24,7 +24,7 @@ struct Options {
 };
 
 int check(const Options& options) {
-  options.output.check_writable();
+  if (writes_results()) options.output.check_writable();
   const Tolerance tolerance = options.tolerance.parse();
   const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
   Topology topology = load_topology_with(options.topology, options.settings);

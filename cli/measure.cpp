@@ -98,6 +98,16 @@ std::span<const Backend> backend_catalogue() {
   return catalogue;
 }
 
+std::optional<int> launched_ranks() {
+  const auto job = real::job_from_environment();
+  return job ? std::optional(job->size) : std::nullopt;
+}
+
+bool writes_results() {
+  const auto job = real::job_from_environment();
+  return !job || job->rank == 0;
+}
+
 std::string backend_help() {
   std::string help;
   for (const auto& entry : backend_catalogue())

@@ -36,6 +36,10 @@ struct Backend {
 };
 
 std::span<const Backend> backend_catalogue();
+/// Ranks of the job that a launcher put this process in; none: it was started by hand.
+std::optional<int> launched_ranks();
+/// Whether this process is the one that prints and writes: rank 0 of a launcher's job, or started by hand.
+bool writes_results();
 /// Name and description of all of them, for help.
 std::string backend_help();
 /// What the backend sends by: `wanted`, or its own where that is empty. Throws InputError where it cannot.

@@ -1,10 +1,13 @@
 // The module `mpi`: messages over MPI's non-blocking point-to-point calls.
 //
 // MPI has no way to sleep until a message comes: wait() asks again and again, and gives the processor away between
-// (sched_yield), since the ranks of a small machine share its cores. News of a failure is looked for now and then.
+// (sched_yield), since the ranks of a small machine share its cores. What has not come after a fifth of a millisecond
+// is asked for every few microseconds only, so that the others get on. News of a failure is looked for now and then.
 #include <fmt/format.h>
 #include <mpi.h>
 #include <sched.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #include <algorithm>
 #include <exception>
@@ -22,6 +25,8 @@ namespace lockstep::real {
 namespace {
 
 constexpr unsigned polls_between_checks = 64;
+constexpr std::chrono::microseconds patience{200};
+constexpr timespec nap{0, 20'000};
 constexpr std::size_t described_at_most = 8;
 
 class MpiTransport final : public Transport {
@@ -33,6 +38,7 @@ class MpiTransport final : public Transport {
         exceptions_at_birth_(std::uncaught_exceptions()) {
     int* upper_bound = nullptr;
     int given = 0;
+    ::prctl(PR_SET_TIMERSLACK, 1000);  // naps are short
     MPI_Comm_get_attr(job_.world(), MPI_TAG_UB, static_cast<void*>(&upper_bound), &given);
     largest_tag_ = given != 0 ? static_cast<std::uint64_t>(*upper_bound) : 32767;
   }
@@ -63,17 +69,28 @@ class MpiTransport final : public Transport {
   }
 
   bool wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) override {
+    std::optional<WallClock::time_point> begun;
+    bool patient = true;
     for (unsigned polls = 0;; ++polls) {
       if (collect(out)) {
         // Completions can come for ever: the others' news is looked for now and then all the same.
         if (++calls_without_check_ >= polls_between_checks) look_around();
         return true;
       }
-      if (polls % polls_between_checks == polls_between_checks - 1) {
-        look_around();
-        if (deadline && WallClock::now() >= *deadline) return false;
+      if (polls % polls_between_checks == 0 || !patient) {
+        const auto now = WallClock::now();
+        if (!begun) begun = now;
+        patient = now - *begun < patience;
+        if (deadline && now >= *deadline) {
+          control_.check();
+          return false;
+        }
       }
-      ::sched_yield();
+      if (polls % polls_between_checks == polls_between_checks - 1) look_around();
+      if (patient)
+        ::sched_yield();
+      else
+        ::nanosleep(&nap, nullptr);
     }
   }
 

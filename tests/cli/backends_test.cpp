@@ -162,6 +162,27 @@ TEST(Mpi, AJobOfMpirunGivesOneResult) {
   EXPECT_EQ(Json::parse(folder.read("r.json")).at("ranks"), 3);
 }
 
+TEST(Mpi, AJobOfMpirunCalibratesAndChecks) {
+  if (!can("MPI")) GTEST_SKIP() << "no MPI here";
+  const Folder folder;
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, algorithm: ring, size: 64KiB}]\n");
+  folder.write("t.yaml", "name: here\ngenerate: {star: {hosts: 2, link: {bandwidth: 10000Gbps, latency: 0us}}}\n");
+  std::vector<std::string> line = words("mpirun --oversubscribe -np 2");
+  for (const std::string& word :
+       command(words("check -t t.yaml -w w.yaml --backend mpi --tolerance 100000% --json r.json --recalibrate")))
+    line.push_back(word);
+  Process process(
+      line,
+      {folder.path(),
+       {{"OMPI_ALLOW_RUN_AS_ROOT", "1"}, {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}, {"XDG_CACHE_HOME", folder.path()}}});
+  const Outcome outcome = process.wait(120s);
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_EQ(outcome.errors.find("calibrating"), outcome.errors.rfind("calibrating"));  // said once
+  const Json result = Json::parse(folder.read("r.json"));
+  EXPECT_EQ(result.at("rows").size(), 1U);
+  EXPECT_EQ(result.at("measured").at("backend"), "mpi");
+}
+
 TEST(Mpi, ProgramsStartedOneByOneAreNoticed) {
   if (!can("MPI")) GTEST_SKIP() << "no MPI here";
   // As the mpirun of another library starts them: a rank in the environment, and no job as far as ours can see.
