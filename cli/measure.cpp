@@ -23,6 +23,7 @@ real::MeasurementOptions options_of(const MeasureRequest& request) {
   options.executor.timeout = request.timeout;
   options.rendezvous_timeout = request.rendezvous_timeout;
   options.transport = request.transport;
+  options.pin = request.pin;
   return options;
 }
 
@@ -131,12 +132,14 @@ void RunLimits::declare(CLI::App& app) {
   app.add_option("--rendezvous-timeout", rendezvous_timeout, "Give up when not all ranks have come by then")
       ->capture_default_str()
       ->type_name("TIME");
+  app.add_flag("--pin", pin, "Each rank stays on one core");
   app.add_option("--transport", transport, "What the backend sends by, where it has a choice: " + transport_help())
       ->type_name("NAME");
 }
 
 void RunLimits::apply(MeasureRequest& request, const Backend& backend) const {
   request.transport = transport_of(backend, transport);
+  request.pin = pin;
   request.timeout = parse_timeout(timeout, "--timeout");
   request.rendezvous_timeout = parse_timeout(rendezvous_timeout, "--rendezvous-timeout");
 }

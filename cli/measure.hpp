@@ -21,6 +21,7 @@ struct MeasureRequest {
   const Topology* topology = nullptr;  ///< the lab needs it
   const Routing* routing = nullptr;
   const Plan* plan = nullptr;
+  bool pin = false;       ///< each rank stays on one core
   std::string transport;  ///< a name of the transport catalogue; empty: the backend's own
   std::chrono::milliseconds timeout{60'000};
   std::chrono::milliseconds rendezvous_timeout{30'000};
@@ -50,6 +51,7 @@ struct RunLimits {
   std::string timeout = "60s";
   std::string rendezvous_timeout = "30s";
   std::string transport;
+  bool pin = false;
   void declare(CLI::App& app);
   void apply(MeasureRequest& request, const Backend& backend) const;
 };

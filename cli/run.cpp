@@ -58,6 +58,9 @@ int run(const Options& options) {
   }
   if (!measured) return 0;
   for (const auto& text : measured->notes) note(options.output, text);
+  if (measured->same_machine && ranks > measured->cores)
+    detail(options.output, fmt::format("{} ranks share {} core{}: they wait for each other's computing, too", ranks,
+                                       measured->cores, measured->cores == 1 ? "" : "s"));
   Result result = real::result_of(planned, *measured);
   complete(result);
   publish(options.output, result, planned, measured->timeline);

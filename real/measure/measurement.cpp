@@ -10,6 +10,7 @@
 #include "core/workload/rows.hpp"
 #include "real/lab/cpu_load.hpp"
 #include "real/launch/local.hpp"
+#include "real/launch/pinning.hpp"
 
 namespace lockstep::real {
 namespace {
@@ -37,6 +38,8 @@ Json report_of(const Timeline& timeline, const TransportExecutor& executor, cons
 }  // namespace
 
 std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options) {
+  const int cores = options.cores > 0 ? options.cores : usable_cores();  // before the rank gives up all but one
+  if (options.pin) pin_rank(environment.rank);
   const auto control = connect_control(environment, plan_hash(plan), options.rendezvous_timeout);
   control->set_timeout(options.executor.timeout);
   const auto transport =
@@ -55,11 +58,9 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   executor.set_epoch(WallClock::time_point(std::chrono::nanoseconds(epoch) + offset));
 
   const auto all_of = [&](const std::vector<std::string>& reports) {
-    Json all{{"ranks", Json::array()},
-             {"cores", options.cores > 0 ? options.cores : usable_cores()},
-             {"same_machine", options.same_machine},
-             {"load_average", load_average()},
-             {"control", Json::array()}};
+    Json all{{"ranks", Json::array()},         {"cores", cores},
+             {"pinned", options.pin},          {"same_machine", options.same_machine},
+             {"load_average", load_average()}, {"control", Json::array()}};
     for (const auto& with : control->traffic())
       all["control"].push_back({with.frames_sent, with.bytes_sent, with.frames_received, with.bytes_received});
     for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
@@ -84,6 +85,7 @@ Measurement parse_measurement(const std::string& text) {
   Measurement measurement;
   measurement.cores = all.at("cores").get<int>();
   measurement.same_machine = all.at("same_machine").get<bool>();
+  measurement.pinned = all.at("pinned").get<bool>();
   measurement.load_average = all.at("load_average").get<double>();
   for (const Json& with : all.at("control"))
     measurement.control.push_back({with.at(0).get<std::uint64_t>(), with.at(1).get<std::uint64_t>(),
@@ -151,6 +153,8 @@ Result result_of(const PlannedWorkload& planned, const Measurement& measurement)
   result.run["clock"] = measurement.clock;
   result.run["transport"] = measurement.transport;
   result.run["cores"] = measurement.cores;
+  result.run["pinned"] = measurement.pinned;
+  if (measurement.same_machine) result.run["oversubscribed"] = planned.plan.ranks > measurement.cores;
   result.run["load_average"] = measurement.load_average;
   if (!measurement.notes.empty()) result.run["notes"] = measurement.notes;
   return result;

@@ -20,6 +20,7 @@ struct MeasurementOptions {
   std::string transport = "tcp";  ///< a name of the transport catalogue
   TcpOptions tcp;
   std::chrono::milliseconds rendezvous_timeout{30'000};
+  bool pin = false;          ///< each rank stays on one core
   int cores = 0;             ///< that the ranks of this machine share; 0: those this process may use
   bool same_machine = true;  ///< all ranks are on this machine: CPU load over the ranks says whether it was the limit
 };
@@ -36,6 +37,7 @@ struct Measurement {
   std::map<std::uint32_t, Section> sections;    ///< by operation id of the common start
   int cores = 1;
   bool same_machine = true;
+  bool pinned = false;  ///< a core per rank
   double load_average = 0;
   Json clock;                             ///< per rank: offset to rank 0 and its uncertainty
   Json transport;                         ///< per rank: messages and bytes sent

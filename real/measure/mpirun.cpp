@@ -60,6 +60,7 @@ Json job_json(const MpirunJob& job, const Plan& plan, const MeasurementOptions& 
           {"quiet_ns", options.executor.quiet.count()},
           {"rendezvous_timeout_ms", options.rendezvous_timeout.count()},
           {"cores", options.cores},
+          {"pin", options.pin},
           {"same_machine", options.same_machine},
           {"master_address", job.master_address},
           {"master_port", job.master_port},
@@ -181,6 +182,7 @@ int run_started_rank(const std::string& folder) {
     options.executor.quiet = std::chrono::nanoseconds(json.at("quiet_ns").get<std::int64_t>());
     options.rendezvous_timeout = std::chrono::milliseconds(json.at("rendezvous_timeout_ms").get<std::int64_t>());
     options.cores = json.at("cores").get<int>();
+    options.pin = json.at("pin").get<bool>();
     options.same_machine = json.at("same_machine").get<bool>();
     JobEnvironment job = *environment;
     if (const auto address = json.at("master_address").get<std::string>(); !address.empty()) {
