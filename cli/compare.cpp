@@ -17,7 +17,13 @@ int compare_files(const Options& options) {
   options.output.check_writable();
   const Tolerance tolerance = options.tolerance.parse();
   const Result predicted = load_result(options.predicted);
+  if (predicted.run.contains("partial"))
+    throw InputError(fmt::format("{}: a partial result, of a run that failed ({})", options.predicted,
+                                 predicted.run.at("partial").get<std::string>()));
   const Result measured = load_measurement(options.measured, hints_from(predicted));
+  if (measured.run.contains("partial"))
+    throw InputError(fmt::format("{}: a partial result, of a run that failed ({})", options.measured,
+                                 measured.run.at("partial").get<std::string>()));
   return publish_comparison(options.output, compare(predicted, measured), tolerance, nullptr, nullptr,
                             options.predicted + " against " + options.measured);
 }

@@ -53,7 +53,11 @@ int run(const Options& options) {
     // What there is of the result is kept, and says that it is not all.
     Result partial = real::partial_result_of(planned, failure);
     complete(partial);
-    if (!options.output.json.empty()) write_output(options.output.json, to_json(partial).dump(2) + "\n");
+    try {
+      if (!options.output.json.empty()) write_output(options.output.json, to_json(partial).dump(2) + "\n");
+    } catch (const InputError& error) {
+      note(options.output, fmt::format("the partial result could not be kept: {}", error.what()));
+    }
     throw;
   }
   if (!measured) return 0;

@@ -47,7 +47,10 @@ class Reader {
     if (root_.required("schema").text() != "lockstep.plan/1") root_.fail("this is no plan (lockstep.plan/1)");
     plan_.name = root_.required("name").text();
     plan_.ranks = whole(root_.required("ranks"), 1, most_ranks);
-    for (const JsonValue& group : root_.required("groups").items()) plan_.groups.push_back(group_of(group));
+    for (const JsonValue& group : root_.required("groups").items()) {
+      plan_.groups.push_back(group_of(group));
+      check_group(group, plan_.groups.back());
+    }
     for (const JsonValue& role : root_.required("roles").items()) {
       plan_.roles.emplace_back();
       read_role(role, plan_.roles.back());
@@ -59,6 +62,19 @@ class Reader {
   }
 
  private:
+  void check_group(const JsonValue& value, const GroupFamily& group) const {
+    const auto inside = [&](std::int64_t rank) { return rank >= 0 && rank < plan_.ranks; };
+    for (const auto& list : group.members) {
+      if (list.empty()) value.fail("a group without members");
+      for (const Rank rank : list)
+        if (!inside(rank)) value.fail(fmt::format("rank {} is none of the {}", rank, plan_.ranks));
+    }
+    // Together they cover size * groups ranks from `first` on, in blocks of size * stride.
+    if (group.members.empty() && (std::int64_t{group.size} * group.stride > most_ranks || group.stride > plan_.ranks ||
+                                  !inside(group.first + std::int64_t{group.size} * group.groups - 1)))
+      value.fail(fmt::format("the groups reach beyond the {} ranks", plan_.ranks));
+  }
+
   static GroupFamily group_of(const JsonValue& value) {
     GroupFamily group;
     group.name = value.required("name").text();
@@ -81,6 +97,7 @@ class Reader {
     for (const JsonValue& buffer : value.required("buffers").items())
       role.buffers.push_back({buffer.required("name").text(), Bytes{buffer.required("size_bytes").integer(0)}});
     role_ = &role;
+    if (value.required("streams").items().size() > 255) value.fail("more than 255 streams");
     for (const JsonValue& stream : value.required("streams").items())
       role.streams.push_back({stream.required("name").text(), items_of(stream.required("items"))});
   }
@@ -150,7 +167,8 @@ class Reader {
     peer.group = index_of(plan_.groups, value.required("group"), "group");
     const auto relative = value.optional("relative");
     peer.relative = relative.has_value();
-    peer.value = whole(relative ? *relative : value.required("index"), std::numeric_limits<int>::min());
+    peer.value = relative ? whole(*relative, std::numeric_limits<int>::min())
+                          : whole(value.required("index"), 0, plan_.groups[peer.group].size_of(0) - 1);
     return peer;
   }
 
@@ -180,6 +198,7 @@ class Reader {
       for (std::size_t d = 0; d < lengths.size(); ++d) c.dimensions[d] = whole(lengths[d]);
     }
     const int size = plan_.groups[c.group].size_of(0);
+    if (c.root >= size) value.fail(fmt::format("root {} is none of the group's {}", c.root, size));
     if (const auto counts = value.optional("counts")) {
       std::vector<std::int64_t> matrix;
       for (const JsonValue& count : counts->items()) matrix.push_back(count.integer(0));

@@ -60,6 +60,17 @@ class Rankwise {
       if (!transport_.wait(completions, WallClock::now() + options_.timeout)) time_out();
       for (const Completion& completion : completions) handle(completion);
     }
+    transport_.flush(WallClock::now() + options_.timeout);
+    for (BufferId buffer = 0; buffer < buffers_.count(); ++buffer) transport_.forget(buffers_.whole(buffer));
+    for (const auto& threads : threads_)
+      for (const auto& thread : threads)
+        for (const auto& reception : thread.receptions) transport_.forget(reception.scratch.bytes());
+  }
+
+  // After a failure others may still be writing here: the memory stays as long as the process.
+  void abandon_memory() {
+    static std::vector<std::pair<Buffers, std::vector<std::vector<Thread>>>> abandoned;
+    abandoned.emplace_back(std::move(buffers_), std::move(threads_));
   }
 
   // --- Backend of Walker ---
@@ -263,6 +274,7 @@ class Rankwise {
   }
 
   void meet() {
+    transport_.flush(WallClock::now() + options_.timeout);
     const Token token = *meeting_;
     meeting_.reset();
     if (meeting_starts_) {
@@ -454,7 +466,13 @@ class Rankwise {
 void TransportExecutor::execute(const Plan& plan, Recorder& recorder) {
   if (plan.ranks != control_.size())
     throw InputError(fmt::format("the plan is for {} ranks, the job has {}", plan.ranks, control_.size()));
-  Rankwise(plan, control_, transport_, options_, recorder, *this, wrong_, sections_).run();
+  Rankwise rankwise(plan, control_, transport_, options_, recorder, *this, wrong_, sections_);
+  try {
+    rankwise.run();
+  } catch (...) {
+    rankwise.abandon_memory();
+    throw;
+  }
 }
 
 }  // namespace lockstep::real

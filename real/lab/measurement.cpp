@@ -21,6 +21,7 @@
 namespace lockstep::real {
 namespace {
 
+constexpr Bytes native_message{4096};      // of a library's own collective to each other rank, beside the data
 constexpr std::uint16_t lab_port = 29500;  // inside the lab's own network namespaces nothing else listens
 
 class PlannedTraffic {
@@ -69,7 +70,7 @@ class PlannedTraffic {
         const Rank other = plan_.groups[collective.group].member(place.instance, index);
         if (other == rank) continue;
         for (const LinkId link : routing_.route(topology_.endpoint(rank), topology_.endpoint(other)))
-          links_[link].more += 2 * collective.target_size() * times;
+          links_[link].more += (2 * collective.target_size() + native_message) * times;
       }
       if (!all_send) continue;
       const auto own = topology_.links_from(topology_.endpoint(rank));
@@ -104,15 +105,17 @@ class PlannedTraffic {
 };
 
 // What mpirun gets to know of the lab: which rank runs in which host, and how to start its daemons there.
-MpirunJob mpirun_in(const LabNetwork& network, const Topology& topology, int ranks) {
+MpirunJob mpirun_in(const LabNetwork& network, const Topology& topology, int ranks, const std::string& program) {
   const std::string agent = "/run/lockstep-start-in-host";
   {
     std::ofstream script(agent);
     script << "#!/bin/sh\nhost=$1\nshift\nexec ip netns exec \"$host\" sh -c \"$*\"\n";
   }
+  if (std::ifstream(agent).peek() != '#') throw RunFailure(fmt::format("cannot write {}", agent));
   std::filesystem::permissions(agent, std::filesystem::perms::owner_all);
   MpirunJob job;
   job.folder = "/run";
+  job.program = program;
   std::vector<std::string> hosts;
   for (int rank = 0; rank < ranks; ++rank) hosts.push_back(topology.devices[topology.endpoint(rank)].name + ":1");
   // Ranks sleep nowhere in MPI: they give the few cores away while they wait. Over the links alone, without shortcuts
@@ -159,6 +162,8 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
   if (plan.ranks > topology.rank_capacity())
     throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
                                  topology.rank_capacity()));
+  // Inside, /proc may be another one.
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   const std::string text = run_isolated({}, [&](const Isolation& isolation) {
     const LabNetwork network(topology, routing, isolation);
     options.executor.quiet = std::max<std::chrono::nanoseconds>(
@@ -191,7 +196,7 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     try {
       measured = find_transport(options.transport).own_ranks
                      ? run_local_ranks(ranks)
-                     : measure_with_mpirun(mpirun_in(network, topology, plan.ranks), plan, options).measured;
+                     : measure_with_mpirun(mpirun_in(network, topology, plan.ranks, program), plan, options).measured;
     } catch (const InterruptedRun& failure) {
       network.check();  // the cause, rather than its consequences
       // Only the message of an exception leaves the namespaces.
@@ -205,7 +210,10 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     PlannedTraffic traffic(topology, routing, plan);
     traffic.add_plan();
     traffic.add_control(parse_measurement(measured).control);
-    const auto findings = check_wire(topology, traffic.take(), wire);
+    WireCheckOptions allowed;
+    if (options.transport != "tcp")  // handshakes and notices go with and against the data
+      allowed.message = allowed.message_acknowledged = Bytes{find_transport(options.transport).message_bytes};
+    const auto findings = check_wire(topology, traffic.take(), wire, allowed);
     if (!findings.empty())
       throw RunFailure("the measurement is invalid, the wire did not carry what the plan says:\n" +
                        join(findings, "\n"));

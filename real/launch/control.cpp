@@ -1,6 +1,6 @@
 #include "real/launch/control.hpp"
 
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
@@ -232,7 +232,7 @@ class TcpControl final : public Control {
   void wait_for(int descriptor, WallClock::time_point deadline) override {
     if (watched_number_ != descriptor) {
       // A descriptor of our own, which stays ours when the other is closed.
-      const int own = ::dup(descriptor);
+      const int own = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
       if (own < 0) throw RunFailure("cannot duplicate a descriptor: " + std::generic_category().message(errno));
       watched_.emplace(events_, own);
       watched_number_ = descriptor;

@@ -51,24 +51,6 @@ class Descriptor {
   throw RunFailure(fmt::format("cannot {}: {}", what, std::generic_category().message(errno)));
 }
 
-/// A port of 127.0.0.1 that stays this launcher's own while the descriptor is open: bound without SO_REUSEADDR, so that
-/// no other launcher gets it, and with SO_REUSEADDR from then on, so that rank 0 can listen on it although it is bound.
-std::pair<Descriptor, std::uint16_t> reserve_port() {
-  Descriptor holder(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (holder.get() < 0) refuse("make a socket");
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  const int yes = 1;
-  if (::bind(holder.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::getsockname(holder.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
-      ::setsockopt(holder.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0) {
-    refuse("find a free port on 127.0.0.1");
-  }
-  return {std::move(holder), ntohs(address.sin_port)};
-}
-
 Descriptor watch_process(pid_t process) { return Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, process, 0))); }
 
 bool readable(int descriptor) {
@@ -110,7 +92,7 @@ class Launcher {
           fmt::format("{} ranks are too many for one machine, {} at most: a launcher (mpirun, srun, torchrun) starts "
                       "them on several, and `lockstep simulate` predicts any number",
                       ranks.count, max_local_ranks));
-    if (!ranks.environment) std::tie(port_holder_, port_) = reserve_port();
+    if (!ranks.environment) port_.emplace();
     children_.reserve(static_cast<std::size_t>(ranks.count));
   }
 
@@ -191,7 +173,7 @@ class Launcher {
       } else {
         environment.rank = rank;
         environment.size = ranks_.count;
-        environment.master_port = port_;
+        environment.master_port = port_->number();
         environment.launcher = "--ranks";
       }
       outcome.text = ranks_.body(environment);
@@ -293,8 +275,7 @@ class Launcher {
   const pid_t parent_;
   const Descriptor parent_process_;
   InterruptWatch interrupts_;
-  Descriptor port_holder_;
-  std::uint16_t port_ = 0;
+  std::optional<PortReservation> port_;
   std::vector<Child> children_;
   std::vector<Outcome> outcomes_;  ///< in the order in which the ranks ended
   std::optional<std::chrono::steady_clock::time_point> deadline_;
@@ -302,6 +283,24 @@ class Launcher {
 };
 
 }  // namespace
+
+PortReservation::PortReservation() : holder_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  if (holder_ < 0) refuse("make a socket");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  const int yes = 1;
+  if (::bind(holder_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::getsockname(holder_, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+      ::setsockopt(holder_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0) {
+    ::close(holder_);
+    refuse("find a free port on 127.0.0.1");
+  }
+  number_ = ntohs(address.sin_port);
+}
+
+PortReservation::~PortReservation() { ::close(holder_); }
 
 std::string run_local_ranks(const LocalRanks& ranks) { return Launcher(ranks).run(); }
 

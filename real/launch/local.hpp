@@ -13,6 +13,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -23,6 +24,22 @@ namespace lockstep::real {
 
 /// Every pair has a connection and every rank is a process: beyond this a machine measures its own struggle.
 inline constexpr int max_local_ranks = 256;
+
+/// A port of 127.0.0.1 that stays ours while the object lives: bound without SO_REUSEADDR, so that no other launcher
+/// gets it, and with SO_REUSEADDR from then on, so that rank 0 can listen on it although it is bound. Throws
+/// RunFailure.
+class PortReservation {
+ public:
+  PortReservation();
+  ~PortReservation();
+  PortReservation(const PortReservation&) = delete;
+  PortReservation& operator=(const PortReservation&) = delete;
+  [[nodiscard]] std::uint16_t number() const { return number_; }
+
+ private:
+  int holder_;
+  std::uint16_t number_ = 0;
+};
 
 struct LocalRanks {
   int count = 1;

@@ -42,6 +42,13 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   if (options.pin) pin_rank(environment.rank);
   const auto control = connect_control(environment, plan_hash(plan), options.rendezvous_timeout);
   control->set_timeout(options.executor.timeout);
+  const auto transports = control->all_gather(options.transport);
+  for (std::size_t other = 0; other < transports.size(); ++other)
+    if (transports[other] != transports.front())
+      throw RunFailure(
+          fmt::format("rank {} sends by {}, rank 0 by {}: were both started with the same --backend and "
+                      "--transport?",
+                      other, transports[other], transports.front()));
   const auto transport =
       make_transport(find_transport(options.transport), *control, peers_of(plan, environment.rank), options.tcp);
   const Control::ClockOffset clock = control->estimate_clock_offset();
@@ -161,7 +168,8 @@ Result result_of(const PlannedWorkload& planned, const Measurement& measurement)
 }
 
 Result partial_result_of(PlannedWorkload planned, const InterruptedRun& failure) {
-  const Measurement measurement = parse_measurement(failure.partial());
+  Measurement measurement = parse_measurement(failure.partial());
+  measurement.same_machine = false;  // rank 0 alone says nothing of the processors' load
   std::erase_if(planned.rows, [&](const PlannedCollective& row) {
     return std::none_of(
         measurement.timeline.operations.begin(), measurement.timeline.operations.end(),

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <optional>
 
 #include "core/base/error.hpp"
@@ -109,6 +110,21 @@ class Forwarding {
   pid_t* process_;
 };
 
+// What launchers leave in the environment, so that the ranks of this job are not taken for those of another one that
+// this process may be part of.
+void forget_other_jobs() {
+  static constexpr const char* names[] = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"};
+  static constexpr const char* families[] = {
+      "OMPI_COMM_WORLD_", "OMPI_MCA_ess", "OMPI_MCA_orte", "OMPI_UNIVERSE", "PMI_", "PMIX_", "SLURM_", "MPI_LOCAL"};
+  std::vector<std::string> all(std::begin(names), std::end(names));
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    for (const char* family : families)
+      if (text.starts_with(family)) all.emplace_back(text.substr(0, text.find('=')));
+  }
+  for (const auto& name : all) ::unsetenv(name.c_str());
+}
+
 // mpirun frames what it says; its last lines with content tell.
 std::string last_words(const std::string& said) {
   std::string words;
@@ -131,8 +147,12 @@ MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const M
     throw InputError("the ranks of --transport mpi are started by mpirun, and there is none: install openmpi-bin");
   const JobFolder folder(job.folder);
   write_file(folder.path() + "/job.json", job_json(job, plan, options).dump());
-  std::vector<std::string> command{"mpirun",           "-np",        std::to_string(plan.ranks), "--mca",
-                                   "orte_tmpdir_base", folder.path()};
+  // Daemons by the remote shell even inside a batch job; time for the ranks to say what they saw before the last
+  // signal.
+  std::vector<std::string> command{"mpirun", "-np", std::to_string(plan.ranks)};
+  for (const auto& [key, value] : std::initializer_list<std::pair<const char*, std::string>>{
+           {"orte_tmpdir_base", folder.path()}, {"plm", "rsh"}, {"odls_base_sigkill_timeout", "4"}})
+    command.insert(command.end(), {"--mca", key, value});
   command.insert(command.end(), job.arguments.begin(), job.arguments.end());
   command.push_back(job.program.empty() ? fs::read_symlink("/proc/self/exe").string() : job.program);
   command.insert(command.end(), {"rank", folder.path()});
@@ -143,9 +163,12 @@ MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const M
   launcher.grace = std::chrono::seconds(5);
   launcher.body = [&](const JobEnvironment&) {
     const Forwarding forwarding;
+    const pid_t self = ::getpid();
     const auto output = run_command(command, {}, [&] {
       forwarding.here();
       ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+      if (::getppid() != self) ::_exit(1);  // it had ended already
+      forget_other_jobs();
       ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
       ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
       if (job.enter) {
@@ -169,7 +192,7 @@ MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const M
 
 int run_started_rank(const std::string& folder) {
   // mpirun ends the others by SIGTERM when one has died: a moment to say what they saw.
-  std::signal(SIGTERM, [](int) { ::ualarm(500'000, 0); });
+  std::signal(SIGTERM, [](int) { ::alarm(2); });
   std::signal(SIGPIPE, SIG_IGN);
   const auto environment = job_from_environment();
   if (!environment) throw InputError("'lockstep rank' is started by mpirun, for 'lockstep run --backend mpi'");
@@ -203,8 +226,18 @@ int run_started_rank(const std::string& folder) {
 
 Measurement measure_with_local_mpirun(const Plan& plan, const MeasurementOptions& options) {
   MpirunJob job;
+  const PortReservation port;
+  job.master_address = "127.0.0.1";
+  job.master_port = port.number();
   // Ranks wander between the cores as those of other backends do, and give them away while they wait.
-  job.arguments = {"--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"};
+  job.arguments = {"--host",
+                   fmt::format("localhost:{}", plan.ranks),
+                   "--oversubscribe",
+                   "--bind-to",
+                   "none",
+                   "--mca",
+                   "mpi_yield_when_idle",
+                   "1"};
   const MpirunResult result = measure_with_mpirun(job, plan, options);
   Measurement measurement = parse_measurement(result.measured);
   if (!result.said.empty()) measurement.notes.push_back(result.said);

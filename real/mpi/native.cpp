@@ -1,78 +1,15 @@
 #include "real/mpi/native.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <condition_variable>
 #include <cstring>
 #include <limits>
-#include <mutex>
-#include <optional>
-#include <thread>
 
 #include "core/base/error.hpp"
 #include "core/collective/data.hpp"
 #include "core/collective/schedule.hpp"
 
 namespace lockstep::real {
-
-/// Ends the process when a call has taken too long.
-class Watchdog {
- public:
-  Watchdog(int rank, std::chrono::milliseconds timeout)
-      : rank_(rank), timeout_(timeout), thread_([this] { watch(); }) {}
-  ~Watchdog() {
-    {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-    }
-    changed_.notify_one();
-    thread_.join();
-  }
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
-
-  void begin(std::string what) {
-    {
-      const std::lock_guard lock(mutex_);
-      what_ = std::move(what);
-      deadline_ = std::chrono::steady_clock::now() + timeout_;
-    }
-    changed_.notify_one();
-  }
-  void end() {
-    const std::lock_guard lock(mutex_);
-    deadline_.reset();
-  }
-
- private:
-  void watch() {
-    std::unique_lock lock(mutex_);
-    while (!ended_) {
-      if (!deadline_) {
-        changed_.wait(lock);
-      } else if (std::chrono::steady_clock::now() < *deadline_) {
-        const auto until = *deadline_;
-        changed_.wait_until(lock, until);
-      } else {
-        // No exception leaves MPI's call in the other thread, so this is said here.
-        const std::string message = fmt::format("error: rank {} has waited {:.3g} s in {} (--timeout waits longer)\n",
-                                                rank_, std::chrono::duration<double>(timeout_).count(), what_);
-        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
-        ::_exit(static_cast<int>(ExitCode::run_failed));
-      }
-    }
-  }
-
-  const int rank_;
-  const std::chrono::milliseconds timeout_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<std::chrono::steady_clock::time_point> deadline_;
-  std::string what_;
-  bool ended_ = false;
-  std::thread thread_;  // last: it uses the others
-};
 
 namespace {
 
@@ -113,6 +50,11 @@ MPI_Op operation(ElementType type, Reduction reduction) {
   return reduction == Reduction::max ? MPI_MAX : reduction == Reduction::min ? MPI_MIN : MPI_SUM;
 }
 
+// By kind, for messages.
+constexpr const char* names[] = {"MPI_Allreduce", "MPI_Allgather", "MPI_Reduce_scatter", "MPI_Bcast",
+                                 "MPI_Reduce",    "MPI_Alltoall",  "MPI_Barrier",        "MPI_Sendrecv",
+                                 "MPI_Gather",    "MPI_Scatter",   "MPI_Alltoallv"};
+
 struct Blocks {
   std::vector<int> counts, places;
   bool even = true;
@@ -131,10 +73,16 @@ Blocks blocks_of(const NativeCollective& c) {
   return blocks;
 }
 
+void check_count(std::int64_t elements) {
+  if (elements > std::numeric_limits<int>::max())
+    throw InputError(fmt::format("algorithm native: MPI counts elements in 32 bits, {} are too many", elements));
+}
+
 Blocks blocks_of(const std::vector<std::int64_t>& counts) {
   Blocks blocks;
   std::int64_t at = 0;
   for (const std::int64_t count : counts) {
+    check_count(at + count);
     blocks.counts.push_back(static_cast<int>(count));
     blocks.places.push_back(static_cast<int>(at));
     at += count;
@@ -144,19 +92,13 @@ Blocks blocks_of(const std::vector<std::int64_t>& counts) {
 
 }  // namespace
 
-MpiCollectives::MpiCollectives(MpiJob& job, int rank, std::chrono::milliseconds timeout)
-    : job_(job), rank_(rank), timeout_(timeout) {}
-MpiCollectives::~MpiCollectives() = default;
-
 void MpiCollectives::prepare(const std::vector<int>& members) {
+  const Watchdog::Guard guard(watchdog_, "MPI's making of a communicator");
   job_.of(members);
-  if (!watchdog_) watchdog_ = std::make_unique<Watchdog>(rank_, timeout_);
 }
 
 void MpiCollectives::run(const NativeCollective& c) {
-  if (c.count > std::numeric_limits<int>::max())
-    throw InputError(
-        fmt::format("native {}: MPI counts elements in 32 bits, {} are too many", to_string(c.kind), c.count));
+  check_count(c.count);
   const MPI_Comm comm = job_.of(c.members);
   const MPI_Datatype type = datatype(c.type);
   const auto width = static_cast<std::size_t>(element_bytes(c.type));
@@ -167,7 +109,7 @@ void MpiCollectives::run(const NativeCollective& c) {
   const bool is_root = c.own == c.root;
   const void* source = in_place ? MPI_IN_PLACE : c.source.data();
   std::byte* target = c.target.data();
-  watchdog_->begin(fmt::format("MPI's {} of {} elements over {} ranks", to_string(c.kind), c.count, size));
+  const Watchdog::Guard guard(watchdog_, names[static_cast<std::size_t>(c.kind)]);
   switch (c.kind) {
     case CollectiveKind::all_reduce:
       check_mpi(MPI_Allreduce(source, target, count, type, operation(c.type, c.reduction), comm), "MPI_Allreduce");
@@ -249,7 +191,6 @@ void MpiCollectives::run(const NativeCollective& c) {
       check_mpi(MPI_Barrier(comm), "MPI_Barrier");
       break;
   }
-  watchdog_->end();
 }
 
 }  // namespace lockstep::real

@@ -33,8 +33,9 @@ class MpiTransport final : public Transport {
  public:
   explicit MpiTransport(Control& control)
       : control_(control),
-        job_(MpiJob::get(control.rank(), control.size())),
-        native_(job_, control.rank(), control.timeout()),
+        watchdog_(control.rank(), control.timeout()),
+        job_(join(control)),
+        native_(job_, watchdog_),
         exceptions_at_birth_(std::uncaught_exceptions()) {
     int* upper_bound = nullptr;
     int given = 0;
@@ -94,6 +95,25 @@ class MpiTransport final : public Transport {
     }
   }
 
+  // The library works only while it is called: nobody leaves before all have come.
+  void flush(WallClock::time_point deadline) override {
+    MPI_Request request = MPI_REQUEST_NULL;
+    check_mpi(MPI_Ibarrier(job_.world(), &request), "MPI_Ibarrier");
+    for (unsigned polls = 1;; ++polls) {
+      int done = 0;
+      check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+      if (done != 0) return;
+      if (polls % polls_between_checks == 0) {
+        control_.check();
+        if (WallClock::now() >= deadline)
+          throw RunFailure(fmt::format("rank {} waits in vain for the others to meet", control_.rank()));
+        ::nanosleep(&nap, nullptr);
+      } else {
+        ::sched_yield();
+      }
+    }
+  }
+
   NativeCollectives* native() override { return &native_; }
   [[nodiscard]] Statistics statistics() const override { return statistics_; }
 
@@ -109,7 +129,7 @@ class MpiTransport final : public Transport {
                                       : fmt::format("sending {} bytes with tag {:#x} to rank {}", message.bytes,
                                                     message.tag, message.peer));
     }
-    return lines.empty() ? "nothing is outstanding" : join(lines, "; ");
+    return lines.empty() ? "nothing is outstanding" : lockstep::join(lines, "; ");
   }
 
  private:
@@ -144,7 +164,8 @@ class MpiTransport final : public Transport {
   }
 
   [[nodiscard]] int tag_of(std::uint64_t tag) const {
-    LOCKSTEP_CHECK(tag <= largest_tag_, "tag {:#x} is over what MPI takes ({:#x})", tag, largest_tag_);
+    if (tag > largest_tag_)
+      throw InputError(fmt::format("this MPI takes tags up to {:#x}, the plan needs {:#x}", largest_tag_, tag));
     return static_cast<int>(tag);
   }
 
@@ -203,7 +224,13 @@ class MpiTransport final : public Transport {
     control_.check();
   }
 
+  MpiJob& join(const Control& control) {
+    const Watchdog::Guard guard(watchdog_, "MPI_Init");
+    return MpiJob::get(control.rank(), control.size());
+  }
+
   Control& control_;
+  Watchdog watchdog_;
   MpiJob& job_;
   MpiCollectives native_;
   const int exceptions_at_birth_;

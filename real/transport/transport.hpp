@@ -54,6 +54,11 @@ class Transport {
   /// Returns false on the deadline.
   virtual bool wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) = 0;
 
+  /// Before the ranks turn to other things than messages (a meeting): what was sent and what the library still has to
+  /// say is on its way without this rank's help. All ranks call it, with nothing outstanding. Throws RunFailure at the
+  /// deadline.
+  virtual void flush(WallClock::time_point /*deadline*/) {}
+
   struct Statistics {
     std::uint64_t messages_sent = 0, bytes_sent = 0;  ///< payload
     std::uint64_t header_bytes_sent = 0;              ///< our own headers

@@ -27,13 +27,13 @@ void gone(const Told& told, ucs_status_t status) {
   if (told.message == nullptr) return;  // a receive goes on; its peer's loss is seen there
   if (status == UCS_OK)
     told.message->owner->complete(*told.message);
-  else
+  else if (status != UCS_ERR_CANCELED)
     told.message->owner->request_failed(*told.message, status);
 }
 
 void told(void* request, ucs_status_t status, void* user_data) {
   const std::unique_ptr<Told> what(static_cast<Told*>(user_data));
-  gone(*what, status);
+  if (what->message != nullptr) what->message->owner->guarded([&] { gone(*what, status); });
   ucp_request_free(request);
 }
 
@@ -64,7 +64,7 @@ struct UcxPut::Write {
 };
 
 UcxPut::UcxPut(Control& control, const std::vector<int>& peers)
-    : rank_(control.rank()), waiting_(control, peers, UCP_FEATURE_RMA | UCP_FEATURE_AM) {
+    : rank_(control.rank()), size_(control.size()), waiting_(control, peers, UCP_FEATURE_RMA | UCP_FEATURE_AM) {
   ucp_am_handler_param_t param{};
   param.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB | UCP_AM_HANDLER_PARAM_FIELD_ARG;
   param.id = notice_id;
@@ -76,6 +76,8 @@ UcxPut::UcxPut(Control& control, const std::vector<int>& peers)
 }
 
 UcxPut::~UcxPut() {
+  closing_ = true;
+  waiting_.cancel();
   for (const auto& [name, key] : keys_) ucp_rkey_destroy(key);
 }
 
@@ -142,35 +144,39 @@ void UcxPut::tell(int peer, const std::string& header, const std::string& key, U
 ucs_status_t UcxPut::hear(void* object, const void* header, std::size_t header_length, void* data, std::size_t length,
                           const ucp_am_recv_param_t*) {
   auto& self = *static_cast<UcxPut*>(object);
+  if (self.closing_) return UCS_OK;
+  self.waiting_.guarded([&] {
+    self.heed(std::string_view(static_cast<const char*>(header), header_length),
+              std::string(static_cast<const char*>(data), length));
+  });
+  return UCS_OK;
+}
+
+void UcxPut::heed(std::string_view header, std::string key) {
   Notice notice{};
-  if (header_length != sizeof notice) {
-    self.waiting_.fail("a notice of another length came");
-    return UCS_OK;
-  }
-  std::memcpy(&notice, header, sizeof notice);
+  if (header.size() != sizeof notice) throw RunFailure("a notice of another length came");
+  std::memcpy(&notice, header.data(), sizeof notice);
+  if (notice.sender >= static_cast<std::uint64_t>(size_))
+    throw RunFailure(fmt::format("a notice came from rank {} of {}", notice.sender, size_));
   const Channel channel{static_cast<int>(notice.sender), notice.tag};
-  Traffic& traffic = self.traffic_[channel];
+  Traffic& traffic = traffic_[channel];
   if (notice.kind == Notice::Kind::ready) {
-    Ready ready{notice.number, notice.address, notice.bytes, std::string(static_cast<const char*>(data), length)};
+    Ready ready{notice.number, notice.address, notice.bytes, std::move(key)};
     const auto waiting = traffic.sending.extract(notice.number);
     if (waiting.empty())
       traffic.ready.emplace(notice.number, std::move(ready));
     else
-      self.put(*waiting.mapped().message, waiting.mapped().data, ready);
-    return UCS_OK;
+      put(*waiting.mapped().message, waiting.mapped().data, ready);
+    return;
   }
   const auto receiving = traffic.receiving.extract(notice.number);
-  if (receiving.empty()) {
-    self.waiting_.fail(
-        fmt::format("rank {} wrote a message that rank {} does not wait for", channel.first, self.rank_));
-    return UCS_OK;
-  }
+  if (receiving.empty())
+    throw RunFailure(fmt::format("rank {} wrote a message that rank {} does not wait for", channel.first, rank_));
   UcxMessage& message = *receiving.mapped().message;
   if (message.bytes != notice.bytes)
-    self.waiting_.differs(message, notice.bytes);
+    waiting_.differs(message, notice.bytes);
   else
-    self.waiting_.complete(message);
-  return UCS_OK;
+    waiting_.complete(message);
 }
 
 ucp_rkey_h UcxPut::key_of(int peer, const std::string& key) {
@@ -203,7 +209,7 @@ void UcxPut::put(UcxMessage& message, std::span<const std::byte> data, const Rea
   if (UCS_PTR_IS_ERR(request)) {
     waiting_.request_failed(message, UCS_PTR_STATUS(request));
   } else if (request == nullptr) {
-    flush(std::move(write));
+    flush_write(std::move(write));
   } else {
     write.release();  // wrote() has it
   }
@@ -213,14 +219,17 @@ void UcxPut::wrote(void* request, ucs_status_t status, void* user_data) {
   std::unique_ptr<Write> write(static_cast<Write*>(user_data));
   ucp_request_free(request);
   UcxPut& self = *write->self;
-  if (status == UCS_OK)
-    self.flush(std::move(write));
-  else
-    self.waiting_.request_failed(*write->message, status);
+  if (self.closing_) return;
+  self.waiting_.guarded([&] {
+    if (status == UCS_OK)
+      self.flush_write(std::move(write));
+    else
+      self.waiting_.request_failed(*write->message, status);
+  });
 }
 
 // The data are the sender's again once they are written; the receiver hears of them once they have arrived.
-void UcxPut::flush(std::unique_ptr<Write> write) {
+void UcxPut::flush_write(std::unique_ptr<Write> write) {
   ucp_request_param_t param{};
   param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
   param.cb.send = flushed;
@@ -237,10 +246,14 @@ void UcxPut::flush(std::unique_ptr<Write> write) {
 void UcxPut::flushed(void* request, ucs_status_t status, void* user_data) {
   const std::unique_ptr<Write> write(static_cast<Write*>(user_data));
   ucp_request_free(request);
-  if (status == UCS_OK)
-    write->self->tell_done(*write);
-  else
-    write->self->waiting_.request_failed(*write->message, status);
+  UcxPut& self = *write->self;
+  if (self.closing_) return;
+  self.waiting_.guarded([&] {
+    if (status == UCS_OK)
+      self.tell_done(*write);
+    else
+      self.waiting_.request_failed(*write->message, status);
+  });
 }
 
 void UcxPut::tell_done(Write& write) {

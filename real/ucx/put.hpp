@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,7 @@ class UcxPut final : public Transport {
   void keep(std::span<std::byte> memory) override;
   void forget(std::span<std::byte> memory) override;
   bool wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) override;
+  void flush(WallClock::time_point deadline) override { waiting_.flush(deadline); }
   [[nodiscard]] Statistics statistics() const override { return statistics_; }
   [[nodiscard]] std::string outstanding() const override { return waiting_.outstanding(); }
   [[nodiscard]] std::string chosen() const override { return waiting_.worker().chosen(); }
@@ -77,13 +79,16 @@ class UcxPut final : public Transport {
   static void wrote(void* request, ucs_status_t status, void* write);
   static void flushed(void* request, ucs_status_t status, void* write);
   void put(UcxMessage& message, std::span<const std::byte> data, const Ready& ready);
-  void flush(std::unique_ptr<Write> write);
+  void heed(std::string_view header, std::string key);
+  void flush_write(std::unique_ptr<Write> write);
   void tell_done(Write& write);
   void tell(int peer, const std::string& header, const std::string& key, UcxMessage* message);
   std::shared_ptr<UcxMemory> registered(std::span<std::byte> buffer);
   ucp_rkey_h key_of(int peer, const std::string& key);
 
   const int rank_;
+  const int size_;
+  bool closing_ = false;  ///< notices are heard no more
   UcxWaiting waiting_;
   struct Traffic {
     std::uint64_t sends = 0, receives = 0;         ///< so far

@@ -16,22 +16,27 @@ ucp_tag_t wire_tag(int sender, std::uint64_t tag) {
 void sent(void* request, ucs_status_t status, void* user_data) {
   auto& message = *static_cast<UcxMessage*>(user_data);
   message.request = nullptr;
-  if (status == UCS_OK)
-    message.owner->complete(message);
-  else
-    message.owner->request_failed(message, status);
+  message.owner->guarded([&] {
+    if (status == UCS_OK)
+      message.owner->complete(message);
+    else if (status != UCS_ERR_CANCELED)
+      message.owner->request_failed(message, status);
+  });
   ucp_request_free(request);
 }
 
 void received(void* request, ucs_status_t status, const ucp_tag_recv_info_t* info, void* user_data) {
   auto& message = *static_cast<UcxMessage*>(user_data);
   message.request = nullptr;
-  if (status == UCS_ERR_MESSAGE_TRUNCATED || (status == UCS_OK && info->length != message.bytes))
-    message.owner->differs(message, info->length);
-  else if (status == UCS_OK)
-    message.owner->complete(message);
-  else if (status != UCS_ERR_CANCELED)
-    message.owner->request_failed(message, status);
+  if (message.ended != nullptr) *message.ended = true;
+  message.owner->guarded([&] {
+    if (status == UCS_ERR_MESSAGE_TRUNCATED || (status == UCS_OK && info->length != message.bytes))
+      message.owner->differs(message, info->length);
+    else if (status == UCS_OK)
+      message.owner->complete(message);
+    else if (status != UCS_ERR_CANCELED)
+      message.owner->request_failed(message, status);
+  });
   ucp_request_free(request);
 }
 
@@ -61,16 +66,16 @@ void UcxTagged::send(int peer, std::uint64_t tag, std::span<const std::byte> dat
 
 void UcxTagged::receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t) {
   UcxMessage& message = waiting_.begin(peer, tag, buffer.size(), token, true);
-  bool gone = false;
-  message.gone = &gone;
+  bool ended = false;  // by a call back from within the call: the message is there already
+  message.ended = &ended;
   ucp_request_param_t param{};
   param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
   param.cb.recv = received;
   param.user_data = &message;
   ucs_status_ptr_t request = ucp_tag_recv_nbx(waiting_.worker().worker(), buffer.data(), buffer.size(),
                                               wire_tag(peer, tag), ~ucp_tag_t{0}, &param);
-  if (gone) return;  // it was there already
-  message.gone = nullptr;
+  if (ended) return;
+  message.ended = nullptr;
   if (UCS_PTR_IS_ERR(request))
     waiting_.request_failed(message, UCS_PTR_STATUS(request));
   else

@@ -19,6 +19,7 @@ class UcxTagged final : public Transport {
   void receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token,
                std::size_t granularity = 0) override;
   bool wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) override;
+  void flush(WallClock::time_point deadline) override { waiting_.flush(deadline); }
   [[nodiscard]] Statistics statistics() const override { return statistics_; }
   [[nodiscard]] std::string outstanding() const override { return waiting_.outstanding(); }
   [[nodiscard]] std::string chosen() const override { return waiting_.worker().chosen(); }

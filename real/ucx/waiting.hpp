@@ -27,7 +27,7 @@ struct UcxMessage {
   bool receive = false;
   UcxWaiting* owner = nullptr;
   void* request = nullptr;  ///< UCX's, while it can be cancelled
-  bool* gone = nullptr;     ///< set when it is complete, while somebody wants to know
+  bool* ended = nullptr;    ///< set when it is called back, while somebody wants to know
   std::list<UcxMessage>::iterator self{};
 };
 
@@ -36,11 +36,42 @@ class UcxWaiting {
   UcxWaiting(Control& control, const std::vector<int>& peers, std::uint64_t features)
       : control_(control), worker_(control, peers, features) {}
 
-  ~UcxWaiting() {
-    // After a failure: UCX wants its requests back before it ends.
+  ~UcxWaiting() { cancel(); }
+  /// After a failure: UCX wants its requests back before it ends.
+  void cancel() {
     for (const UcxMessage& message : messages_)
       if (message.request != nullptr) ucp_request_cancel(worker_.worker(), message.request);
     for (int i = 0; i < spins && !messages_.empty() && worker_.progress(); ++i) {
+    }
+  }
+  /// Transport::flush.
+  void flush(WallClock::time_point deadline) {
+    ucp_request_param_t param{};
+    ucs_status_ptr_t request = ucp_worker_flush_nbx(worker_.worker(), &param);
+    if (UCS_PTR_IS_ERR(request)) check_ucx(UCS_PTR_STATUS(request), "ucp_worker_flush_nbx");
+    if (request == nullptr) return;
+    ucs_status_t status = UCS_INPROGRESS;
+    while ((status = ucp_request_check_status(request)) == UCS_INPROGRESS) {
+      if (worker_.progress()) continue;
+      control_.check();
+      if (WallClock::now() >= deadline)
+        throw RunFailure(fmt::format("rank {} cannot send the last of its messages", control_.rank()));
+      worker_.sleep(WallClock::now() + longest_sleep);
+    }
+    ucp_request_free(request);
+    check_ucx(status, "ucp_worker_flush_nbx");
+  }
+  /// Runs what UCX's callbacks do: no exception passes through UCX.
+  template <class Work>
+  void guarded(const Work& work) noexcept {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      try {
+        fail(error.what());
+      } catch (...) {
+        out_of_memory_ = true;
+      }
     }
   }
   UcxWaiting(const UcxWaiting&) = delete;
@@ -58,7 +89,6 @@ class UcxWaiting {
   void complete(UcxMessage& message) {
     ready_.push_back({message.receive ? Completion::Kind::received : Completion::Kind::sent, message.token,
                       message.receive ? message.bytes : 0});
-    if (message.gone != nullptr) *message.gone = true;
     messages_.erase(message.self);
   }
   /// Called from UCX's callbacks, which must not throw: wait() does.
@@ -70,9 +100,14 @@ class UcxWaiting {
     fail(fmt::format("rank {} expects {} bytes with tag {:#x} from rank {}, which sent {}", control_.rank(),
                      message.bytes, message.tag, message.peer, sent));
   }
-  /// The request of an operation failed: the peer is gone, as a rule.
   void request_failed(const UcxMessage& message, ucs_status_t status) {
-    lost_ = fmt::format("rank {} lost rank {}: {}", control_.rank(), message.peer, ucs_status_string(status));
+    const bool gone = status == UCS_ERR_CONNECTION_RESET || status == UCS_ERR_ENDPOINT_TIMEOUT ||
+                      status == UCS_ERR_UNREACHABLE || status == UCS_ERR_NOT_CONNECTED || status == UCS_ERR_REJECTED;
+    if (gone)
+      lost_ = fmt::format("rank {} lost rank {}: {}", control_.rank(), message.peer, ucs_status_string(status));
+    else
+      fail(fmt::format("a message between rank {} and rank {} failed: {}", control_.rank(), message.peer,
+                       ucs_status_string(status)));
   }
 
   /// Transport::wait.
@@ -83,6 +118,7 @@ class UcxWaiting {
         moved = worker_.progress();
         if (!moved) break;
       }
+      if (out_of_memory_) throw std::bad_alloc();
       if (!problem_.empty()) throw RunFailure(problem_);
       if (!ready_.empty()) {
         out.insert(out.end(), ready_.begin(), ready_.end());
@@ -94,11 +130,16 @@ class UcxWaiting {
         return true;
       }
       if (!lost_.empty()) lose();
-      if (moved) continue;
+      if (moved && ++calls_without_check_ < calls_between_checks) continue;
+      calls_without_check_ = 0;
       const auto now = WallClock::now();
       if (deadline && now >= *deadline) {
         control_.check();
         return false;
+      }
+      if (moved) {
+        control_.check();
+        continue;
       }
       // Shared memory wakes nobody in another network namespace: never for long.
       worker_.sleep(std::min(deadline.value_or(now + longest_sleep), now + longest_sleep));
@@ -141,6 +182,7 @@ class UcxWaiting {
   std::vector<Completion> ready_;
   std::string problem_;
   std::string lost_;
+  bool out_of_memory_ = false;
   UcxWorker worker_;  // goes first: what it cancels is still called back
   unsigned calls_without_check_ = 0;
 };

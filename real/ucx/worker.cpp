@@ -47,18 +47,8 @@ UcxWorker::UcxWorker(Control& control, const std::vector<int>& peers, std::uint6
   }
 }
 
+// Endpoints end with their worker; what was sent has been flushed.
 UcxWorker::~UcxWorker() {
-  for (const ucp_ep_h endpoint : endpoints_) {
-    if (endpoint == nullptr) continue;
-    ucp_request_param_t param{};
-    param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
-    param.flags = UCP_EP_CLOSE_FLAG_FORCE;
-    ucs_status_ptr_t request = ucp_ep_close_nbx(endpoint, &param);
-    if (UCS_PTR_IS_PTR(request)) {
-      while (ucp_request_check_status(request) == UCS_INPROGRESS) ucp_worker_progress(worker_);
-      ucp_request_free(request);
-    }
-  }
   if (worker_ != nullptr) ucp_worker_destroy(worker_);
   if (context_ != nullptr) ucp_cleanup(context_);
 }

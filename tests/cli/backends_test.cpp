@@ -220,6 +220,54 @@ TEST(Transports, ABackendSaysWhatItCanSendBy) {
   EXPECT_EQ(lockstep(words("run -w " + workloads + "quickstart.yaml --ranks 2 --transport ucks")).code, 2);
 }
 
+TEST(Transports, RanksThatSendByDifferentOnesSaySo) {
+  if (!can("UCX")) GTEST_SKIP() << "no UCX here";
+  const Folder folder;
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, size: 4KiB}]\n");
+  const std::string port = std::to_string(free_port());
+  std::vector<std::unique_ptr<Process>> ranks;
+  for (const char* rank : {"0", "1"})
+    ranks.push_back(std::make_unique<Process>(
+        command(words(std::string("run -w w.yaml --backend ") + (*rank == '0' ? "tcp" : "ucx"))),
+        Surroundings{folder.path(),
+                     {{"RANK", rank}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", port}}}));
+  for (const auto& rank : ranks) {
+    const Outcome outcome = rank->wait();
+    EXPECT_EQ(outcome.code, 3);
+    EXPECT_THAT(outcome.errors, HasSubstr("rank 1 sends by ucx, rank 0 by tcp"));
+  }
+}
+
+TEST(Transports, APartialResultIsNotCompared) {
+  const Folder folder;
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, size: 4KiB}]\n");
+  ASSERT_EQ(lockstep(words("run -w w.yaml --ranks 2 --json r.json"), {folder.path(), {}}).code, 0);
+  Json result = Json::parse(folder.read("r.json"));
+  result["run"]["partial"] = "rank 1 was killed by signal 9 (Killed)";
+  folder.write("p.json", result.dump());
+  const Outcome outcome = lockstep(words("compare r.json p.json"), {folder.path(), {}});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.errors,
+            "error: p.json: a partial result, of a run that failed (rank 1 was killed by signal 9 (Killed))\n");
+}
+
+TEST(Transports, AJobAroundItDoesNotConfuseTheRanksOfAnother) {
+  if (!can("MPI")) GTEST_SKIP() << "no MPI here";
+  // A shell inside a pod of a training job, say: the lab starts its own ranks.
+  if (!can("namespaces")) GTEST_SKIP() << "no lab here";
+  const Folder folder;
+  folder.write("t.yaml", leaf_spine);
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, algorithm: [ring, native], size: 4KiB}]\n");
+  const Outcome outcome =
+      lockstep(words("run -w w.yaml --backend lab -t t.yaml --transport mpi"), {folder.path(),
+                                                                                {{"RANK", "0"},
+                                                                                 {"WORLD_SIZE", "1"},
+                                                                                 {"MASTER_ADDR", "192.0.2.1"},
+                                                                                 {"MASTER_PORT", "1"},
+                                                                                 {"SLURM_JOB_ID", "7"}}});
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+}
+
 TEST(Transports, AMissingLibraryIsNamed) {
   // The program alone, without its modules, as on a machine that lacks the libraries.
   const Folder folder;
