@@ -33,7 +33,8 @@ std::optional<real::Measurement> measure_tcp(const MeasureRequest& request) {
 
 std::optional<real::Measurement> measure_lab(const MeasureRequest& request) {
   if (request.topology == nullptr) throw InputError("--backend lab builds a topology: name it with -t FILE");
-  return real::measure_in_lab(*request.topology, *request.routing, *request.plan, options_of(request));
+  return real::measure_in_lab(*request.topology, *request.routing, *request.plan, options_of(request),
+                              {request.faults, request.seed});
 }
 
 std::chrono::milliseconds parse_timeout(const std::string& text, const char* option) {
@@ -52,7 +53,7 @@ std::span<const Backend> backend_catalogue() {
   static const std::array catalogue{
       Backend{"tcp", "sockets between the ranks: loopback with --ranks N, or the ranks that a launcher started", false,
               measure_tcp},
-      Backend{"lab", "the topology file built out of network namespaces, sockets inside", true, measure_lab},
+      Backend{"lab", "the topology file built out of network namespaces, sockets inside", true, measure_lab, true},
   };
   return catalogue;
 }

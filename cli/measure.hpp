@@ -6,7 +6,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "core/faults/changes.hpp"
 #include "core/timeline/result.hpp"
 #include "core/timeline/timeline.hpp"
 #include "core/topology/routing.hpp"
@@ -20,6 +22,8 @@ struct MeasureRequest {
   const Topology* topology = nullptr;  ///< the lab needs it
   const Routing* routing = nullptr;
   const Plan* plan = nullptr;
+  std::vector<ResolvedFault> faults{};  ///< for backends that apply them
+  std::uint64_t seed = 1;               ///< of what these draw
   std::chrono::milliseconds timeout{60'000};
   std::chrono::milliseconds rendezvous_timeout{30'000};
 };
@@ -30,6 +34,7 @@ struct Backend {
   bool needs_topology = false;
   /// nullopt: this process is a rank other than 0 of a job, and has nothing to say.
   std::optional<real::Measurement> (*measure)(const MeasureRequest& request);
+  bool applies_faults = false;
 };
 
 std::span<const Backend> backend_catalogue();

@@ -21,6 +21,10 @@ struct ExecutorOptions {
   std::chrono::milliseconds timeout{60'000};  ///< longest wait without any progress
   std::chrono::nanoseconds quiet{2'000'000};  ///< between the barrier of a common start and its instant
   std::size_t combine_piece = 64 * 1024;      ///< combined at once while a message arrives
+  /// Called after every common start, warm-up too, with its instant, and once more when this rank comes to the meeting
+  /// that ends what began there.
+  std::function<void(WallClock::time_point)> on_section_start{};
+  std::function<void()> on_section_end{};
 };
 
 class TransportExecutor final : public Executor {
