@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/plan/executor.hpp"
@@ -30,7 +31,7 @@ struct ExecutorOptions {
 class TransportExecutor final : public Executor {
  public:
   TransportExecutor(Control& control, Transport& transport, ExecutorOptions options = {})
-      : control_(control), transport_(transport), options_(options) {}
+      : control_(control), transport_(transport), options_(std::move(options)) {}
   /// Runs this rank's program. Record times count from epoch() on this rank's clock. Throws RunFailure on a time-out
   /// ("rank 1 has made no progress for 60 s in operation 'collective3': waiting for ...") or when a peer is lost.
   void execute(const Plan& plan, Recorder& recorder) override;

@@ -22,9 +22,9 @@ namespace {
 using std::chrono::nanoseconds;
 
 // A slow rank runs and pauses once in so long. The shorter, the more it is like a slow processor: in a pause messages
-// wait for it that a slow one would have begun to read. Measured (docs/lab.md): of periods from 125 us to 8 ms the
-// shortest come nearest to the prediction, and below 250 us the signals themselves begin to cost.
-constexpr nanoseconds slow_period{250'000};
+// wait for it that a slow one would have begun to read. The more often, the more the signals cost. Measured with
+// periods from 125 us to 8 ms (docs/lab.md).
+constexpr nanoseconds slow_period{500'000};
 constexpr nanoseconds least_run{50'000};  // what is shorter than that may not run at all
 
 static_assert(FaultAgent::most_ranks == max_local_ranks);
