@@ -236,7 +236,8 @@ TEST_F(RunFailures, FaultsThatABackendCannotMake) {
   for (const char* line : {"run -w slow.yaml --ranks 2", "check -w slow.yaml -t t.yaml --backend tcp"}) {
     const Outcome outcome = run(line);
     EXPECT_EQ(outcome.code, 2) << line;
-    EXPECT_EQ(outcome.errors, "error: slow.yaml:4:5" + why + "slow.yaml:5:5" + why) << line;
+    EXPECT_EQ(outcome.errors, std::string("error: slow.yaml:4:5").append(why).append("slow.yaml:5:5").append(why))
+        << line;
   }
   const Outcome topology = run("bench all_reduce -t degraded.yaml --backend tcp -e 1K");
   EXPECT_EQ(topology.code, 2);
