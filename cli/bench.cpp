@@ -7,6 +7,7 @@
 #include "cli/bench_size.hpp"
 #include "cli/calibration.hpp"
 #include "cli/commands.hpp"
+#include "cli/faults.hpp"
 #include "cli/inputs.hpp"
 #include "cli/measure.hpp"
 #include "cli/output.hpp"
@@ -125,6 +126,8 @@ int bench(const Options& options) {
   plan_workload(workload, ranks, shape_of(topology, ranks), AutoRows::keep);
   const Backend* backend =
       options.backend.empty() ? nullptr : &get_from(backend_catalogue(), "backend", options.backend);
+  const auto faults =
+      backend != nullptr ? faults_to_apply(*backend, &topology, workload, ranks) : faults_of(topology, workload, ranks);
   Profile profile = ideal_profile();
   if (!options.profile.empty()) {
     profile = load_profile_with(options.profile, options.settings);
@@ -146,6 +149,8 @@ int bench(const Options& options) {
     request.topology = &topology;
     request.routing = &routing;
     request.plan = &planned.plan;
+    request.faults = faults;
+    request.seed = options.output.seed;
     options.limits.apply(request, *backend);
     const auto measurement = backend->measure(request);
     if (!measurement) return 0;
@@ -162,7 +167,12 @@ int bench(const Options& options) {
   }
   const Routing routing(topology, {options.output.seed});
   Timeline timeline;
-  Result predicted = predict(topology, routing, planned, workload, profile, "flow", options.output.seed, timeline);
+  Result predicted = predict(topology, routing, planned, workload, profile, "flow", options.output.seed, timeline,
+                             {faults, options.output.seed});
+  note_unpredicted_faults(
+      options.output,
+      {.topology = &topology, .workload = &workload, .profile = &profile, .planned = &planned, .fidelity = "flow"},
+      predicted);
   predicted.run = run_info(elapsed_s());
   if (!options.output.trace.empty()) write_trace(options.output.trace, planned.plan, timeline);
   if (!options.output.json_to_stdout())

@@ -3,6 +3,7 @@
 
 #include "cli/calibration.hpp"
 #include "cli/commands.hpp"
+#include "cli/faults.hpp"
 #include "cli/inputs.hpp"
 #include "cli/measure.hpp"
 #include "cli/verdict.hpp"
@@ -33,6 +34,7 @@ int check(const Options& options) {
   const Routing routing(topology, {options.output.seed});
   // What is wrong with it shows before anything is measured.
   plan_workload(workload, ranks, shape_of(topology, ranks), AutoRows::keep);
+  const auto faults = faults_to_apply(backend, &topology, workload, ranks);
   // The profile is there before anything is run, and measured on point-to-point messages alone.
   const int lab_ranks = topology.rank_capacity();
   Profile profile =
@@ -49,6 +51,8 @@ int check(const Options& options) {
   request.topology = &topology;
   request.routing = &routing;
   request.plan = &planned.plan;
+  request.faults = faults;
+  request.seed = options.output.seed;
   options.limits.apply(request, backend);
   const auto measurement = backend.measure(request);
   if (!measurement) return 0;
@@ -67,8 +71,15 @@ int check(const Options& options) {
     profile = profile_for_as_built(std::move(profile), apply_as_built(network, measured.as_built));
   const Routing network_routing(network, {options.output.seed});
   Timeline timeline(false, !options.output.trace.empty());
-  Result predicted =
-      predict(network, network_routing, planned, workload, profile, options.fidelity, options.output.seed, timeline);
+  Result predicted = predict(network, network_routing, planned, workload, profile, options.fidelity,
+                             options.output.seed, timeline, {faults, options.output.seed});
+  note_unpredicted_faults(options.output,
+                          {.topology = &network,
+                           .workload = &workload,
+                           .profile = &profile,
+                           .planned = &planned,
+                           .fidelity = options.fidelity},
+                          predicted);
   predicted.as_built = measured.as_built;
   predicted.run = run_info(elapsed_s());
   if (!options.output.trace.empty()) write_trace(options.output.trace, planned.plan, measurement->timeline);

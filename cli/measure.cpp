@@ -51,7 +51,8 @@ std::optional<real::Measurement> measure_mpi(const MeasureRequest& request) {
 
 std::optional<real::Measurement> measure_lab(const MeasureRequest& request) {
   if (request.topology == nullptr) throw InputError("--backend lab builds a topology: name it with -t FILE");
-  return real::measure_in_lab(*request.topology, *request.routing, *request.plan, options_of(request));
+  return real::measure_in_lab(*request.topology, *request.routing, *request.plan, options_of(request),
+                              {request.faults, request.seed});
 }
 
 std::string transport_help() {
@@ -84,7 +85,8 @@ std::span<const Backend> backend_catalogue() {
               "the topology file built out of network namespaces, sockets inside",
               true,
               {"tcp", "mpi", "ucx", "ucx_put"},
-              measure_lab},
+              measure_lab,
+              true},
       Backend{"mpi",
               "MPI: the ranks that mpirun or srun started, or mpirun on this machine with --ranks N",
               false,

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/faults/changes.hpp"
 #include "core/timeline/result.hpp"
 #include "core/timeline/timeline.hpp"
 #include "core/topology/routing.hpp"
@@ -21,8 +22,10 @@ struct MeasureRequest {
   const Topology* topology = nullptr;  ///< the lab needs it
   const Routing* routing = nullptr;
   const Plan* plan = nullptr;
-  bool pin = false;       ///< each rank stays on one core
-  std::string transport;  ///< a name of the transport catalogue; empty: the backend's own
+  bool pin = false;                     ///< each rank stays on one core
+  std::string transport;                ///< a name of the transport catalogue; empty: the backend's own
+  std::vector<ResolvedFault> faults{};  ///< for backends that apply them
+  std::uint64_t seed = 1;               ///< of what these draw
   std::chrono::milliseconds timeout{60'000};
   std::chrono::milliseconds rendezvous_timeout{30'000};
 };
@@ -34,6 +37,7 @@ struct Backend {
   std::vector<std::string> transports;  ///< that it may use, its own first
   /// nullopt: this process is a rank other than 0 of a job, and has nothing to say.
   std::optional<real::Measurement> (*measure)(const MeasureRequest& request);
+  bool applies_faults = false;
 };
 
 std::span<const Backend> backend_catalogue();

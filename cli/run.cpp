@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/faults.hpp"
 #include "cli/inputs.hpp"
 #include "cli/measure.hpp"
 #include "cli/output.hpp"
@@ -29,6 +30,7 @@ int run(const Options& options) {
   const Workload workload = load_workload_with(options.workload, options.settings);
   const int ranks =
       job && !options.ranks ? job->size : rank_count(options.ranks, workload, topology ? &*topology : nullptr);
+  const auto faults = faults_to_apply(backend, topology ? &*topology : nullptr, workload, ranks);
   const PlannedWorkload planned = plan_workload(workload, ranks, topology ? shape_of(*topology, ranks) : GroupShape{});
   std::optional<Routing> routing;
   if (topology) routing.emplace(*topology, RoutingOptions{options.output.seed});
@@ -37,6 +39,8 @@ int run(const Options& options) {
   request.topology = topology ? &*topology : nullptr;
   request.routing = routing ? &*routing : nullptr;
   request.plan = &planned.plan;
+  request.faults = faults;
+  request.seed = options.output.seed;
   options.limits.apply(request, backend);
   const auto complete = [&](Result& result) {
     result.backend = backend.name;

@@ -18,6 +18,7 @@
 #include "core/base/hash.hpp"
 #include "core/base/text.hpp"
 #include "core/faults/draws.hpp"
+#include "core/faults/timetable.hpp"
 #include "core/plan/walker.hpp"
 #include "core/profile/message_cost.hpp"
 #include "sim/compute/processors.hpp"
@@ -338,7 +339,9 @@ class Simulation {
     note_open(token);
     meeting_.push_back({actor_of(walker), token.packed()});
     if (meeting_.size() == walkers_.size()) {
-      const std::int64_t begin = now_ + (mark.common_start ? quiet_time() : 0);
+      const std::int64_t quiet = mark.common_start ? quiet_time() : 0;
+      const std::int64_t begin = now_ + quiet;
+      quiet_so_far_ += quiet;
       for (const auto& [actor, packed] : meeting_) {
         // A common start is the instant that what follows is measured from; the rank runs a little later.
         const std::int64_t late = mark.common_start ? profile_.start_latency.count() + waking_time(actor) : 0;
@@ -1081,10 +1084,7 @@ class Simulation {
   [[nodiscard]] std::int64_t next_fault_time() const {
     if (!disturbed()) return FlowNetwork::never;
     const auto next = faults_.next_time();
-    std::int64_t time = next ? next->count() : FlowNetwork::never;
-    for (const FaultChange& fault : active_faults_)
-      if (fault.until) time = std::min(time, fault.until->count());
-    return time;
+    return next ? next->count() + quiet_so_far_ : FlowNetwork::never;
   }
 
   // Nothing moves by itself any more: will the end of a fault set it going? Flows have to wait for it.
@@ -1095,39 +1095,24 @@ class Simulation {
   }
 
   void change_faults() {
-    std::vector<LinkId> links;
-    std::vector<int> ranks;
-    const auto touch = [&](const FaultChange& change) {
-      links.insert(links.end(), change.target.links.begin(), change.target.links.end());
-      ranks.insert(ranks.end(), change.target.ranks.begin(), change.target.ranks.end());
-    };
-    std::erase_if(active_faults_, [&](const FaultChange& fault) {
-      if (!fault.until || fault.until->count() > now_) return false;
-      touch(fault);
-      return true;
-    });
-    while (faults_.next_time() && faults_.next_time()->count() <= now_) {
-      auto change = faults_.next();
-      touch(*change);
-      if (change->effects.kill) kill(*change);
-      active_faults_.push_back(std::move(*change));
-    }
-    for (const LinkId link : links) set_link(link);
-    for (const int rank : ranks) set_rank(rank);
+    const auto changes = faults_.advance(Duration{now_ - quiet_so_far_});
+    for (const auto& fault : changes.begun)
+      if (fault.effects.kill) kill(fault);
+    for (const LinkId link : changes.links) set_link(link);
+    for (const int rank : changes.ranks) set_rank(rank);
   }
 
   void kill(const FaultChange& change) {
     for (const int rank : change.target.ranks) {
       if (rank >= plan_.ranks || walkers_[actor_of(static_cast<Rank>(rank))].done()) continue;
-      throw RunFailure(fmt::format("rank {} was killed at {} by a fault of {}; the others cannot finish without it",
-                                   rank, format_duration(Duration{now_}), change.target.name));
+      throw RunFailure(killed_by_fault(rank, change.at, change.target.name));
     }
   }
 
   void set_link(LinkId link) {
     const std::uint32_t resource = topology_.links[link].resource;
     double share = 1;
-    for (const FaultChange& fault : active_faults_) {
+    for (const FaultChange& fault : faults_.active()) {
       const auto& hit = fault.target.links;
       // A half-duplex cable is one resource for both its links, and counts once.
       if (std::find_if(hit.begin(), hit.end(),
@@ -1141,11 +1126,12 @@ class Simulation {
   }
 
   void disturb_packets(LinkId link, double share) {
-    double loss = topology_.links[link].loss;
-    for (const FaultChange& fault : active_faults_)
+    std::optional<double> of_faults;
+    for (const FaultChange& fault : faults_.active())
       if (fault.effects.loss &&
           std::find(fault.target.links.begin(), fault.target.links.end(), link) != fault.target.links.end())
-        loss = *fault.effects.loss;
+        of_faults = std::max(of_faults.value_or(0), *fault.effects.loss);
+    const double loss = of_faults.value_or(topology_.links[link].loss);
     packets_->fabric().set_now(now_);
     packets_->fabric().set_loss(link, loss);
     packets_->fabric().set_rate(link, static_cast<double>(topology_.links[link].bandwidth.bits_per_second()) * share);
@@ -1154,7 +1140,7 @@ class Simulation {
   void set_rank(int rank) {
     if (rank >= plan_.ranks) return;
     double factor = 1;
-    for (const FaultChange& fault : active_faults_) {
+    for (const FaultChange& fault : faults_.active()) {
       const auto& hit = fault.target.ranks;
       if (std::find(hit.begin(), hit.end(), rank) != hit.end()) factor *= fault.effects.slow.value_or(1.0);
     }
@@ -1182,10 +1168,10 @@ class Simulation {
 
   // A draw per message and fault: uniform between 0 and the largest jitter on the way.
   [[nodiscard]] std::int64_t jitter(std::uint32_t pair, const Message& message) const {
-    if (active_faults_.empty()) return 0;
+    if (faults_.active().empty()) return 0;
     std::int64_t most = 0;
     std::uint64_t seed = 0;
-    for (const FaultChange& fault : active_faults_) {
+    for (const FaultChange& fault : faults_.active()) {
       if (!fault.effects.jitter || fault.effects.jitter->count() <= most) continue;
       const auto& hit = fault.target.links;
       for (const LinkId link : message.path != none ? paths_[message.path].links : links_of_pair_[pair])
@@ -1318,8 +1304,8 @@ class Simulation {
     double burst_bits = 0;
     bool rate = false;  // of a processor, not a link
   };
-  FaultStream faults_;
-  std::vector<FaultChange> active_faults_;
+  FaultTimetable faults_;
+  std::int64_t quiet_so_far_ = 0;                   // before common starts: the clock of faults stands still there
   std::int64_t idle_fault_changes_ = 0;             // since anything else happened
   std::vector<double> slow_;                        // factor by actor; empty: nobody is slow
   std::vector<std::vector<LinkId>> links_of_pair_;  // where there are faults

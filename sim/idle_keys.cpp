@@ -8,6 +8,7 @@
 #include "core/base/catalogue.hpp"
 #include "core/base/text.hpp"
 #include "core/collective/schedule.hpp"
+#include "core/faults/timetable.hpp"
 #include "core/workload/row_requests.hpp"
 #include "sim/network/packet/settings.hpp"
 
@@ -123,26 +124,39 @@ Reason nothing_reduces(const Inputs& inputs) {
   if (any_reduces(inputs)) return std::nullopt;
   return "no collective of the workload combines data";
 }
+constexpr std::string_view all_faults = "^faults.*";
+bool only_loses(const std::vector<Fault>& faults) {
+  return std::all_of(faults.begin(), faults.end(), [](const Fault& fault) {
+    const FaultEffects& e = fault.effects;
+    return !e.bandwidth && !e.down && !e.jitter && !e.slow && !e.kill;
+  });
+}
 Reason no_faults(const Inputs& inputs, const std::vector<Fault>& faults) {
   if (analytic(inputs)) return "fidelity 'analytic' does not simulate faults";
   for (const auto& row : inputs.planned->rows)
     if (row.spec.algorithms.front() == "auto") return "the model of NCCL does not simulate faults";
-  const auto only_loses = [](const Fault& fault) {
-    const FaultEffects& e = fault.effects;
-    return !e.bandwidth && !e.down && !e.jitter && !e.slow && !e.kill;
-  };
-  if (std::all_of(faults.begin(), faults.end(), only_loses)) return loss_is_of_packets(inputs);
-  return std::nullopt;
+  return only_loses(faults) ? loss_is_of_packets(inputs) : std::nullopt;
+}
+// Where faults do other things too; else no_faults() has the word.
+Reason loss_of_a_fault(const Inputs& inputs, const std::vector<Fault>& faults) {
+  return no_faults(inputs, faults) ? std::nullopt : loss_is_of_packets(inputs);
 }
 Reason one_iteration(const Inputs& inputs) {
   if (has_packets(inputs) && packet::remembers(transport_of(inputs))) return std::nullopt;
+  for (const auto* faults : {&inputs.topology->faults, &inputs.workload->faults})
+    for (const Fault& fault : *faults)
+      if (!analytic(inputs) && !steady(fault)) return std::nullopt;  // it hits some iterations and not others
   return "a simulation has no noise: one iteration stands for all";
 }
 
 std::span<const Rule> rules() {
   static const std::array rules{
-      Rule{"topology", "^faults.*", [](const Inputs& inputs) { return no_faults(inputs, inputs.topology->faults); }},
-      Rule{"workload", "^faults.*", [](const Inputs& inputs) { return no_faults(inputs, inputs.workload->faults); }},
+      Rule{"topology", all_faults, [](const Inputs& inputs) { return no_faults(inputs, inputs.topology->faults); }},
+      Rule{"workload", all_faults, [](const Inputs& inputs) { return no_faults(inputs, inputs.workload->faults); }},
+      Rule{"topology", "^faults.*.loss",
+           [](const Inputs& inputs) { return loss_of_a_fault(inputs, inputs.topology->faults); }},
+      Rule{"workload", "^faults.*.loss",
+           [](const Inputs& inputs) { return loss_of_a_fault(inputs, inputs.workload->faults); }},
       Rule{"topology", "^routing.mode",
            [](const Inputs& inputs) -> Reason {
              const RoutingMode mode = inputs.topology->routing.mode;
@@ -301,16 +315,16 @@ bool matches(const Rule& rule, const std::string& path) {
 }
 
 void collect(std::string_view file, const std::vector<config::GivenKey>& given, const Inputs& inputs,
-             std::vector<std::string>& sentences) {
+             std::vector<std::string>& sentences, bool faults_alone) {
   bool faults_named = false;
   for (const auto& key : given) {
-    if (key.neutral) continue;
+    if (key.neutral || (faults_alone && !key.path.starts_with("faults."))) continue;
     for (const Rule& rule : rules()) {
       if (rule.file != file || (rule.only_by_setting && !key.by_setting) || !matches(rule, key.path)) continue;
       const auto reason = rule.idle(inputs);
       if (!reason) continue;
       // One word for all keys of all faults.
-      const bool fault = key.path.starts_with("faults.");
+      const bool fault = rule.key == all_faults;
       if (fault && std::exchange(faults_named, true)) break;
       if (key.by_setting)
         sentences.push_back(fmt::format("{}: has no effect: {}", key.position.text(), *reason));
@@ -326,9 +340,16 @@ void collect(std::string_view file, const std::vector<config::GivenKey>& given, 
 
 std::vector<std::string> idle_keys(const Inputs& inputs) {
   std::vector<std::string> sentences;
-  collect("topology", inputs.topology->given, inputs, sentences);
-  collect("workload", inputs.workload->given, inputs, sentences);
-  collect("profile", inputs.profile->given, inputs, sentences);
+  collect("topology", inputs.topology->given, inputs, sentences, false);
+  collect("workload", inputs.workload->given, inputs, sentences, false);
+  collect("profile", inputs.profile->given, inputs, sentences, false);
+  return sentences;
+}
+
+std::vector<std::string> idle_faults(const Inputs& inputs) {
+  std::vector<std::string> sentences;
+  collect("topology", inputs.topology->given, inputs, sentences, true);
+  collect("workload", inputs.workload->given, inputs, sentences, true);
   return sentences;
 }
 

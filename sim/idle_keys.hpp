@@ -28,5 +28,7 @@ struct Inputs {
 /// One sentence per key, in the order topology, workload, profile, each as the keys stand there:
 /// "t.yaml:5:12: 'links.*.loss' has no effect: ...", "--set profile.cores=8: has no effect: ...".
 std::vector<std::string> idle_keys(const Inputs& inputs);
+/// The same of the faults alone, of which a measurement may have taken notice.
+std::vector<std::string> idle_faults(const Inputs& inputs);
 
 }  // namespace lockstep::sim

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "core/faults/timetable.hpp"
 #include "core/workload/rows.hpp"
 #include "sim/analytic.hpp"
 #include "sim/executor.hpp"
@@ -18,7 +19,8 @@ Prediction simulate(const Topology& topology, const Routing& routing, const Prof
   executor.execute(planned.plan, timeline);
   timeline.sort();
   Prediction prediction;
-  prediction.collectives = collective_rows(planned, timeline, false);
+  // Where faults come and go, no iteration is like another: all of them are told, as in a measurement.
+  prediction.collectives = collective_rows(planned, timeline, !steady(options.disturbances.faults));
   prediction.network = executor.statistics().network;
   check_lower_bounds(topology, planned, prediction.collectives);
   prediction.operations = operation_rows(planned.plan, timeline);
@@ -30,6 +32,8 @@ Prediction predict_flow(const Topology& topology, const Routing& routing, const 
                         const PlannedWorkload& planned, const Disturbances& disturbances, Timeline& timeline) {
   SimulationOptions options;
   options.disturbances = disturbances;
+  // What begins or ends on the way hits one iteration and not the next.
+  options.once = steady(disturbances.faults);
   return simulate(topology, routing, profile, planned, options, timeline);
 }
 
@@ -40,7 +44,8 @@ Prediction predict_packets(const Topology& topology, const Routing& routing, con
   options.disturbances = disturbances;
   options.packets = packets;
   // What a connection has learnt outlives an iteration: those of the warm-up count.
-  options.once = !packet::remembers(packet::transport_settings(topology, routing.policy().mode, profile));
+  options.once = steady(disturbances.faults) &&
+                 !packet::remembers(packet::transport_settings(topology, routing.policy().mode, profile));
   return simulate(topology, routing, profile, planned, options, timeline);
 }
 

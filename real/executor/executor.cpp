@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "core/base/error.hpp"
 #include "core/collective/data_request.hpp"
@@ -60,7 +61,7 @@ class Rankwise {
       if (!transport_.wait(completions, WallClock::now() + options_.timeout)) time_out();
       for (const Completion& completion : completions) handle(completion);
     }
-    transport_.flush(WallClock::now() + options_.timeout);
+    transport_.flush(WallClock::now() + options_.timeout / 2);
     for (BufferId buffer = 0; buffer < buffers_.count(); ++buffer) transport_.forget(buffers_.whole(buffer));
     for (const auto& threads : threads_)
       for (const auto& thread : threads)
@@ -274,11 +275,13 @@ class Rankwise {
   }
 
   void meet() {
-    transport_.flush(WallClock::now() + options_.timeout);
     const Token token = *meeting_;
     meeting_.reset();
+    if (std::exchange(in_section_, meeting_starts_) && options_.on_section_end) options_.on_section_end();
+    transport_.flush(WallClock::now() + options_.timeout / 2);
     if (meeting_starts_) {
       const auto start = control_.start_together(options_.quiet);
+      if (options_.on_section_start) options_.on_section_start(start);
       common_start_ = mark_end_ = start;
       common_start_stream_ = token.stream;
       const Cursor& cursor = walker_.cursor(token.stream);
@@ -455,6 +458,7 @@ class Rankwise {
   std::map<std::uint32_t, WallClock::time_point> part_starts_;
   std::optional<Token> meeting_;
   bool meeting_starts_ = false;
+  bool in_section_ = false;  // between a common start and the next meeting
   std::optional<WallClock::time_point> common_start_;
   std::size_t common_start_stream_ = 0;
   std::optional<WallClock::time_point> mark_end_;

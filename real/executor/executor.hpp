@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/plan/executor.hpp"
@@ -21,12 +22,16 @@ struct ExecutorOptions {
   std::chrono::milliseconds timeout{60'000};  ///< longest wait without any progress
   std::chrono::nanoseconds quiet{2'000'000};  ///< between the barrier of a common start and its instant
   std::size_t combine_piece = 64 * 1024;      ///< combined at once while a message arrives
+  /// Called after every common start, warm-up too, with its instant, and once more when this rank comes to the meeting
+  /// that ends what began there.
+  std::function<void(WallClock::time_point)> on_section_start{};
+  std::function<void()> on_section_end{};
 };
 
 class TransportExecutor final : public Executor {
  public:
   TransportExecutor(Control& control, Transport& transport, ExecutorOptions options = {})
-      : control_(control), transport_(transport), options_(options) {}
+      : control_(control), transport_(transport), options_(std::move(options)) {}
   /// Runs this rank's program. Record times count from epoch() on this rank's clock. Throws RunFailure on a time-out
   /// ("rank 1 has made no progress for 60 s in operation 'collective3': waiting for ...") or when a peer is lost.
   void execute(const Plan& plan, Recorder& recorder) override;

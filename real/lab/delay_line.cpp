@@ -22,6 +22,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
+#include "core/faults/draws.hpp"
 #include "real/lab/descriptor.hpp"
 
 namespace lockstep::real {
@@ -79,8 +80,12 @@ struct Frame {
 
 class Way {
  public:
-  Way(int in, int out, const DelayLine::Direction& direction)
-      : in_(in), out_(out), link_(direction.link), delay_ns_(direction.delay.count() / 1000), loss_(direction.loss) {}
+  Way(int in, int out, const DelayLine::Direction& direction, const DelayLine::Disturbance& disturbance)
+      : in_(in),
+        out_(out),
+        link_(direction.link),
+        delay_ns_(direction.delay.count() / 1000),
+        disturbance_(&disturbance) {}
   [[nodiscard]] int in() const { return in_; }
   [[nodiscard]] std::int64_t next_ns() const {
     return held_.empty() ? -1 : std::max(held_.front().due_ns, not_before_ns_);
@@ -106,9 +111,23 @@ class Way {
           came = stamp.tv_sec * nanoseconds_per_second + stamp.tv_nsec;
         }
       ++count_;
-      if (loss_ > 0 && static_cast<double>(mix64(count_ ^ mix64(link_))) < loss_ * 0x1p64) continue;
-      held_.push_back({came + delay_ns_, std::vector<char>(scratch.data(), scratch.data() + size)});
+      const double loss = disturbance_->loss;
+      if (loss > 0 && static_cast<double>(mix64(count_ ^ mix64(link_))) < loss * 0x1p64) continue;
+      const std::int64_t due = came + delay_ns_ + jitter(came);
+      held_.push_back({due, std::vector<char>(scratch.data(), scratch.data() + size)});
     }
+  }
+  // One draw for all that comes within the span of the jitter, and so for most messages, as the models have it; were it
+  // drawn for every frame, a message, whose frames keep their order, would be as late as the worst of them.
+  [[nodiscard]] std::int64_t jitter(std::int64_t came) {
+    const std::int64_t most = disturbance_->jitter_ns;
+    if (most <= 0) return 0;
+    if (came - drawn_at_ns_ >= most) {
+      Draws draws(disturbance_->seed ^ mix64(++draws_ ^ mix64(link_)));
+      jitter_ns_ = static_cast<std::int64_t>(draws.below(static_cast<std::uint64_t>(most) + 1));
+      drawn_at_ns_ = came;
+    }
+    return std::min(jitter_ns_, most);
   }
   void give_on(std::int64_t now) {
     while (!held_.empty() && held_.front().due_ns <= now) {
@@ -127,8 +146,11 @@ class Way {
   int out_;
   std::uint32_t link_;
   std::int64_t delay_ns_;
-  double loss_;
+  const DelayLine::Disturbance* disturbance_;
   std::uint64_t count_ = 0;
+  std::uint64_t draws_ = 0;
+  std::int64_t jitter_ns_ = 0;
+  std::int64_t drawn_at_ns_ = 0;
   std::int64_t not_before_ns_ = 0;
   std::deque<Frame> held_;
 };
@@ -158,7 +180,8 @@ class Way {
 
 }  // namespace
 
-DelayLine::DelayLine(const NetworkNamespace& place, const std::vector<Direction>& directions) : owner_(::getpid()) {
+DelayLine::DelayLine(const NetworkNamespace& place, const std::vector<Direction>& directions)
+    : disturbances_(directions.size()), owner_(::getpid()) {
   std::vector<Way> ways;
   {
     const InNamespace inside(place);
@@ -167,8 +190,12 @@ DelayLine::DelayLine(const NetworkNamespace& place, const std::vector<Direction>
         if (!sockets_.contains(name)) sockets_.emplace(name, open_interface(name));
   }
   ways.reserve(directions.size());
-  for (const Direction& direction : directions)
-    ways.emplace_back(sockets_.at(direction.from).get(), sockets_.at(direction.to).get(), direction);
+  for (const Direction& direction : directions) {
+    const std::size_t index = index_.emplace(direction.link, index_.size()).first->second;
+    disturbances_[index].loss = direction.loss;
+    ways.emplace_back(sockets_.at(direction.from).get(), sockets_.at(direction.to).get(), direction,
+                      disturbances_[index]);
+  }
   process_ = ::fork();
   require(process_ >= 0, "the process that delays links");
   if (process_ > 0) return;
@@ -181,6 +208,13 @@ DelayLine::DelayLine(const NetworkNamespace& place, const std::vector<Direction>
 }
 
 bool DelayLine::possible() { return static_cast<bool>(Descriptor(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0))); }
+
+void DelayLine::disturb(std::uint32_t link, double loss, Duration jitter, std::uint64_t seed) const {
+  Disturbance& disturbance = disturbances_[index_.at(link)];
+  disturbance.seed = seed;
+  disturbance.loss = loss;
+  disturbance.jitter_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(jitter).count();
+}
 
 std::int64_t DelayLine::overrun() const {
   for (const auto& [name, socket] : sockets_) {

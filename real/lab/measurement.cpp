@@ -6,10 +6,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/collective/walk.hpp"
+#include "core/config/document.hpp"
 #include "real/lab/cpu_load.hpp"
 #include "real/lab/isolate.hpp"
 #include "real/lab/network.hpp"
@@ -148,26 +150,97 @@ MpirunJob mpirun_in(const LabNetwork& network, const Topology& topology, int ran
   return job;
 }
 
-// Every bucket is full again and the queues are empty by then.
-std::chrono::nanoseconds refill_time(const std::vector<Shaping>& shaping) {
+// Every bucket is full again and the queues are empty by then, also those of links that a fault leaves `least_share`.
+std::chrono::nanoseconds refill_time(const std::vector<Shaping>& shaping, double least_share) {
   Duration longest{0};
   for (const auto& link : shaping) longest = std::max(longest, transfer_time(link.burst, link.rate));
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(longest);
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(longest / least_share);
+}
+
+double least_share(const std::vector<ResolvedFault>& faults) {
+  double share = 1;
+  for (const auto& fault : faults) share = std::min(share, fault.fault.effects.bandwidth.value_or(1.0));
+  return share;
+}
+
+// What a fault loses is sent again, over every link of the way, and with it what TCP takes for lost besides. Links that
+// are down or slow lose nothing.
+WireCheckOptions wire_options(const std::vector<ResolvedFault>& faults) {
+  WireCheckOptions options;
+  double loss = 0;
+  for (const auto& fault : faults) loss = std::max(loss, fault.fault.effects.loss.value_or(0));
+  options.overhead += 2 * loss / (1 - loss);
+  return options;
+}
+
+bool counts_sections(const std::vector<Item>& items) {
+  return std::any_of(items.begin(), items.end(), [](const Item& item) {
+    if (const auto* repeat = std::get_if<Repeat>(&item)) return counts_sections(repeat->body);
+    const auto* mark = std::get_if<Mark>(&std::get<Operation>(item).action);
+    return mark != nullptr && mark->together && mark->common_start;
+  });
+}
+
+// The clock of faults runs between a common start and the next meeting: without any it would never run.
+void require_sections(const Plan& plan) {
+  for (const auto& role : plan.roles)
+    if (std::none_of(role.streams.begin(), role.streams.end(),
+                     [](const Stream& stream) { return counts_sections(stream.items); }))
+      throw InputError("faults: the lab counts their time from a common start of the ranks, and the plan has none");
 }
 
 }  // namespace
 
+void refuse_impossible_faults(const std::vector<ResolvedFault>& faults) {
+  config::Diagnostics findings;
+  const auto to_links = [](const FaultEffects& effects) {
+    return effects.bandwidth || effects.down || effects.loss || effects.jitter;
+  };
+  if (std::none_of(faults.begin(), faults.end(),
+                   [&](const ResolvedFault& resolved) { return to_links(resolved.fault.effects); }))
+    return;
+  const bool packets =
+      run_isolated({}, [](const Isolation&) { return std::string(DelayLine::possible() ? "yes" : "no"); }) == "yes";
+  for (const auto& [fault, targets] : faults) {
+    if (to_links(fault.effects) && !packets)
+      findings.error(fault.position,
+                     "the lab changes links by packet sockets, and this machine refuses them; it can slow and kill "
+                     "ranks");
+    else if (fault.effects.jitter && *fault.effects.jitter < least_relayed_delay)
+      findings.error(fault.position,
+                     fmt::format("the lab cannot make a jitter of {}: the process that delays frames is late by a part "
+                                 "of {} itself, which is the least; `lockstep simulate` predicts it",
+                                 format_duration(*fault.effects.jitter), format_duration(least_relayed_delay)));
+  }
+  findings.throw_if_errors();
+}
+
 Measurement measure_in_lab(const Topology& topology, const Routing& routing, const Plan& plan,
-                           MeasurementOptions options) {
+                           MeasurementOptions options, const LabFaults& faults) {
   if (plan.ranks > topology.rank_capacity())
     throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
                                  topology.rank_capacity()));
   // Inside, /proc may be another one.
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+  if (!faults.faults.empty()) require_sections(plan);
+  if (!faults.faults.empty() && !find_transport(options.transport).own_ranks)
+    throw InputError(
+        fmt::format("the lab applies faults to ranks that it starts itself, not to those of mpirun "
+                    "(--transport {})",
+                    options.transport));
   const std::string text = run_isolated({}, [&](const Isolation& isolation) {
-    const LabNetwork network(topology, routing, isolation);
+    const LabNetwork network(topology, routing, isolation, {.relayed = links_to_relay(faults.faults)});
+    std::optional<SectionClock> clock;
+    std::optional<FaultAgent> agent;
+    if (!faults.faults.empty()) {
+      clock.emplace(plan.ranks);
+      agent.emplace(network, faults, *clock);
+      options.executor.on_section_start = [&clock](WallClock::time_point start) { clock->begin(start); };
+      options.executor.on_section_end = [&clock] { clock->arrive(); };
+    }
     options.executor.quiet = std::max<std::chrono::nanoseconds>(
-        options.executor.quiet, 2 * refill_time(network.shaping()) + std::chrono::milliseconds(1) +
+        options.executor.quiet, 2 * refill_time(network.shaping(), least_share(faults.faults)) +
+                                    std::chrono::milliseconds(1) +
                                     // The last to hear of a common start must hear of it before its instant.
                                     std::chrono::duration_cast<std::chrono::nanoseconds>(network.longest_round_trip()));
     options.same_machine = true;
@@ -190,27 +263,32 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
       environment.launcher = "lab";
       return environment;
     };
-    ranks.body = [&](const JobEnvironment& environment) { return measure_rank(environment, plan, options); };
+    ranks.body = [&](const JobEnvironment& environment) {
+      if (agent) agent->am_rank(environment.rank);
+      return measure_rank(environment, plan, options);
+    };
     const auto before = network.snapshot();
     std::string measured;
     try {
       measured = find_transport(options.transport).own_ranks
                      ? run_local_ranks(ranks)
                      : measure_with_mpirun(mpirun_in(network, topology, plan.ranks, program), plan, options).measured;
-    } catch (const InterruptedRun& failure) {
+    } catch (const RunFailure& failure) {
       network.check();  // the cause, rather than its consequences
+      if (agent) agent->check();
+      const std::string message = agent ? agent->explained(failure.what()) : failure.what();
+      const auto* interrupted = dynamic_cast<const InterruptedRun*>(&failure);
+      if (interrupted == nullptr) throw RunFailure(message);
       // Only the message of an exception leaves the namespaces.
-      return nlohmann::ordered_json{{"failure", failure.what()}, {"measured", failure.partial()}}.dump();
-    } catch (const RunFailure&) {
-      network.check();
-      throw;
+      return nlohmann::ordered_json{{"failure", message}, {"measured", interrupted->partial()}}.dump();
     }
     network.check();
+    if (agent) agent->check();
     const auto wire = LabNetwork::difference(before, network.snapshot());
     PlannedTraffic traffic(topology, routing, plan);
     traffic.add_plan();
     traffic.add_control(parse_measurement(measured).control);
-    WireCheckOptions allowed;
+    WireCheckOptions allowed = wire_options(faults.faults);
     if (options.transport != "tcp")  // handshakes and notices go with and against the data
       allowed.message = allowed.message_acknowledged = Bytes{find_transport(options.transport).message_bytes};
     const auto findings = check_wire(topology, traffic.take(), wire, allowed);
@@ -218,6 +296,11 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
       throw RunFailure("the measurement is invalid, the wire did not carry what the plan says:\n" +
                        join(findings, "\n"));
     nlohmann::ordered_json all{{"measured", measured}, {"as_built", network.as_built(wire)}};
+    if (agent) {
+      all["as_built"]["faults"] = agent->as_built();
+      if (const auto more = agent->not_listed(); more > 0)
+        all["as_built"]["notes"].push_back(fmt::format("{} more faults came than 'faults' lists", more));
+    }
     return all.dump();
   });
   const auto all = nlohmann::ordered_json::parse(text);

@@ -3,6 +3,7 @@
 
 #include "core/topology/routing.hpp"
 #include "core/topology/topology.hpp"
+#include "real/lab/fault_agent.hpp"
 #include "real/measure/measurement.hpp"
 
 namespace lockstep::real {
@@ -12,6 +13,9 @@ namespace lockstep::real {
 /// before this process starts threads. Throws InputError where the topology cannot be a lab or the machine refuses
 /// namespaces (with the remedy).
 Measurement measure_in_lab(const Topology& topology, const Routing& routing, const Plan& plan,
-                           MeasurementOptions options);
+                           MeasurementOptions options, const LabFaults& faults = {});
+
+/// What of these the lab cannot make on this machine, as an InputError with the position of each; nothing is built.
+void refuse_impossible_faults(const std::vector<ResolvedFault>& faults);
 
 }  // namespace lockstep::real

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cctype>
 #include <set>
+#include <span>
 
 #include "core/base/error.hpp"
 #include "core/base/version.hpp"
@@ -64,7 +65,7 @@ bool kernel_has_netem() {
 }
 
 LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const Isolation& isolation, LabOptions options)
-    : topology_(topology), isolation_(isolation), options_(options) {
+    : topology_(topology), isolation_(isolation), options_(std::move(options)) {
   for (const char* tool : {"ip", "tc", "bridge"})
     if (find_program(tool).empty())
       throw InputError(fmt::format("the lab needs the program '{}'; install the package iproute2", tool));
@@ -80,7 +81,7 @@ LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const I
   host_gso_max_size_ = Bytes{65536};
   for (const auto& shaping : shaping_) host_gso_max_size_ = std::min(host_gso_max_size_, shaping.gso_max_size);
 
-  if (!options.tcp_defaults) {
+  if (!options_.tcp_defaults) {
     Bandwidth slowest = shaping_.empty() ? 1_Gbps : shaping_.front().rate;
     for (const auto& shaping : shaping_) slowest = std::min(slowest, shaping.rate);
     tcp_wanted_ = lab_tcp_settings(slowest, longest_round_trip_, topology.tcp);
@@ -96,7 +97,8 @@ LabNetwork::LabNetwork(const Topology& topology, const Routing& routing, const I
 void LabNetwork::add_delays() {
   bool left_out = false;
   bool relayed = false;
-  const bool possible = !netem_ && DelayLine::possible();
+  const bool possible = DelayLine::possible();
+  const std::span<const LinkId> asked_for(options_.relayed);
   const auto wanted = [this](LinkId link) {
     return topology_.links[link].latency + topology_.devices[topology_.links[link].from].latency;
   };
@@ -104,7 +106,8 @@ void LabNetwork::add_delays() {
     const auto& links = topology_.links;
     const Duration longer = std::max(wanted(cable), wanted(cable + 1));
     const bool losing = links[cable].loss > 0 || links[cable + 1].loss > 0;
-    const bool relay = possible && (longer >= least_relayed_delay || losing);
+    const bool asked = std::any_of(asked_for.begin(), asked_for.end(), [&](LinkId l) { return l / 2 == cable / 2; });
+    const bool relay = possible && (asked || (!netem_ && (longer >= least_relayed_delay || losing)));
     relayed = relayed || relay;
     left_out = left_out || (!netem_ && !relay && (longer > Duration{0} || losing));
     for (const LinkId link : {cable, cable + 1}) {
@@ -115,9 +118,9 @@ void LabNetwork::add_delays() {
     }
   }
   if (relayed)
-    notes_.emplace_back(
-        "this kernel has no netem (sch_netem): a process of the lab delays and drops, a little late, and takes "
-        "processor time for it");
+    notes_.push_back(
+        fmt::format("{}a process of the lab delays and drops, a little late, and takes processor time for it",
+                    netem_ ? "" : "this kernel has no netem (sch_netem): "));
   if (left_out)
     notes_.push_back(fmt::format(
         "this kernel has no netem (sch_netem){}: latencies of the topology{} are not in the lab, delay is 0",
@@ -290,6 +293,16 @@ void LabNetwork::enter_device(DeviceId device) const {
 }
 
 const NetworkNamespace& LabNetwork::host(int rank) const { return namespaces_[topology_.endpoint(rank)]; }
+
+void LabNetwork::disturb(LinkId link, double loss, Duration jitter, std::uint64_t seed) const {
+  LOCKSTEP_CHECK(delay_line_ && shaping_[link].relayed, "link {} is not relayed", link);
+  delay_line_->disturb(link, loss, jitter, seed);
+}
+
+SendingEnd LabNetwork::sending_end(LinkId link) const {
+  return {namespaces_[topology_.links[link].from], interface_name(link), hardware_address(link),
+          hardware_address(reverse(link))};
+}
 
 std::string LabNetwork::address(int rank) const { return device_address(topology_, topology_.endpoint(rank)); }
 

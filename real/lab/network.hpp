@@ -23,12 +23,14 @@
 #include "real/lab/network_namespace.hpp"
 #include "real/lab/shaping.hpp"
 #include "real/lab/tcp_settings.hpp"
+#include "real/lab/token_bucket.hpp"
 
 namespace lockstep::real {
 
 struct LabOptions {
   bool tcp_defaults =
       false;  ///< leave TCP as the machine has it, on purpose; windows and metrics then shape the result too
+  std::vector<LinkId> relayed{};  ///< their cables go through the delay line, which can lose and delay on demand
 };
 
 class LabNetwork {
@@ -46,6 +48,10 @@ class LabNetwork {
   }
   /// The namespace of a rank's host, for a visit (InNamespace).
   [[nodiscard]] const NetworkNamespace& host(int rank) const;
+  /// Where a direction of a link is sent from, and shaped.
+  [[nodiscard]] SendingEnd sending_end(LinkId link) const;
+  /// LabOptions::relayed there: what the delay line is to do with a direction from now on.
+  void disturb(LinkId link, double loss, Duration jitter, std::uint64_t seed) const;
   /// IPv4 address of a rank's host.
   [[nodiscard]] std::string address(int rank) const;
 

@@ -105,6 +105,35 @@ TEST_F(LabCheck, SmallSocketBuffersArePredictedByPacketsAlone) {
   EXPECT_FALSE(built["delays_by"].is_null());
 }
 
+// In the run and in the prediction: half the rate of one link, so twice the time of a ring.
+TEST_F(LabCheck, FaultsAreMeasuredAndPredictedByCheckAndBench) {
+  const double undisturbed = 6 * 262144.0 * 1514 / 1448 * 8 / 100e6;
+  folder_.write("half.yaml",
+                "name: half\nfaults: [{link: h1-s0, bandwidth: 50%}]\niterations: 3\nwarmup: 1\ncollectives: [{kind: "
+                "all_reduce, algorithm: ring, size: 1MiB}]\n");
+  folder_.write(
+      "degraded.yaml",
+      "name: degraded\nfaults: [{link: h1-s0, bandwidth: 50%}]\ngenerate: {star: {hosts: 4, link: {bandwidth: "
+      "100Mbps, latency: 0us}}}\n");
+  for (const char* line : {"check -t t.yaml -w half.yaml --tolerance 15%",
+                           "bench all_reduce -t degraded.yaml --backend lab -b 1M -e 1M -n 3 -w 1 --algorithm ring"}) {
+    double error = 1;
+    for (int attempt = 0; attempt < 10 && error > 0.15; ++attempt) {  // others may want the processor
+      const Outcome outcome = run(std::string(line) + " -p p.yaml --json comparison.json");
+      if (outcome.errors.find("this machine refuses them") != std::string::npos) GTEST_SKIP() << outcome.errors;
+      ASSERT_LE(outcome.code, 1) << outcome.errors;
+      error = comparison()["max_error"].get<double>();
+    }
+    EXPECT_LT(error, 0.15) << line;
+    const Json both = comparison();
+    EXPECT_NEAR(both["predicted"]["collectives"][0]["time_s"].get<double>(), 2 * undisturbed, 0.1 * undisturbed)
+        << line;
+    ASSERT_EQ(both["measured"]["as_built"]["faults"].size(), 1U) << line;
+    EXPECT_EQ(both["measured"]["as_built"]["faults"][0]["target"], "h1-s0");
+    EXPECT_EQ(both["measured"]["collectives"][0]["wrong"], 0);
+  }
+}
+
 TEST_F(LabCheck, ManySmallMessagesAreNoReasonToDoubtTheWire) {
   folder_.write("small.yaml",
                 "name: small\ncollectives:\n  - {kind: all_reduce, algorithm: [ring, tree, halving_doubling, "

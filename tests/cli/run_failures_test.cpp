@@ -229,6 +229,21 @@ TEST_F(RunFailures, TheUnwritableIsFoundBeforeTheWork) {
   }
 }
 
+TEST_F(RunFailures, FaultsThatABackendCannotMake) {
+  folder_.write("slow.yaml", small + std::string("faults:\n  - {rank: 0, slow: 2}\n  - {rank: 1, kill: true}\n"));
+  folder_.write("degraded.yaml", star + std::string("faults: [{link: h0-s0, bandwidth: 50%}]\n"));
+  const std::string why = ": backend 'tcp' applies no faults: --backend lab does, or remove them\n";
+  for (const char* line : {"run -w slow.yaml --ranks 2", "check -w slow.yaml -t t.yaml --backend tcp"}) {
+    const Outcome outcome = run(line);
+    EXPECT_EQ(outcome.code, 2) << line;
+    EXPECT_EQ(outcome.errors, std::string("error: slow.yaml:4:5").append(why).append("slow.yaml:5:5").append(why))
+        << line;
+  }
+  const Outcome topology = run("bench all_reduce -t degraded.yaml --backend tcp -e 1K");
+  EXPECT_EQ(topology.code, 2);
+  EXPECT_EQ(topology.errors, "error: degraded.yaml:3:10" + why);
+}
+
 /// A run in the lab, with nothing of it left in the machine when it is over.
 class LabFailures : public RunFailures {
  protected:
@@ -295,6 +310,40 @@ TEST_F(LabFailures, ARankKilledMidRun) {
   ASSERT_EQ(ranks.size(), 4U);
   ::kill(ranks[2], SIGKILL);
   expect_failed(job->wait(soon), "rank 2 was killed by signal 9 (Killed)");
+}
+
+TEST_F(LabFailures, ARankKilledByAFault) {
+  folder_.write("killed.yaml", endless + std::string("faults: [{at: 200ms, rank: 2, kill: true}]\n"));
+  expect_failed(start("run -w killed.yaml -t t.yaml --backend lab")->wait(soon),
+                "rank 2 was killed at 200ms by a fault of rank 2; the others cannot finish without it");
+}
+
+TEST_F(LabFailures, ALinkThatIsCutForGood) {
+  folder_.write("cut.yaml", endless + std::string("faults: [{at: 200ms, link: h3-s0, down: true}]\n"));
+  const Outcome outcome = start("run -w cut.yaml -t t.yaml --backend lab --timeout 1s")->wait(soon);
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.errors,
+              MatchesRegex("error: rank [0-3] has made no progress for 1 s in operation 'collective0': (waiting for|"
+                           "sending) [0-9]+ bytes with tag 0x[0-9a-f]+ (from|to) rank [0-3].* \\(--timeout waits "
+                           "longer\\); by a fault, h3-s0 is down since 200ms\n"));
+  EXPECT_EQ(outcome.output, "");
+  expect_clean(outcome);
+}
+
+TEST_F(LabFailures, ARankThatStopsMidRun) {
+  const auto job = start("run -w endless.yaml -t t.yaml --backend lab --timeout 1s");
+  ASSERT_TRUE(lab_works(*job));
+  const auto ranks = ranks_of(*job);
+  ASSERT_EQ(ranks.size(), 4U);
+  ::kill(ranks[2], SIGSTOP);
+  const Outcome outcome = job->wait(soon);
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.errors,
+              MatchesRegex("error: rank [013] (waited 1 s in [a-z_]+; missing: rank 2 \\(stopped, or only slow\\? |has "
+                           "made no progress for 1 s in operation 'collective0': .*(from|to) rank [0-3].* "
+                           "\\()--timeout waits longer\\)\n"));
+  EXPECT_EQ(outcome.output, "");
+  expect_clean(outcome);
 }
 
 TEST_F(LabFailures, ExecEndsAsItsCommandDoes) {

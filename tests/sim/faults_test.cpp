@@ -6,6 +6,7 @@
 #include "core/workload/rows.hpp"
 #include "core/workload/workload.hpp"
 #include "sim/executor.hpp"
+#include "sim/simulate.hpp"
 #include "tests/plans.hpp"
 #include "tests/sim/networks.hpp"
 
@@ -115,6 +116,42 @@ TEST(Faults, RandomOnesAreTheSameForASeedAndSlowARingDown) {
     differ = differ || time != end_us(plan, topology, flapping, ideal_profile(), seed + 100);
   }
   EXPECT_TRUE(differ);
+}
+
+// The clock of faults counts what lies between a common start and the next meeting, and nothing else: so that a real
+// run, which has to fill buffers, meet and wait for quiet, can follow it.
+TEST(Faults, HitTheIterationThatTheirTimeFallsInto) {
+  Workload workload = read_workload(
+      config::parse_text("name: w\niterations: 4\nwarmup: 1\ncollectives: [{kind: all_reduce, algorithm: ring, size: "
+                         "1MiB}]\n",
+                         "w.yaml"),
+      "w.yaml");
+  const Topology topology = star(4);
+  const PlannedWorkload planned = plan_workload(workload, 4);
+  for (const char* fidelity : {"flow", "packet"}) {
+    const auto samples = [&](const std::string& faults) {
+      const Workload with = read_workload(
+          config::parse_text("name: w\ncollectives: [{kind: barrier}]\nfaults: " + faults + "\n", "w.yaml"), "w.yaml");
+      const auto& catalogue = fidelity_catalogue();
+      const auto entry =
+          std::find_if(catalogue.begin(), catalogue.end(), [&](const Fidelity& one) { return one.name == fidelity; });
+      Timeline timeline;
+      const auto rows = entry
+                            ->predict(topology, Routing(topology), ideal_profile(), planned, timeline,
+                                      {resolve_faults(with.faults, topology, 4), 1})
+                            .collectives;
+      return rows.at(0).samples_s.empty() ? std::vector<double>(4, rows.at(0).time_s) : rows.at(0).samples_s;
+    };
+    // Always there: one iteration stands for all. 6 steps of 256 KiB.
+    const double step = samples("[{link: h0-s0, bandwidth: 100%}]").front();
+    EXPECT_NEAR(step, 6 * 262144 * 8 / 1e9, 0.05 * step) << fidelity;
+    // Iteration 0 is the warm-up: half a step into the third of those that count.
+    const auto at = static_cast<int>(3.5 * step * 1e6);
+    const auto hit = samples("[{at: " + std::to_string(at) + "us, for: 5ms, link: h0-s0, down: true}]");
+    ASSERT_EQ(hit.size(), 4U) << fidelity;
+    for (const std::size_t other : {0U, 1U, 3U}) EXPECT_NEAR(hit[other], step, 0.02 * step) << fidelity << other;
+    EXPECT_NEAR(hit[2], step + 0.005, 0.05 * step) << fidelity;
+  }
 }
 
 }  // namespace
