@@ -54,9 +54,9 @@ class Transport {
   /// Returns false on the deadline.
   virtual bool wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) = 0;
 
-  /// Before the ranks turn to other things than messages (a meeting): what was sent and what the library still has to say
-  /// is on its way without this rank's help. All ranks call it, with nothing outstanding. Gives up at the deadline: it is
-  /// the meeting that can say who is missing.
+  /// Before the ranks turn to other things than messages (a meeting): what was sent and what the library still has to
+  /// say is on its way without this rank's help. All ranks call it, with nothing outstanding. Gives up at the deadline:
+  /// it is the meeting that can say who is missing.
   virtual void flush(WallClock::time_point /*deadline*/) {}
 
   struct Statistics {
