@@ -4,6 +4,7 @@
 #include "cli/calibration.hpp"
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
+#include "cli/loader.hpp"
 #include "cli/measure.hpp"
 #include "cli/verdict.hpp"
 #include "core/base/catalogue.hpp"
@@ -14,7 +15,7 @@ namespace lockstep::cli {
 namespace {
 
 struct Options {
-  std::string topology, workload, backend = "lab", profile, fidelity = "flow";
+  std::string topology, workload, dataset, backend = "lab", profile, fidelity = "flow";
   std::optional<int> ranks;
   bool recalibrate = false;
   Settings settings;
@@ -23,12 +24,32 @@ struct Options {
   ToleranceOptions tolerance;
 };
 
+/// A data loader reads this machine's files, whatever the backend: what it costs is in a profile (calibrate loader).
+int check_loader(const Options& options, const Tolerance& tolerance, const Topology& topology,
+                 const Workload& workload) {
+  const Profile profile = load_profile_with(options.profile.empty() ? "ideal" : options.profile, options.settings);
+  const int ranks = options.ranks.value_or(1);
+  LoaderOutcome real, simulated;
+  Result measured = measure_loader(workload, options.dataset, ranks, options.output.seed, real);
+  measured.profile = source_of(profile);
+  measured.run = run_info(elapsed_s());
+  Result predicted =
+      predict_loader(topology, workload, profile, ranks, options.fidelity, options.output.seed, simulated);
+  predicted.run = run_info(elapsed_s());
+  if (!options.output.json_to_stdout())
+    fmt::print("# {} on this machine's files, profile {}\n# predicted\n{}# measured\n{}", workload.name, profile.name,
+               loader_table(simulated), loader_table(real));
+  return publish_comparison(options.output, compare(predicted, measured), tolerance, &predicted, &measured,
+                            workload.name);
+}
+
 int check(const Options& options) {
   options.output.check_writable();
   const Tolerance tolerance = options.tolerance.parse();
   const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
+  if (workload.loader) return check_loader(options, tolerance, topology, workload);
   const int ranks = rank_count(options.ranks, workload, &topology);
   const Routing routing(topology, {options.output.seed});
   // What is wrong with it shows before anything is measured.
@@ -107,6 +128,8 @@ std::function<int()> declare_check(CLI::App& app) {
       ->type_name("NAME");
   app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")
       ->type_name("N");
+  app.add_option("--dataset", options->dataset, "The files of a workload with a loader ('lockstep dataset make')")
+      ->type_name("FOLDER");
   Settings::declare(app, options->settings);
   options->tolerance.declare(app);
   options->limits.declare(app);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/json.hpp"
 #include "core/base/statistics.hpp"
 #include "core/base/text.hpp"
 
@@ -70,6 +71,24 @@ Json to_json(const LoaderOutcome& outcome) {
                       {"p5", percentile(outcome.step_s, 0.05)},
                       {"p95", percentile(outcome.step_s, 0.95)}};
   return json;
+}
+
+LoaderOutcome loader_outcome_from_json(const Json& json, const std::string& file) {
+  const JsonValue root(json, file, "loader");
+  const auto seconds = [&root](const char* key) { return root.required(key).number(0, "a number of seconds"); };
+  LoaderOutcome outcome;
+  outcome.steps = root.required("steps").integer(1);
+  outcome.samples = root.required("samples").integer(0);
+  outcome.time_s = seconds("time_s");
+  outcome.first_step_s = seconds("first_step_s");
+  outcome.think_s = seconds("think_s");
+  outcome.communication_s = seconds("communication_s");
+  outcome.stall_s = seconds("stall_s");
+  const JsonValue by_cause = root.required("stall_by_cause_s");
+  for (std::size_t i = 0; i < stall_cause_count; ++i)
+    if (const auto value = by_cause.optional(std::string(cause_names[i])))
+      outcome.stall_by_cause_s[i] = value->number(0, "a number of seconds");
+  return outcome;
 }
 
 void add_to_result(const LoaderOutcome& outcome, Result& result) {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -67,6 +68,8 @@ struct LoaderOutcome {
 
 /// The object `loader` of a result.
 Json to_json(const LoaderOutcome& outcome);
+/// What an explanation needs of it: steps, samples, times, stalls by cause. Throws InputError naming the key.
+LoaderOutcome loader_outcome_from_json(const Json& json, const std::string& file);
 /// Fills `summary`, `loader` and `ranks` of a result.
 void add_to_result(const LoaderOutcome& outcome, Result& result);
 /// For people: a few lines.
