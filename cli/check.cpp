@@ -24,13 +24,20 @@ struct Options {
   ToleranceOptions tolerance;
 };
 
-/// A data loader reads this machine's files, whatever the backend: what it costs is in a profile (calibrate loader).
+/// A data loader: in the lab if it has several ranks or a storage node there, else on this machine's files. What
+/// reading and decoding cost is in a profile (calibrate --backend loader).
 int check_loader(const Options& options, const Tolerance& tolerance, const Topology& topology,
                  const Workload& workload) {
   const Profile profile = load_profile_with(options.profile.empty() ? "ideal" : options.profile, options.settings);
-  const int ranks = options.ranks.value_or(1);
+  const bool lab = workload.loader->consumer.all_reduce || workload.loader->storage.kind == "object_store";
   LoaderOutcome real, simulated;
-  Result measured = measure_loader(workload, options.dataset, ranks, options.output.seed, real);
+  Result measured = measure_loader({.workload = &workload,
+                                    .topology = lab ? &topology : nullptr,
+                                    .dataset = options.dataset,
+                                    .ranks = options.ranks,
+                                    .seed = options.output.seed},
+                                   real);
+  const int ranks = real.ranks;
   measured.profile = source_of(profile);
   measured.run = run_info(elapsed_s());
   Result predicted =

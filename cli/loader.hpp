@@ -1,6 +1,7 @@
 // Workloads with a data loader, as the commands predict and measure them.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli/calibration.hpp"
@@ -26,11 +27,17 @@ int simulate_loader_workload(const Topology& topology, const Workload& workload,
                              const std::string& fidelity, const OutputOptions& output);
 
 #ifdef LOCKSTEP_REAL
-/// `run` of such a workload on the files of `dataset` (empty: those that the workload names).
-Result measure_loader(const Workload& workload, const std::string& dataset, int ranks, std::uint64_t seed,
-                      LoaderOutcome& outcome);
+struct LoaderMeasureRequest {
+  const Workload* workload = nullptr;
+  const Topology* topology = nullptr;  ///< of the lab; none: this process, one rank
+  std::string dataset;                 ///< a folder; empty: the one that the workload names
+  std::optional<int> ranks;
+  std::uint64_t seed = 1;
+};
+/// `run` of such a workload on real files.
+Result measure_loader(const LoaderMeasureRequest& request, LoaderOutcome& outcome);
 /// Prints and writes --json; exit code 1 if samples came twice or not at all.
-int run_loader_workload(const Workload& workload, const std::string& dataset, int ranks, const OutputOptions& output);
+int run_loader_workload(const LoaderMeasureRequest& request, const OutputOptions& output);
 /// `calibrate --backend loader`: a profile of what loading costs on this machine, its storage that of `folder`.
 Calibration calibrate_loader_profile(const std::string& folder, const std::string& name, const OutputOptions& output);
 #endif

@@ -27,7 +27,13 @@ int run(const Options& options) {
   std::optional<Topology> topology;
   if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
-  if (workload.loader) return run_loader_workload(workload, options.dataset, options.ranks.value_or(1), options.output);
+  if (workload.loader)
+    return run_loader_workload({.workload = &workload,
+                                .topology = backend.name == "lab" && topology ? &*topology : nullptr,
+                                .dataset = options.dataset,
+                                .ranks = options.ranks,
+                                .seed = options.output.seed},
+                               options.output);
   const int ranks =
       job && !options.ranks ? job->size : rank_count(options.ranks, workload, topology ? &*topology : nullptr);
   const PlannedWorkload planned = plan_workload(workload, ranks, topology ? shape_of(*topology, ranks) : GroupShape{});

@@ -51,6 +51,7 @@ Json to_json(const LoaderOutcome& outcome) {
             {"accelerator_utilisation", outcome.utilisation()},
             {"read_GBps", outcome.time_s > 0 ? static_cast<double>(outcome.bytes) / outcome.time_s * 1e-9 : 0},
             {"samples", outcome.samples},
+            {"bytes", outcome.bytes},
             {"steps", outcome.steps},
             {"time_s", outcome.time_s},
             {"first_step_s", outcome.first_step_s},
@@ -79,6 +80,8 @@ LoaderOutcome loader_outcome_from_json(const Json& json, const std::string& file
   LoaderOutcome outcome;
   outcome.steps = root.required("steps").integer(1);
   outcome.samples = root.required("samples").integer(0);
+  outcome.bytes = root.required("bytes").integer(0);
+  outcome.wrong = root.required("wrong").integer(0);
   outcome.time_s = seconds("time_s");
   outcome.first_step_s = seconds("first_step_s");
   outcome.think_s = seconds("think_s");
@@ -88,7 +91,44 @@ LoaderOutcome loader_outcome_from_json(const Json& json, const std::string& file
   for (std::size_t i = 0; i < stall_cause_count; ++i)
     if (const auto value = by_cause.optional(std::string(cause_names[i])))
       outcome.stall_by_cause_s[i] = value->number(0, "a number of seconds");
+  for (const auto& [name, count] : root.required("troubles").members()) {
+    const auto& names = trouble_names();
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) continue;
+    outcome.troubles[static_cast<std::size_t>(found - names.begin())] = {
+        count.required("seen").integer(0), count.required("skipped").integer(0), count.required("retried").integer(0),
+        count.required("failed").integer(0)};
+  }
   return outcome;
+}
+
+LoaderOutcome together(const std::vector<LoaderOutcome>& ranks) {
+  LoaderOutcome all = ranks.front();
+  all.ranks = static_cast<int>(ranks.size());
+  const double share = 1.0 / static_cast<double>(ranks.size());
+  all.think_s = all.stall_s = all.communication_s = 0;
+  all.stall_by_cause_s = {};
+  for (const auto& rank : ranks) {
+    all.think_s += share * rank.think_s;
+    all.stall_s += share * rank.stall_s;
+    all.communication_s += share * rank.communication_s;
+    for (std::size_t i = 0; i < stall_cause_count; ++i) all.stall_by_cause_s[i] += share * rank.stall_by_cause_s[i];
+    all.min_stall_s = std::min(&rank == &ranks.front() ? rank.stall_s : all.min_stall_s, rank.stall_s);
+    all.max_stall_s = std::max(&rank == &ranks.front() ? rank.stall_s : all.max_stall_s, rank.stall_s);
+    if (&rank == &ranks.front()) continue;
+    all.samples += rank.samples;
+    all.bytes += rank.bytes;
+    all.wrong += rank.wrong;
+    all.time_s = std::max(all.time_s, rank.time_s);
+    all.first_step_s = std::max(all.first_step_s, rank.first_step_s);
+    for (std::size_t i = 0; i < trouble_count; ++i) {
+      all.troubles[i].seen += rank.troubles[i].seen;
+      all.troubles[i].skipped += rank.troubles[i].skipped;
+      all.troubles[i].retried += rank.troubles[i].retried;
+      all.troubles[i].failed += rank.troubles[i].failed;
+    }
+  }
+  return all;
 }
 
 void add_to_result(const LoaderOutcome& outcome, Result& result) {

@@ -68,8 +68,11 @@ struct LoaderOutcome {
 
 /// The object `loader` of a result.
 Json to_json(const LoaderOutcome& outcome);
-/// What an explanation needs of it: steps, samples, times, stalls by cause. Throws InputError naming the key.
+/// Steps, samples, bytes, times, stalls by cause, troubles of such an object; not the series. Throws InputError naming
+/// the key.
 LoaderOutcome loader_outcome_from_json(const Json& json, const std::string& file);
+/// The ranks of a run as one: sums, means over ranks, and the slowest rank's times. Needs at least one.
+LoaderOutcome together(const std::vector<LoaderOutcome>& ranks);
 /// Fills `summary`, `loader` and `ranks` of a result.
 void add_to_result(const LoaderOutcome& outcome, Result& result);
 /// For people: a few lines.

@@ -285,7 +285,8 @@ config::Type<PolicyKeys> policy_type() {
       .optional("retries", &PolicyKeys::retries, config::integer(0, 1000),
                 "of one sample; after them it fails; default 3")
       .optional("retry_delay", &PolicyKeys::retry_delay, config::duration(), "before a retry; default 10ms")
-      .optional("timeout", &PolicyKeys::timeout, config::duration().positive(), "default 10s")
+      .optional("timeout", &PolicyKeys::timeout, config::duration().positive(),
+                "of one read; a worker that says nothing for twice that has stalled; default 10s")
       .type();
 }
 

@@ -134,7 +134,7 @@ struct PolicySpec {
                                             Action::fail, Action::fail, Action::retry, Action::retry};
   int retries = 3;  ///< of one sample, then it is as with `fail`
   Duration retry_delay = milliseconds(10);
-  Duration timeout = seconds(10);  ///< a read, or a worker, that says nothing for so long has stalled
+  Duration timeout = seconds(10);  ///< of a read; a worker that says nothing for twice that has stalled
   [[nodiscard]] Action of(Trouble trouble) const { return actions[static_cast<std::size_t>(trouble)]; }
 };
 

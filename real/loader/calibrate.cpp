@@ -37,7 +37,7 @@ double cpu_s() { return static_cast<double>(thread_cpu_time().count()) * 1e-9; }
 /// A dataset that is gone afterwards.
 class Temporary {
  public:
-  Temporary(const std::string& folder, const std::string& name, DatasetSpec spec)
+  Temporary(const std::string& folder, const std::string& name, const DatasetSpec& spec)
       : path_((fs::path(folder) / fmt::format("lockstep_calibration_{}_{}", ::getpid(), name)).string()) {
     make_dataset(spec, path_);
     dataset_ = load_dataset(spec, path_);

@@ -297,14 +297,15 @@ class Run {
   /// Finds workers that are dead or say nothing.
   void look_after() {
     while (const auto death = workers_->dead()) replace(death->index, death->how);
-    const auto timeout = std::chrono::duration_cast<nanoseconds>(spec_.policy.timeout);
+    // A read may take the time-out, and one more is for what follows it.
+    const auto timeout = 2 * std::chrono::duration_cast<nanoseconds>(spec_.policy.timeout);
     for (int i = 0; i < spec_.readers.workers; ++i) {
       const std::int64_t since = shared_.worker(i).busy_since_ns.load();
       if (since == 0 || Clock::now().time_since_epoch().count() - since < timeout.count()) continue;
       if (stalled_.contains(i)) continue;
       if (spec_.policy.of(Trouble::stall) == PolicySpec::Action::fail || !workers_->kill(i))
         throw RunFailure(
-            fmt::format("worker {} says nothing for {}{}", i, format_duration(spec_.policy.timeout),
+            fmt::format("worker {} says nothing for {}{}", i, format_duration(2 * spec_.policy.timeout),
                         spec_.readers.kind == ReadersSpec::Kind::threads ? ", and threads cannot be ended" : ""));
       stalled_[i] = true;
     }

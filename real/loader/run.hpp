@@ -4,8 +4,8 @@
 //  - the same samples in the same order as the simulation's (core/loader/sampler.hpp);
 //  - cold: the dataset is dropped from the page cache first, warm: read into it; mincore has to agree;
 //  - every sample is checked: its checksum, and that each index comes once per epoch (`wrong` counts the others);
-//  - a bad sample, a worker that dies or says nothing for `policy.timeout`: as the policy says, counted; RunFailure
-//  with
+//  - a bad sample, a worker that dies or says nothing for twice `policy.timeout`: as the policy says, counted;
+//  RunFailure with
 //    what happened where it says fail. No worker outlives the call;
 //  - call it while this process has no other threads if the workers are processes: they are forked.
 #pragma once

@@ -20,7 +20,7 @@ constexpr nanoseconds look_again = std::chrono::milliseconds(100);
 
 std::int64_t since_start_ns() { return Clock::now().time_since_epoch().count(); }
 
-/// What the policy says can go on; this cannot.
+/// The policy says that this run ends; why is in the control block.
 struct Stop {};
 
 class Worker {
@@ -95,6 +95,7 @@ class Worker {
         ++in_flight;
       }
       const auto arrived = reader_->wait();
+      record_.busy_since_ns = since_start_ns();
       const auto cpu_used = thread_cpu_time() - cpu;
       const auto waited = std::max(nanoseconds(Clock::now() - wall) - cpu_used, nanoseconds(0));
       add(slot, StallCause::storage, waited);
@@ -197,7 +198,7 @@ void work(const WorkerJob& job) {
     Worker(job).run();
     return;
   } catch (const Stop&) {
-    // The trouble is written down already.
+    control.stop = 1;
   } catch (const std::exception& error) {
     std::uint32_t nobody = 0;
     if (control.broken.compare_exchange_strong(nobody, 1))

@@ -67,6 +67,11 @@ std::int64_t StorageDevice::read(std::int64_t now, const ReadShape& shape) {
   return done;
 }
 
+std::int64_t StorageDevice::pass_host(std::int64_t now, std::int64_t bytes, int host) {
+  const std::int64_t time = time_for(bytes, spec_.client_bandwidth);
+  return pass(now, host_free_[static_cast<std::size_t>(host)], time) + time;
+}
+
 std::int64_t StorageDevice::write(std::int64_t now, std::int64_t bytes, int host) {
   Unit& unit = units_[spec_.local ? static_cast<std::size_t>(host) : 0];
   const std::int64_t alone = now + time_for(bytes, spec_.stream_bandwidth);

@@ -39,6 +39,9 @@ class StorageDevice {
   /// When so many bytes are written: they take their share of the pipes.
   std::int64_t write(std::int64_t now, std::int64_t bytes, int host);
 
+  /// When so many bytes of other traffic of a host are through its pipe.
+  std::int64_t pass_host(std::int64_t now, std::int64_t bytes, int host);
+
   /// bytes at a rate, in picoseconds.
   static std::int64_t time_for(std::int64_t bytes, const std::optional<Bandwidth>& rate) {
     return rate ? transfer_time(Bytes{bytes}, *rate).count() : 0;

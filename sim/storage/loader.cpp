@@ -33,7 +33,7 @@ struct Consumer {
   std::int64_t think = 0, stall = 0, communication = 0;
   std::array<double, stall_cause_count> by_cause{};
   Copier copier;
-  std::int64_t to_write = 0;
+  std::int64_t to_write = 0, to_receive = 0;
   bool writing = false;
   std::uint32_t counter = 0;
 };
@@ -71,7 +71,7 @@ class Run {
   }
 
  private:
-  enum EventKind : std::uint8_t { copy_done, thought, stepped, written };
+  enum EventKind : std::uint8_t { copy_done, thought, received, stepped, written };
 
   void push(int rank, EventKind kind, std::int64_t time) {
     Consumer& consumer = consumers_[static_cast<std::size_t>(rank)];
@@ -179,6 +179,9 @@ class Run {
           else
             end_step(rank, event.time);
           break;
+        case received:
+          receive_on(rank, event.time);
+          break;
         case stepped:
           end_step(rank, event.time);
           break;
@@ -195,7 +198,31 @@ class Run {
   void arrive(std::int64_t now) {
     if (++arrived_ < ranks_) return;
     arrived_ = 0;
-    for (int rank = 0; rank < ranks_; ++rank) push(rank, stepped, now + prediction_.all_reduce.count());
+    const std::int64_t alone = now + prediction_.all_reduce.count();
+    if (prediction_.all_reduce_received.count() == 0) {
+      for (int rank = 0; rank < ranks_; ++rank) push(rank, stepped, alone);
+      return;
+    }
+    not_before_ = alone;
+    receiving_ = ranks_;
+    for (int rank = 0; rank < ranks_; ++rank) {
+      consumers_[static_cast<std::size_t>(rank)].to_receive = prediction_.all_reduce_received.count();
+      receive_on(rank, now);
+    }
+  }
+
+  /// The next piece of the collective, behind the reads that were asked for before it.
+  void receive_on(int rank, std::int64_t now) {
+    Consumer& consumer = consumers_[static_cast<std::size_t>(rank)];
+    const std::int64_t piece = std::min(consumer.to_receive, std::max<std::int64_t>(spec_.dataset.size.expected(), 1));
+    if (piece > 0) {
+      consumer.to_receive -= piece;
+      push(rank, received, supply_.transfer(now, piece, rank));
+      return;
+    }
+    // A collective ends when its last rank has everything.
+    if (--receiving_ > 0) return;
+    for (int other = 0; other < ranks_; ++other) push(other, stepped, std::max(now, not_before_));
   }
 
   void end_step(int rank, std::int64_t end) {
@@ -271,7 +298,8 @@ class Run {
   std::vector<Event> moment_;
   QueueRecord queue_;
   std::int64_t samples_ = 0, bytes_ = 0, first_end_ = 0, last_end_ = 0;
-  int arrived_ = 0, ended_ = 0;
+  int arrived_ = 0, ended_ = 0, receiving_ = 0;
+  std::int64_t not_before_ = 0;
 };
 
 }  // namespace

@@ -20,6 +20,10 @@ struct LoaderPrediction {
   LoaderMachine machine;
   std::uint64_t seed = 1;
   Duration all_reduce{0};  ///< of `consumer.all_reduce`, all ranks beginning together, nothing else on the links
+  /// What a host receives in an all-reduce, where that comes by the same link as its reads (client_bandwidth); else 0.
+  /// Reads and collective then take turns, piece by piece, a piece being as large as a sample: a flow each, shared
+  /// fairly.
+  Bytes all_reduce_received{0};
 };
 
 /// Runs the whole of it. Throws RunFailure where the policy says that bad data end the run.

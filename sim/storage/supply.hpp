@@ -60,6 +60,11 @@ class Supply {
     return storage_.write(now, bytes, host_of(rank));
   }
 
+  /// Other traffic on the links that reads come by (collectives); when the piece is through.
+  std::int64_t transfer(std::int64_t now, std::int64_t bytes, int rank) {
+    return storage_.pass_host(now, bytes, host_of(rank));
+  }
+
   [[nodiscard]] std::int64_t steps() const { return steps_; }
   [[nodiscard]] std::int64_t reads() const { return reads_; }
   [[nodiscard]] std::int64_t hits() const { return hits_; }

@@ -268,7 +268,7 @@ TEST(RealLoader, AWorkerThatSaysNothing) {
   EXPECT_EQ(outcome.troubles[static_cast<std::size_t>(Trouble::stall)].retried, 1);
   fs::remove(stalled);
   spec.policy.actions[static_cast<std::size_t>(Trouble::stall)] = PolicySpec::Action::fail;
-  EXPECT_THAT(failure(spec, files, options), HasSubstr("says nothing for 100ms"));
+  EXPECT_THAT(failure(spec, files, options), HasSubstr("says nothing for 200ms"));
   fs::remove(stalled);
   spec.readers.kind = ReadersSpec::Kind::threads;
   options.open = [&] { return std::make_unique<Stalling>(open_reader(spec, dataset), stalled, false); };
