@@ -2,7 +2,7 @@
 """How fast the real loader is, beside what the parts give alone, in alternating pairs of one run.
 
   decode   warm JPEG files of 114 KB, two workers, against libjpeg-turbo decoding the same files alone on two threads
-  records  record shards, cold, by io_uring past the page cache, against fio at the same block size and depth
+  records  record shards, cold, by io_uring past the page cache, against fio at the same block size and depth (8 in all)
 
 usage: bench/loader_speed.py [--lockstep BINARY] [--decoder BINARY] [--folder FOLDER] [--rounds 7]
 """
@@ -25,10 +25,10 @@ loader:
 """
 RECORDS = """name: records
 loader:
-  dataset: {format: records, samples: 2048, size: 262144B, samples_per_shard: 2048, alignment: 4KiB}
+  dataset: {format: records, samples: 4096, size: 262144B, samples_per_shard: 4096, alignment: 4KiB}
   sampler: {order: sequential}
-  readers: {workers: 1, prefetch: 4, access: io_uring, depth: 8, direct: true}
-  batch: {size: 64}
+  readers: {workers: 2, prefetch: 2, access: io_uring, depth: 4, direct: true}
+  batch: {size: 128}
 """
 
 
