@@ -208,6 +208,7 @@ int explain_loader_workload(const Options& options, const Workload& workload) {
   check_writable(options.json, "--json");
   const Profile profile = load_profile_with(options.profile.empty() ? "ideal" : options.profile, options.settings);
   sim::LoaderPrediction prediction;
+  LoaderSpec spec = *workload.loader;
   if (options.topology.empty()) {
     prediction.machine.cores = profile.cores;
     prediction.machine.costs = profile.loader ? &*profile.loader : nullptr;
@@ -215,8 +216,8 @@ int explain_loader_workload(const Options& options, const Workload& workload) {
     const Topology topology = load_topology_with(options.topology, options.settings);
     prediction = loader_prediction(topology, workload, profile, rank_count(options.ranks, workload, &topology), "flow",
                                    options.seed);
+    place_storage(topology, profile, prediction.machine.ranks, spec, prediction);
   }
-  LoaderSpec spec = *workload.loader;
   // Enough to see its steady state; what an epoch's length decides (caches) is kept where there are several.
   if (spec.consumer.epochs == 1) spec.consumer.steps = std::min<std::int64_t>(spec.consumer.steps.value_or(500), 500);
   const auto answer = [&](const LoaderSpec& changed) { return sim::simulate_loader(changed, prediction); };

@@ -56,8 +56,8 @@ Bandwidth payload_rate(const Topology& topology, const Profile& profile, int fro
   return *least;
 }
 
-/// An object store on a topology of hosts stands in its last host, as in the lab: its links, and those of its clients,
-/// limit what reads get; collectives share the clients' links with them.
+}  // namespace
+
 void place_storage(const Topology& topology, const Profile& profile, int ranks, LoaderSpec& spec,
                    sim::LoaderPrediction& prediction) {
   const int storage = topology.rank_capacity() - 1;
@@ -71,8 +71,6 @@ void place_storage(const Topology& topology, const Profile& profile, int ranks, 
   if (spec.consumer.all_reduce && ranks > 1)
     prediction.all_reduce_received = Bytes{2 * spec.consumer.all_reduce->count() * (ranks - 1) / ranks};
 }
-
-}  // namespace
 
 sim::LoaderPrediction loader_prediction(const Topology& topology, const Workload& workload, const Profile& profile,
                                         int ranks, const std::string& fidelity, std::uint64_t seed) {

@@ -18,6 +18,11 @@ namespace lockstep::cli {
 sim::LoaderPrediction loader_prediction(const Topology& topology, const Workload& workload, const Profile& profile,
                                         int ranks, const std::string& fidelity, std::uint64_t seed);
 
+/// An object store on a topology of hosts stands in its last host, as in the lab: its links, and those of its clients,
+/// limit what reads get; collectives share the clients' links with them. Does nothing where no host is left.
+void place_storage(const Topology& topology, const Profile& profile, int ranks, LoaderSpec& spec,
+                   sim::LoaderPrediction& prediction);
+
 /// A prediction as a result, without `run`.
 Result predict_loader(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
                       const std::string& fidelity, std::uint64_t seed, LoaderOutcome& outcome);

@@ -28,6 +28,7 @@ struct LoaderControl {
   std::atomic<std::uint32_t> news{0};     ///< rung for every batch, failure and end of a worker
   std::atomic<std::uint32_t> stop{0};     ///< somebody failed, or the consumer has all it wants
   std::atomic<std::uint32_t> turns{0};    ///< rung when a slot is free again
+  std::atomic<std::uint32_t> failing{0};  ///< somebody writes down what failed
   std::atomic<std::uint32_t> failed{0};   ///< 1 + Trouble; 0: nothing
   std::atomic<std::uint32_t> started{0};  ///< workers that have begun to work
   std::int64_t failed_sample = -1;

@@ -175,8 +175,10 @@ class Worker {
     ++count.failed;
     LoaderControl& control = shared_.control();
     std::uint32_t nobody = 0;
-    if (control.failed.compare_exchange_strong(nobody, 1 + static_cast<std::uint32_t>(trouble)))
+    if (control.failing.compare_exchange_strong(nobody, 1)) {
       control.failed_sample = index;
+      control.failed = 1 + static_cast<std::uint32_t>(trouble);
+    }
     throw Stop{};
   }
 

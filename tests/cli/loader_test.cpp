@@ -76,6 +76,22 @@ TEST(LoaderCommands, ADatasetIsMadeRunAndChecked) {
   EXPECT_THAT(outcome.output, HasSubstr("# measured"));
 }
 
+TEST(LoaderCommands, ShowSaysWhatTheConsumerAsksFor) {
+  const auto outcome = lockstep_line("workload show " + workloads + "mlperf_unet3d_h100.yaml");
+  EXPECT_EQ(outcome.code, 0);
+  // 7 samples of 146.6 MB every 0.323 s.
+  EXPECT_THAT(outcome.output, HasSubstr("takes 21.7 samples/s, 3.177 GB/s"));
+}
+
+TEST(LoaderCommands, ExplainNamesTheWorkersThatHelp) {
+  const auto outcome = lockstep_line("explain --json - -w " + workloads + "imagenet_like.yaml");
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  const auto json = nlohmann::json::parse(outcome.output);
+  EXPECT_EQ(json["schema"], "lockstep.explanation/1");
+  EXPECT_EQ(json["bound"], "decode");
+  EXPECT_THAT(json["verdict"].get<std::string>(), HasSubstr("decode bound: 10 workers on 10 cores instead of 8"));
+}
+
 TEST(LoaderCommands, WrongUseIsRefused) {
   const std::string workload = " -w " + workloads + "loader_quick.yaml";
   auto outcome = lockstep_line("run" + workload);
