@@ -7,6 +7,7 @@
 #include "cli/calibration_from_log.hpp"
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
+#include "cli/loader.hpp"
 #include "cli/output.hpp"
 #include "core/base/catalogue.hpp"
 #include "core/units/parse.hpp"
@@ -15,7 +16,7 @@ namespace lockstep::cli {
 namespace {
 
 struct Options {
-  std::string backend = "tcp", topology, file, from, between, name, largest = "64MiB";
+  std::string backend = "tcp", folder = ".", topology, file, from, between, name, largest = "64MiB";
   std::optional<int> ranks;
   Settings settings;
   OutputOptions output;
@@ -60,6 +61,8 @@ int run_from_log(const Options& options) {
 int run(const Options& options) {
   if (writes_results()) options.output.check_writable();
   if (!options.from.empty()) return run_from_log(options);
+  if (options.backend == "loader")
+    return write(options, calibrate_loader_profile(options.folder, options.name, options.output));
   const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
   std::optional<Topology> topology;
   if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
@@ -94,8 +97,13 @@ int run(const Options& options) {
 
 std::function<int()> declare_calibrate(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  auto* backend =
-      app.add_option("--backend", options->backend, backend_help())->capture_default_str()->type_name("NAME");
+  auto* backend = app.add_option("--backend", options->backend,
+                                 backend_help() + "; loader (what data loading costs on this machine)")
+                      ->capture_default_str()
+                      ->type_name("NAME");
+  app.add_option("--folder", options->folder, "Of backend loader: where its files are written, and removed")
+      ->capture_default_str()
+      ->type_name("FOLDER");
   app.add_option("-o,--output", options->file, "Profile to write; - for standard output")
       ->required()
       ->type_name("PROFILE");

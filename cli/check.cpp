@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "cli/faults.hpp"
 #include "cli/inputs.hpp"
+#include "cli/loader.hpp"
 #include "cli/measure.hpp"
 #include "cli/verdict.hpp"
 #include "core/base/catalogue.hpp"
@@ -15,7 +16,7 @@ namespace lockstep::cli {
 namespace {
 
 struct Options {
-  std::string topology, workload, backend = "lab", profile, fidelity = "flow";
+  std::string topology, workload, dataset, backend = "lab", profile, fidelity = "flow";
   std::optional<int> ranks;
   bool recalibrate = false;
   Settings settings;
@@ -24,12 +25,39 @@ struct Options {
   ToleranceOptions tolerance;
 };
 
+/// A data loader: in the lab if it has several ranks or a storage node there, else on this machine's files. What
+/// reading and decoding cost is in a profile (calibrate --backend loader).
+int check_loader(const Options& options, const Tolerance& tolerance, const Topology& topology,
+                 const Workload& workload) {
+  const Profile profile = load_profile_with(options.profile.empty() ? "ideal" : options.profile, options.settings);
+  const bool lab = workload.loader->consumer.all_reduce || workload.loader->storage.kind == "object_store";
+  LoaderOutcome real, simulated;
+  Result measured = measure_loader({.workload = &workload,
+                                    .topology = lab ? &topology : nullptr,
+                                    .dataset = options.dataset,
+                                    .ranks = options.ranks,
+                                    .seed = options.output.seed},
+                                   real);
+  const int ranks = real.ranks;
+  measured.profile = source_of(profile);
+  measured.run = run_info(elapsed_s());
+  Result predicted =
+      predict_loader(topology, workload, profile, ranks, options.fidelity, options.output.seed, simulated);
+  predicted.run = run_info(elapsed_s());
+  if (!options.output.json_to_stdout())
+    fmt::print("# {} on this machine's files, profile {}\n# predicted\n{}# measured\n{}", workload.name, profile.name,
+               loader_table(simulated), loader_table(real));
+  return publish_comparison(options.output, compare(predicted, measured), tolerance, &predicted, &measured,
+                            workload.name);
+}
+
 int check(const Options& options) {
   if (writes_results()) options.output.check_writable();
   const Tolerance tolerance = options.tolerance.parse();
   const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
+  if (workload.loader) return check_loader(options, tolerance, topology, workload);
   const int ranks = rank_count(options.ranks, workload, &topology);
   const Routing routing(topology, {options.output.seed});
   // What is wrong with it shows before anything is measured.
@@ -117,6 +145,8 @@ std::function<int()> declare_check(CLI::App& app) {
       ->type_name("NAME");
   app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")
       ->type_name("N");
+  app.add_option("--dataset", options->dataset, "The files of a workload with a loader ('lockstep dataset make')")
+      ->type_name("FOLDER");
   Settings::declare(app, options->settings);
   options->tolerance.declare(app);
   options->limits.declare(app);

@@ -19,5 +19,6 @@ std::function<int()> declare_schema(CLI::App& app);
 std::function<int()> declare_simulate(CLI::App& app);
 std::function<int()> declare_topology(CLI::App& app);
 std::function<int()> declare_workload(CLI::App& app);
+std::function<int()> declare_dataset(CLI::App& app);
 
 }  // namespace lockstep::cli

@@ -1,4 +1,4 @@
-// lockstep explain: why a collective takes the algorithm that it takes.
+// lockstep explain: why a collective takes the algorithm that it takes, and why a data loader makes training wait.
 //
 // For every row: the candidates with their predicted times, the one chosen, and at which sizes the choice changes.
 // Given a result, it reads again the files that the result names.
@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
+#include "cli/loader.hpp"
 #include "cli/output.hpp"
 #include "cli/usage.hpp"
 #include "core/base/error.hpp"
@@ -17,6 +18,7 @@
 #include "core/nccl/choices.hpp"
 #include "sim/auto.hpp"
 #include "sim/nccl/time.hpp"
+#include "study/loader_explanation.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -26,6 +28,7 @@ struct Options {
   std::optional<int> ranks;
   std::uint64_t seed = 0;
   Settings settings;
+  std::optional<LoaderOutcome> measured;  ///< of a data loader, where the result is a measurement
 };
 
 constexpr std::int64_t smallest = 8;
@@ -175,6 +178,13 @@ Json to_json(const FlipsOfKind& flips) {
 /// The files behind a result. What has changed since is said.
 void take_from_result(Options& options) {
   const Result result = load_result(options.result);
+  if (!result.loader.is_null() && result.kind == Result::Kind::measurement) {  // a real loader: this machine
+    options.measured = loader_outcome_from_json(result.loader, options.result);
+    options.workload = result.workload.file.value_or("");
+    options.ranks = result.ranks;
+    options.seed = result.seed;
+    return;
+  }
   const auto file = [&](const SourceFile& source, const char* what, bool built_in) {
     if (source.file && !source.file->empty()) return *source.file;
     if (built_in) return source.name;
@@ -193,11 +203,40 @@ void take_from_result(Options& options) {
   compare(result.workload.sha256, load_workload(options.workload).sha256, options.workload);
 }
 
+/// A data loader: what bound it (as measured, where the result is a measurement), what would help (as predicted).
+int explain_loader_workload(const Options& options, const Workload& workload) {
+  check_writable(options.json, "--json");
+  const Profile profile = load_profile_with(options.profile.empty() ? "ideal" : options.profile, options.settings);
+  sim::LoaderPrediction prediction;
+  LoaderSpec spec = *workload.loader;
+  if (options.topology.empty()) {
+    prediction.machine.cores = profile.cores;
+    prediction.machine.costs = profile.loader ? &*profile.loader : nullptr;
+  } else {
+    const Topology topology = load_topology_with(options.topology, options.settings);
+    prediction = loader_prediction(topology, workload, profile, rank_count(options.ranks, workload, &topology), "flow",
+                                   options.seed);
+    place_storage(topology, profile, prediction.machine.ranks, spec, prediction);
+  }
+  // Enough to see its steady state; what an epoch's length decides (caches) is kept where there are several.
+  if (spec.consumer.epochs == 1) spec.consumer.steps = std::min<std::int64_t>(spec.consumer.steps.value_or(500), 500);
+  const auto answer = [&](const LoaderSpec& changed) { return sim::simulate_loader(changed, prediction); };
+  const auto explanation =
+      options.measured ? explain_loader(spec, *options.measured, answer) : explain_loader(spec, answer);
+  if (options.json != "-") fmt::print("# {}, profile {}\n{}", workload.name, profile.name, to_text(explanation));
+  if (!options.json.empty()) write_output(options.json, to_json(explanation).dump(2) + "\n");
+  return 0;
+}
+
 int explain(Options options) {
   if (!options.result.empty()) {
     if (!options.topology.empty() || !options.workload.empty())
       throw InputError("explain takes a result, or -t and -w, not both");
     take_from_result(options);
+  }
+  if (!options.workload.empty()) {
+    const Workload workload = load_workload_with(options.workload, options.settings);
+    if (workload.loader) return explain_loader_workload(options, workload);
   }
   if (options.topology.empty() || options.workload.empty())
     throw InputError("explain needs a result file, or a topology (-t) and a workload (-w)");

@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/faults.hpp"
 #include "cli/inputs.hpp"
+#include "cli/loader.hpp"
 #include "cli/measure.hpp"
 #include "cli/output.hpp"
 #include "cli/usage.hpp"
@@ -14,7 +15,7 @@ namespace lockstep::cli {
 namespace {
 
 struct Options {
-  std::string topology, workload, backend = "tcp";
+  std::string topology, workload, dataset, backend = "tcp";
   std::optional<int> ranks;
   Settings settings;
   OutputOptions output;
@@ -28,6 +29,13 @@ int run(const Options& options) {
   std::optional<Topology> topology;
   if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
+  if (workload.loader)
+    return run_loader_workload({.workload = &workload,
+                                .topology = backend.name == "lab" && topology ? &*topology : nullptr,
+                                .dataset = options.dataset,
+                                .ranks = options.ranks,
+                                .seed = options.output.seed},
+                               options.output);
   const int ranks =
       job && !options.ranks ? job->size : rank_count(options.ranks, workload, topology ? &*topology : nullptr);
   const auto faults = faults_to_apply(backend, topology ? &*topology : nullptr, workload, ranks);
@@ -91,6 +99,8 @@ std::function<int()> declare_run(CLI::App& app) {
       ->check(refuse_odd_numbers)
       ->type_name("N");
   app.add_option("-t,--topology", options->topology, "Topology file (the lab builds it)")->type_name("FILE");
+  app.add_option("--dataset", options->dataset, "The files of a workload with a loader ('lockstep dataset make')")
+      ->type_name("FOLDER");
   Settings::declare(app, options->settings, {"topology", "workload"});
   options->limits.declare(app);
   options->output.declare(app, false);

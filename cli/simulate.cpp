@@ -5,6 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
+#include "cli/loader.hpp"
 #include "cli/output.hpp"
 #include "cli/usage.hpp"
 #include "core/base/catalogue.hpp"
@@ -33,6 +34,12 @@ int simulate(const Options& options) {
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
   Profile profile = load_profile_with(options.profile, options.settings);
+  if (workload.loader) {
+    if (options.runs > 1 || !options.as_built.empty() || !options.detail.empty() || !options.output.trace.empty())
+      throw InputError("a workload with a loader is simulated without --runs, --as-built, --detail and --trace");
+    return simulate_loader_workload(topology, workload, profile, rank_count(options.ranks, workload, &topology),
+                                    options.fidelity, options.output);
+  }
   Json as_built;
   if (!options.as_built.empty()) {
     const Result measured = load_result(options.as_built);

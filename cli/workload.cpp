@@ -15,8 +15,28 @@ struct Options {
   Settings settings;
 };
 
+/// A data loader: what there is, and what its consumer asks for.
+int show_loader(const Workload& workload) {
+  const LoaderSpec& loader = *workload.loader;
+  const std::int64_t bytes = loader.dataset.size.expected();
+  fmt::print("workload '{}': a data loader, {} samples of {} ({} in all), batches of {}, {} step{} of one rank\n",
+             workload.name, loader.dataset.samples, format_bytes(Bytes{bytes}),
+             format_bytes(Bytes{bytes * loader.dataset.samples}), loader.batch.size, loader.steps(1),
+             loader.steps(1) == 1 ? "" : "s");
+  fmt::print("readers: {} {}, prefetch {}, {}; storage {}\n", loader.readers.workers,
+             loader.readers.kind == ReadersSpec::Kind::threads ? "threads" : "processes", loader.readers.prefetch,
+             to_string(loader.readers.access), loader.storage.kind);
+  if (loader.consumer.think.count() > 0) {
+    const double rate = static_cast<double>(loader.batch.size) / to_seconds(loader.consumer.think);
+    fmt::print("a rank that never waits takes {:.1f} samples/s, {:.3f} GB/s\n", rate,
+               rate * static_cast<double>(bytes) * 1e-9);
+  }
+  return 0;
+}
+
 int show(const Options& options) {
   const Workload workload = load_workload_with(options.file, options.settings);
+  if (workload.loader) return show_loader(workload);
   fmt::print("workload '{}': {} iterations after {} of warm-up\n", workload.name, workload.iterations, workload.warmup);
   std::vector<std::vector<std::string>> rows{{"kind", "algorithm", "size", "type", "reduction", "channels"}};
   for (const auto& spec : workload.collectives) {

@@ -13,11 +13,11 @@ packages[build]="
   g++ cmake ninja-build ccache git ca-certificates pkg-config
   libboost1.81-dev libfmt-dev libspdlog-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libpugixml-dev
   libssl-dev
-  openmpi-bin libopenmpi-dev libucx-dev libhwloc-dev liburing-dev
+  openmpi-bin libopenmpi-dev libucx-dev libhwloc-dev liburing-dev libturbojpeg0-dev
   iproute2 procps util-linux"
 packages[test]="
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
-  python3 python3-jsonschema iperf3 libgloo-dev"
+  python3 python3-jsonschema iperf3 libgloo-dev fio"
 packages[check]="clang-19 clang-tidy-19 libclang-rt-19-dev"
 packages[deep]="debootstrap"
 groups=(build test check deep)

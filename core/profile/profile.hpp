@@ -16,6 +16,7 @@
 #include "core/config/document.hpp"
 #include "core/config/keys.hpp"
 #include "core/config/type.hpp"
+#include "core/loader/costs.hpp"
 #include "core/profile/nccl_profile.hpp"
 #include "core/profile/packet_transport.hpp"
 #include "core/units/duration.hpp"
@@ -72,6 +73,7 @@ struct Profile {
   Duration start_overhead{0};  ///< CPU of a rank then, before it goes on: cold caches, the scheduler
   PacketTransport transport;
   std::optional<NcclProfile> nccl;  ///< NCCL does collectives with `algorithm: auto`; none: Lockstep's own algorithms
+  std::optional<LoaderCosts> loader;    ///< none: loading costs no more than the workload says
   std::vector<config::GivenKey> given;  ///< the keys of its document
   config::Json measured;  ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
 };

@@ -50,6 +50,7 @@ struct ProfileKeys {
   TransportKeys tcp;
   PacketTransport transport;
   std::optional<NcclProfile> nccl;
+  std::optional<LoaderCosts> loader;
   config::Json measured;
 };
 
@@ -162,6 +163,8 @@ config::Type<ProfileKeys> profile_type() {
                 "how messages become packets; absent: what suits the links")
       .optional("nccl", &ProfileKeys::nccl, nccl_profile_type(),
                 "collectives with `algorithm: auto` are NCCL's; absent: Lockstep's own algorithms")
+      .optional("loader", &ProfileKeys::loader, loader_costs_type(),
+                "what loading costs on this machine; absent: no more than the workload says")
       .optional("measured", &ProfileKeys::measured, config::json_map(),
                 "how it was obtained: host, date, residuals; kept as it is")
       .type();
@@ -212,6 +215,7 @@ Profile read_profile(const config::Node& root, const std::string& file) {
   profile.start_overhead = keys->start_overhead;
   profile.transport = keys->transport;
   profile.nccl = std::move(keys->nccl);
+  profile.loader = keys->loader;
   profile.measured = std::move(keys->measured);
   return profile;
 }

@@ -84,6 +84,7 @@ std::string to_yaml(const Profile& profile) {
   if (profile.tcp.ordered) text += "  ordered: true\n";
   if (const std::string keys = to_yaml(profile.transport); !keys.empty()) text += "transport:\n" + keys;
   if (profile.nccl) text += "nccl:\n" + to_yaml(*profile.nccl);
+  if (profile.loader) text += "loader:\n" + to_yaml(*profile.loader);
   if (profile.measured.is_object()) {
     text += profile.measured.empty() ? "measured: {}\n" : "measured:\n";
     write_map(profile.measured, "  ", text);

@@ -86,6 +86,7 @@ struct Result {
   std::vector<CollectiveRow> collectives;
   std::vector<OperationRow> operations;
   Json network;                       ///< what a simulation of packets has counted; null where it does not apply
+  Json loader;                        ///< of a workload with a loader; null where it does not apply
   Json as_built;                      ///< null where it does not apply
   std::vector<std::string> warnings;  ///< keys that were given and cannot have had any effect
   std::vector<std::string> notes;     ///< for people: what was assumed, what is missing

@@ -232,6 +232,7 @@ Json to_json(const Result& result) {
               {"collectives", std::move(collectives)},
               {"operations", std::move(operations)},
               {"network", result.network},
+              {"loader", result.loader},
               {"as_built", result.as_built},
               {"warnings", result.warnings},
               {"notes", result.notes}};
@@ -261,6 +262,7 @@ Result result_from_json(const Json& json, const std::string& file) {
   if (const auto rows = root.optional("operations"))
     for (const auto& row : rows->items()) result.operations.push_back(read_operation(row));
   if (const auto network = root.optional("network")) result.network = network->json();
+  if (const auto loader = root.optional("loader")) result.loader = loader->json();
   if (const auto as_built = root.optional("as_built")) result.as_built = as_built->json();
   if (const auto warnings = root.optional("warnings"))
     for (const auto& warning : warnings->items()) result.warnings.push_back(warning.text());

@@ -57,6 +57,10 @@ PairCounts counts_of(const CollectiveSpec& spec, std::int64_t count, int ranks) 
 }
 
 std::vector<Row> rows_of(const Workload& workload, int ranks, AutoRows auto_rows) {
+  if (workload.loader)
+    throw InputError(
+        fmt::format("{}: a data loader is no list of collectives: 'simulate', 'run', 'check' and 'explain' take it",
+                    workload.loader->position.text()));
   std::vector<Row> rows;
   for (const auto& spec : workload.collectives) {
     const auto width = static_cast<std::int64_t>(element_bytes(spec.type));

@@ -202,9 +202,10 @@ config::Type<Workload> workload_type() {
         return result;
       },
       keys.schema());
-  return config::record<Workload>("workload", "What a run does: a list of collectives.")
+  return config::record<Workload>("workload", "What a run does: a list of collectives, or a data loader.")
       .required("name", &Workload::name, config::text(), "the name of the workload, as results show it")
-      .required("collectives", &Workload::collectives, config::list(spec, 1), "run one after another, in this order")
+      .optional("collectives", &Workload::collectives, config::list(spec, 1), "run one after another, in this order")
+      .optional("loader", &Workload::loader, loader_type(), "a data loader and its consumer, instead of collectives")
       .optional("iterations", &Workload::iterations, config::integer(1, 1'000'000),
                 "timed repetitions of every row; default 5")
       .optional("warmup", &Workload::warmup, config::integer(0, 1'000'000),
@@ -213,6 +214,12 @@ config::Type<Workload> workload_type() {
                 "number of ranks; absent: as many as the topology holds")
       .optional("faults", &Workload::faults, faults_type(), "disturbances, besides those of the topology")
       .rule([](const Workload& workload, const config::Node& node, config::Diagnostics& diagnostics) {
+        if (!workload.loader && workload.collectives.empty())
+          diagnostics.error(node.position, "a workload needs 'collectives' or 'loader'");
+        if (workload.loader)
+          for (const char* key : {"collectives", "iterations", "warmup", "faults"})
+            if (node.find(key) != nullptr)
+              diagnostics.error(node.position, fmt::format("'{}' is not for a workload with a loader; remove it", key));
         std::size_t rows = 0;
         for (const auto& spec_of_row : workload.collectives) {
           const std::size_t algorithms = spec_of_row.algorithms.empty() ? 1 : spec_of_row.algorithms.size();

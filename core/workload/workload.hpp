@@ -1,4 +1,4 @@
-// What training does; for now a list of collectives. Later issues add the section `train:` beside it.
+// What training does; for now a list of collectives, or a data loader. Later issues add the section `train:`.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "core/config/document.hpp"
 #include "core/config/keys.hpp"
 #include "core/faults/fault.hpp"
+#include "core/loader/spec.hpp"
 #include "core/plan/plan.hpp"
 #include "core/topology/topology.hpp"
 
@@ -49,7 +50,8 @@ struct Workload {
   std::string name;
   std::string file;
   std::string sha256;
-  std::vector<CollectiveSpec> collectives;
+  std::vector<CollectiveSpec> collectives;  ///< empty with a loader
+  std::optional<LoaderSpec> loader;
   std::int64_t iterations = 5;
   std::int64_t warmup = 1;
   std::optional<int> ranks;             ///< none: as many as the topology holds

@@ -85,9 +85,9 @@ TEST(Result, EveryKeyOfTheContractIsThereAndNullWhereItDoesNotApply) {
   for (const auto& item : json.items()) keys.push_back(item.key());
   EXPECT_EQ(keys, (std::vector<std::string>{"schema", "kind", "run", "topology", "workload", "profile", "ranks",
                                             "backend", "fidelity", "seed", "summary", "collectives", "operations",
-                                            "network", "as_built", "warnings", "notes"}));
+                                            "network", "loader", "as_built", "warnings", "notes"}));
   EXPECT_EQ(json["schema"], "lockstep.result/1");
-  for (const char* key : {"topology", "backend", "fidelity", "network", "as_built"})
+  for (const char* key : {"topology", "backend", "fidelity", "network", "loader", "as_built"})
     EXPECT_TRUE(json[key].is_null()) << key;
   for (const char* key : {"tokens_per_s_per_gpu", "tflops_per_gpu", "mfu", "peak_memory_bytes", "fits_in_memory"})
     EXPECT_TRUE(json["summary"].at(key).is_null()) << key;

@@ -184,10 +184,53 @@ TEST(Schema, AgreesWithTheReaderOfWorkloads) {
       "int32, reduction: min, root: 1, "
       "channels: 2, chunk: 4KiB, in_place: false, ranks_per_node: 4, dimensions: [2, 2]}, {kind: all_reduce, sizes: "
       "{from: 1B, to: 64B}}, {kind: barrier}, {kind: all_to_all_v, counts: [[0, 1], [2, 3]]}]}"));
+  originals.push_back(plain(
+      "{name: w, loader: {dataset: {samples: 10, format: records, size: {quantiles: [1B, 2B]}, alignment: 4KiB, "
+      "damage: {corrupt: 1}}, sampler: {order: weighted, weights: [{share: 50%, weight: 2}, {share: 0.5, weight: "
+      "1}]}, storage: {kind: nvme, latency: {mean: 1ms, shape: exponential}, depth: 3}, cache: {memory: 1GiB, "
+      "start: warm}, readers: {kind: processes, workers: 2, access: io_uring, depth: 4, direct: true, copy_on_write: "
+      "1KiB}, "
+      "decode: {kind: busy, time: {mean: 1ms, deviation: 1us}, augment: 1us}, batch: {size: 2, staging: pinned, "
+      "collate: 1GB/s}, device: {bandwidth: 1GB/s, latency: 1us}, consumer: {think: 1ms, all_reduce: 1MiB, steps: "
+      "3, checkpoint: {every: 2, bytes: 1MiB}}, policy: {corrupt: skip, worker_death: retry, retries: 2}}}"));
   compare(workload_schema(), originals, [](const Node& node) { read_workload(node, "w.yaml"); },
-          {"needs 'sizes'", "a barrier moves no data", "does not combine data", "has no root", "not both",
-           "must be positive", "is empty; 'to'", "deals equal blocks", "all_to_all_v needs", "it is square",
-           "'counts' says the sizes", "three dimensions at most"});
+          {"needs 'sizes'",
+           "a barrier moves no data",
+           "does not combine data",
+           "has no root",
+           "not both",
+           "must be positive",
+           "is empty; 'to'",
+           "deals equal blocks",
+           "all_to_all_v needs",
+           "it is square",
+           "'counts' says the sizes",
+           "three dimensions at most",
+           "a workload needs 'collectives' or 'loader'",
+           "is not for a workload with a loader",
+           "say it all; remove",
+           "a distribution needs 'mean'",
+           "'quantiles' must ascend",
+           "deviation of its mean",
+           "a dataset needs 'size'",
+           "images need 'width'",
+           "are of 'content: jpeg'",
+           "token files hold no images",
+           "is of 'format: records'",
+           "a power of two",
+           "more samples are bad",
+           "the rest is of 'format: files'",
+           "is of 'order: shuffle_buffer'",
+           "goes with 'weights'",
+           "add up to",
+           "no part of 'weights'",
+           "'depth' is of 'access: io_uring'",
+           "'direct' is of 'access",
+           "'interpreter' is of threads",
+           "is of 'kind: processes'",
+           "'busy' needs 'time'",
+           "nothing is decoded",
+           "needs 'content: jpeg'"});
 }
 
 TEST(Schema, AgreesWithTheReaderOfProfiles) {
@@ -200,7 +243,9 @@ TEST(Schema, AgreesWithTheReaderOfProfiles) {
           "1GB/s, granularity: 1KiB}, tcp: "
           "{messages: [{up_to: 1KiB, overhead: 1us}, {latency: 2us, send_bandwidth: 3GB/s}], framing: {packet_header: "
           "52B, frame_header: 14B}, "
-          "message_header: 16B, eager_threshold: 1MiB}, measured: {host: h, runs: [1, 2.5, true, ~], deep: {x: 1}}}")};
+          "message_header: 16B, eager_threshold: 1MiB}, loader: {read: {open: 1us, latency: 1ms, stream_bandwidth: "
+          "1GB/s}, decode: 1ms, threads: {start: 1ms}, processes: {hand_over: 1us, wake: 1us}, slowdown: 1.5}, "
+          "measured: {host: h, runs: [1, 2.5, true, ~], deep: {x: 1}}}")};
   compare(profile_schema(), originals, [](const Node& node) { read_profile(node, "p.yaml"); },
           {"the last interval has no 'up_to'", "only the last interval", "'up_to' must ascend", "must be positive"});
 }

@@ -1,0 +1,202 @@
+#include "cli/loader.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/inputs.hpp"
+#include "cli/output.hpp"
+#include "core/base/error.hpp"
+#ifdef LOCKSTEP_REAL
+#include "real/loader/calibrate.hpp"
+#include "real/loader/lab_run.hpp"
+#include "real/loader/run.hpp"
+#endif
+
+namespace lockstep::cli {
+namespace {
+
+/// The all-reduce of a step as a workload of one row.
+Workload all_reduce_of(const Workload& workload) {
+  Workload collective;
+  collective.name = workload.name;
+  CollectiveSpec spec;
+  spec.position = workload.loader->position;
+  spec.sizes = {*workload.loader->consumer.all_reduce};
+  collective.collectives = {spec};
+  collective.iterations = 1;
+  collective.warmup = 0;
+  return collective;
+}
+
+/// How long it takes, all ranks beginning together.
+Duration all_reduce_time(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
+                         const std::string& fidelity, std::uint64_t seed) {
+  if (!workload.loader->consumer.all_reduce || ranks < 2) return Duration{0};
+  const Workload collective = all_reduce_of(workload);
+  Timeline timeline;
+  const Result result =
+      predict(topology, Routing(topology, {seed}), plan_workload(collective, ranks, shape_of(topology, ranks)),
+              collective, profile, fidelity, seed, timeline);
+  return from_seconds(result.collectives.front().time_s);
+}
+
+/// The slowest link on the way, as payload: what headers and frames leave of it.
+Bandwidth payload_rate(const Topology& topology, const Profile& profile, int from, int to, std::uint64_t seed) {
+  const Routing routing(topology, {seed});
+  std::optional<Bandwidth> least;
+  for (const LinkId id : routing.route(topology.endpoint(from), topology.endpoint(to))) {
+    const Link& link = topology.links[id];
+    const Framing& framing = profile.tcp.framing;
+    const double share = framing.frame_header.count() + framing.packet_header.count() > 0
+                             ? static_cast<double>((link.mtu - framing.packet_header).count()) /
+                                   static_cast<double>((link.mtu + framing.frame_header).count())
+                             : 1;
+    const Bandwidth rate = scale(link.bandwidth, share);
+    if (!least || rate < *least) least = rate;
+  }
+  return *least;
+}
+
+}  // namespace
+
+void place_storage(const Topology& topology, const Profile& profile, int ranks, LoaderSpec& spec,
+                   sim::LoaderPrediction& prediction) {
+  const int storage = topology.rank_capacity() - 1;
+  if (spec.storage.kind != "object_store" || ranks > storage) return;
+  const auto lower = [](std::optional<Bandwidth>& limit, Bandwidth rate) {
+    if (!limit || rate < *limit) limit = rate;
+  };
+  const Bandwidth rate = payload_rate(topology, profile, storage, 0, prediction.seed);
+  lower(spec.storage.client_bandwidth, rate);
+  lower(spec.storage.bandwidth, rate);
+  if (spec.consumer.all_reduce && ranks > 1)
+    prediction.all_reduce_received = Bytes{2 * spec.consumer.all_reduce->count() * (ranks - 1) / ranks};
+}
+
+sim::LoaderPrediction loader_prediction(const Topology& topology, const Workload& workload, const Profile& profile,
+                                        int ranks, const std::string& fidelity, std::uint64_t seed) {
+  sim::LoaderPrediction prediction;
+  prediction.seed = seed;
+  prediction.machine.ranks = ranks;
+  prediction.machine.ranks_per_host = shape_of(topology, ranks).ranks_per_node;
+  prediction.machine.cores = profile.cores;
+  prediction.machine.costs = profile.loader ? &*profile.loader : nullptr;
+  prediction.all_reduce = all_reduce_time(topology, workload, profile, ranks, fidelity, seed);
+  return prediction;
+}
+
+Result predict_loader(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
+                      const std::string& fidelity, std::uint64_t seed, LoaderOutcome& outcome) {
+  LoaderSpec spec = *workload.loader;
+  auto prediction = loader_prediction(topology, workload, profile, ranks, fidelity, seed);
+  place_storage(topology, profile, ranks, spec, prediction);
+  outcome = sim::simulate_loader(spec, prediction);
+  Result result;
+  result.kind = Result::Kind::simulation;
+  result.topology = source_of(topology);
+  result.workload = source_of(workload);
+  result.profile = source_of(profile);
+  result.fidelity = fidelity;
+  result.seed = seed;
+  if (workload.loader->storage.kind == "measured" && !profile.loader)
+    result.notes.emplace_back("storage 'measured' without a profile of this machine's loader: reads take no time");
+  add_to_result(outcome, result);
+  return result;
+}
+
+int simulate_loader_workload(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
+                             const std::string& fidelity, const OutputOptions& output) {
+  LoaderOutcome outcome;
+  Result result = predict_loader(topology, workload, profile, ranks, fidelity, output.seed, outcome);
+  for (const auto& text : result.notes) note(output, text);
+  result.run = run_info(elapsed_s());
+  if (!output.json_to_stdout()) fmt::print("{}", loader_table(outcome));
+  if (!output.json.empty()) write_output(output.json, to_json(result).dump(2) + "\n");
+  return 0;
+}
+
+#ifdef LOCKSTEP_REAL
+namespace {
+
+/// The lab: one rank per host, the last host being the storage node where the storage is an object store.
+LoaderOutcome measure_in_lab(const LoaderMeasureRequest& request, const real::Dataset& files, Result& result) {
+  const LoaderSpec& loader = *request.workload->loader;
+  const Topology& topology = *request.topology;
+  const int places = topology.rank_capacity() - (loader.storage.kind == "object_store" ? 1 : 0);
+  const Routing routing(topology, {request.seed});
+  real::LoaderLabRequest lab;
+  lab.topology = &topology;
+  lab.routing = &routing;
+  lab.spec = &loader;
+  lab.dataset = &files;
+  lab.ranks = request.ranks.value_or(request.workload->ranks.value_or(places));
+  // Only the collective itself: a step neither fills nor checks buffers, and nobody starts together but by it.
+  std::optional<Plan> plan;
+  if (loader.consumer.all_reduce && lab.ranks > 1) {
+    plan = plan_workload(all_reduce_of(*request.workload), lab.ranks, shape_of(topology, lab.ranks)).plan;
+    auto& items = plan->roles.front().streams.front().items;
+    std::vector<Item> kept;
+    for (auto& item : std::get<Repeat>(items.front()).body)
+      if (std::holds_alternative<Collective>(std::get<Operation>(item).action)) kept.push_back(item);
+    items = std::move(kept);
+    lab.all_reduce = &*plan;
+  }
+  const auto run = real::run_loader_in_lab(lab);
+  result.as_built = run.as_built;
+  result.topology = source_of(topology);
+  return run.outcome;
+}
+
+}  // namespace
+
+Result measure_loader(const LoaderMeasureRequest& request, LoaderOutcome& outcome) {
+  const LoaderSpec& loader = *request.workload->loader;
+  const std::string folder = request.dataset.empty() ? loader.dataset.path : request.dataset;
+  if (folder.empty())
+    throw InputError(
+        fmt::format("{}: where are the files? Name the folder with --dataset or 'dataset: {{path: ...}}'; "
+                    "'lockstep dataset make' fills one",
+                    loader.position.text()));
+  if (request.topology == nullptr && request.ranks.value_or(1) != 1)
+    throw InputError(fmt::format("--ranks {}: real data loaders have several ranks in the lab (--backend lab -t FILE)",
+                                 *request.ranks));
+  if (request.topology == nullptr && loader.consumer.all_reduce)
+    throw InputError(
+        fmt::format("{}: an 'all_reduce' needs several ranks: real ones in the lab (--backend lab -t FILE)",
+                    loader.position.text()));
+  const auto files = real::load_dataset(loader.dataset, folder);
+  Result result;
+  result.kind = Result::Kind::measurement;
+  result.workload = source_of(*request.workload);
+  result.backend = request.topology != nullptr ? "lab" : "tcp";
+  result.seed = request.seed;
+  outcome = request.topology != nullptr ? measure_in_lab(request, files, result) : real::run_loader(loader, files);
+  add_to_result(outcome, result);
+  result.loader["dataset"] = {{"manifest_sha256", files.sha256}, {"bytes", files.bytes()}};
+  return result;
+}
+
+int run_loader_workload(const LoaderMeasureRequest& request, const OutputOptions& output) {
+  LoaderOutcome outcome;
+  Result result = measure_loader(request, outcome);
+  result.run = run_info(elapsed_s());
+  if (!output.json_to_stdout()) fmt::print("{}", loader_table(outcome));
+  if (!output.json.empty()) write_output(output.json, to_json(result).dump(2) + "\n");
+  if (outcome.wrong == 0) return 0;
+  fmt::print(stderr, "error: {} samples came twice, or not at all\n", outcome.wrong);
+  return static_cast<int>(ExitCode::fell_short);
+}
+
+Calibration calibrate_loader_profile(const std::string& folder, const std::string& name, const OutputOptions& output) {
+  const auto measured = real::calibrate_loader(folder, [&](const std::string& what) { detail(output, what); });
+  Calibration calibration;
+  Profile& profile = calibration.profile;
+  profile.name = name.empty() ? "loader" : name;
+  profile.cores = measured.cores;
+  profile.loader = measured.costs;
+  profile.measured = run_info(elapsed_s());
+  calibration.text = measured.text;
+  return calibration;
+}
+#endif
+
+}  // namespace lockstep::cli

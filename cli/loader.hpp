@@ -1,0 +1,50 @@
+// Workloads with a data loader, as the commands predict and measure them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/calibration.hpp"
+#include "cli/options.hpp"
+#include "core/loader/outcome.hpp"
+#include "core/profile/profile.hpp"
+#include "core/topology/topology.hpp"
+#include "core/workload/workload.hpp"
+#include "sim/storage/loader.hpp"
+
+namespace lockstep::cli {
+
+/// The machines of a topology, and how long the all-reduce of a step takes on its links alone.
+sim::LoaderPrediction loader_prediction(const Topology& topology, const Workload& workload, const Profile& profile,
+                                        int ranks, const std::string& fidelity, std::uint64_t seed);
+
+/// An object store on a topology of hosts stands in its last host, as in the lab: its links, and those of its clients,
+/// limit what reads get; collectives share the clients' links with them. Does nothing where no host is left.
+void place_storage(const Topology& topology, const Profile& profile, int ranks, LoaderSpec& spec,
+                   sim::LoaderPrediction& prediction);
+
+/// A prediction as a result, without `run`.
+Result predict_loader(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
+                      const std::string& fidelity, std::uint64_t seed, LoaderOutcome& outcome);
+
+/// `simulate` of such a workload: predicts, prints, writes --json.
+int simulate_loader_workload(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
+                             const std::string& fidelity, const OutputOptions& output);
+
+#ifdef LOCKSTEP_REAL
+struct LoaderMeasureRequest {
+  const Workload* workload = nullptr;
+  const Topology* topology = nullptr;  ///< of the lab; none: this process, one rank
+  std::string dataset;                 ///< a folder; empty: the one that the workload names
+  std::optional<int> ranks;
+  std::uint64_t seed = 1;
+};
+/// `run` of such a workload on real files.
+Result measure_loader(const LoaderMeasureRequest& request, LoaderOutcome& outcome);
+/// Prints and writes --json; exit code 1 if samples came twice or not at all.
+int run_loader_workload(const LoaderMeasureRequest& request, const OutputOptions& output);
+/// `calibrate --backend loader`: a profile of what loading costs on this machine, its storage that of `folder`.
+Calibration calibrate_loader_profile(const std::string& folder, const std::string& name, const OutputOptions& output);
+#endif
+
+}  // namespace lockstep::cli
