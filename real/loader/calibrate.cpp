@@ -179,41 +179,50 @@ Bandwidth measure_bandwidth(const Dataset& dataset) {
   return Bandwidth::bytes_per_second(static_cast<std::int64_t>(median_of(rates)));
 }
 
-struct Image {
+/// Images of one size, and where their pixels go: as in a pipeline, every image is another one and no memory is warm.
+struct Images {
   int width = 0, height = 0;
-  std::vector<std::byte> jpeg;
+  std::vector<std::vector<std::byte>> jpegs;
+
+  Images(int wide, int high) : width(wide), height(high) {
+    const double pixels = static_cast<double>(width) * height;
+    JpegMaker maker(width, height);
+    const auto count = std::clamp(static_cast<int>(cold_bytes / (3 * pixels)), 48, 400);
+    for (int i = 0; i < count; ++i)
+      jpegs.push_back(maker.make(static_cast<std::int64_t>(bytes_per_pixel * pixels), static_cast<std::uint64_t>(i)));
+  }
+  static constexpr double cold_bytes = 32e6;  // more than the caches of a core hold
 };
 
-double decode_cpu_s(const Image& image, int times) {
+double decode_cpu_s(const Images& images) {
   JpegDecoder decoder;
-  std::vector<std::byte> pixels(std::size_t{3} * static_cast<std::size_t>(image.width) *
-                                static_cast<std::size_t>(image.height));
-  decoder.decode(image.jpeg, image.width, image.height, pixels);
+  const std::size_t bytes =
+      std::size_t{3} * static_cast<std::size_t>(images.width) * static_cast<std::size_t>(images.height);
+  std::vector<std::byte> pixels(bytes * images.jpegs.size());
+  const auto target = [&](std::size_t i) { return std::span(pixels).subspan(i * bytes, bytes); };
+  decoder.decode(images.jpegs.front(), images.width, images.height, target(0));
   const double begin = cpu_s();
-  for (int i = 0; i < times; ++i) decoder.decode(image.jpeg, image.width, image.height, pixels);
-  return (cpu_s() - begin) / times;
+  for (std::size_t i = 0; i < images.jpegs.size(); ++i)
+    decoder.decode(images.jpegs[i], images.width, images.height, target(i));
+  return (cpu_s() - begin) / static_cast<double>(images.jpegs.size());
 }
 
 void measure_decoding(LoaderCosts& costs, int cores) {
   std::vector<std::pair<double, double>> points;
   std::vector<double> slowdowns;
   for (const auto& [width, height] : {std::pair{128, 128}, std::pair{256, 256}, std::pair{500, 375}}) {
-    Image image{width, height, {}};
-    const auto pixels = std::int64_t{width} * height;
-    image.jpeg =
-        JpegMaker(width, height).make(static_cast<std::int64_t>(bytes_per_pixel * static_cast<double>(pixels)), 1);
-    const int times = static_cast<int>(std::max<std::int64_t>(20, 8'000'000 / pixels));
+    const Images images(width, height);
     std::vector<double> alone;
     for (int round = 0; round < rounds; ++round) {
-      alone.push_back(decode_cpu_s(image, times));
+      alone.push_back(decode_cpu_s(images));
       std::vector<std::thread> threads;
       std::vector<double> together(static_cast<std::size_t>(cores));
       for (int i = 0; i < cores; ++i)
-        threads.emplace_back([&, i] { together[static_cast<std::size_t>(i)] = decode_cpu_s(image, times); });
+        threads.emplace_back([&, i] { together[static_cast<std::size_t>(i)] = decode_cpu_s(images); });
       for (auto& thread : threads) thread.join();
       slowdowns.push_back(median_of(together) / alone.back());
     }
-    points.emplace_back(3.0 * static_cast<double>(pixels), median_of(alone));
+    points.emplace_back(3.0 * width * height, median_of(alone));
   }
   const Line line = fit(points);
   costs.decode = duration_of(line.at_zero);

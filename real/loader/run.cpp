@@ -418,10 +418,10 @@ class Run {
     outcome.stall_s = outcome.min_stall_s = outcome.max_stall_s = stall_s_;
     outcome.communication_s = communication_s_;
     outcome.stall_by_cause_s = by_cause_;
-    outcome.reads = samples_;
+    outcome.reads = options_.open ? 0 : samples_;  // of this machine's page cache
     // By bytes: what the storage did not have to give was in the cache.
     const double missed = bytes_ > 0 ? static_cast<double>(read_from_storage) / static_cast<double>(bytes_) : 1;
-    outcome.hits = static_cast<std::int64_t>(static_cast<double>(samples_) * std::clamp(1 - missed, 0.0, 1.0));
+    outcome.hits = static_cast<std::int64_t>(static_cast<double>(outcome.reads) * std::clamp(1 - missed, 0.0, 1.0));
     for (const auto& [number, epoch] : epochs_) outcome.epochs.push_back(epoch);
     outcome.queue = queue_.points();
     outcome.troubles = troubles_;

@@ -309,6 +309,42 @@ TEST(LoaderSteps, RanksWaitForEachOther) {
   EXPECT_NEAR(outcome.think_s + outcome.stall_s + outcome.communication_s, outcome.time_s, 1e-9);
 }
 
+TEST(LoaderSteps, ReadsAndCollectivesTakeTurnsOnALink) {
+  LoaderSpec spec = pipeline(Duration{0}, Duration{0}, Duration{0});
+  spec.storage.kind = "object_store";
+  spec.storage.client_bandwidth = Bandwidth::bytes_per_second(100'000'000);
+  spec.readers.workers = 2;
+  spec.consumer.all_reduce = Bytes{1'000'000};
+  LoaderPrediction prediction;
+  prediction.machine.ranks = 2;
+  prediction.machine.ranks_per_host = 1;
+  prediction.all_reduce = milliseconds(10);
+  // Apart: 8 samples of 1 ms of the link, and 10 ms of the collective, of which the longer counts as reads run ahead.
+  EXPECT_NEAR(interval(simulate_loader(spec, prediction)), 10e9, 0.1e9);
+  // On one link both have to pass.
+  prediction.all_reduce_received = Bytes{1'000'000};
+  EXPECT_NEAR(interval(simulate_loader(spec, prediction)), 18e9, 0.2e9);
+}
+
+TEST(LoaderOutcomes, ComeBackFromTheirJsonAndAddUp) {
+  LoaderSpec spec = pipeline(milliseconds(1), milliseconds(1), milliseconds(3));
+  spec.dataset.damaged[static_cast<std::size_t>(Trouble::empty)] = 2;
+  spec.policy.actions[static_cast<std::size_t>(Trouble::empty)] = PolicySpec::Action::skip;
+  const auto outcome = simulate(spec);
+  const auto again = loader_outcome_from_json(to_json(outcome), "r.json");
+  EXPECT_EQ(again.samples, outcome.samples);
+  EXPECT_EQ(again.bytes, outcome.bytes);
+  EXPECT_EQ(again.time_s, outcome.time_s);
+  EXPECT_EQ(again.stall_by_cause_s, outcome.stall_by_cause_s);
+  EXPECT_EQ(again.troubles[static_cast<std::size_t>(Trouble::empty)].skipped, 2);
+  const auto both = together({outcome, again});
+  EXPECT_EQ(both.ranks, 2);
+  EXPECT_EQ(both.samples, 2 * outcome.samples);
+  EXPECT_DOUBLE_EQ(both.stall_s, outcome.stall_s);
+  EXPECT_EQ(both.time_s, outcome.time_s);
+  EXPECT_THROW(loader_outcome_from_json(Json{{"steps", 1}}, "r.json"), InputError);
+}
+
 TEST(LoaderSteps, CheckpointsCompeteWithReads) {
   LoaderSpec spec = pipeline(Duration{0}, Duration{0}, milliseconds(1));
   spec.storage.bandwidth = Bandwidth::bytes_per_second(1'000'000'000);
