@@ -218,7 +218,7 @@ class TcpControl final : public Control {
       if (failure_) return;
       failure_ = fmt::format("rank {} failed: {}", rank(), reason);
       tell_all(FrameKind::failure, *failure_);
-    } catch (...) {
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
       // The news is then that the connection closes.
     }
   }
@@ -392,7 +392,7 @@ class TcpControl final : public Control {
       }
       if (events_.stopped()) events_.restart();
       events_.poll();
-    } catch (...) {
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
       // Destructors do not throw; the sockets close with the io_context.
     }
   }

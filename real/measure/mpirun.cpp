@@ -133,7 +133,8 @@ std::string last_words(const std::string& said) {
     const std::size_t begin = said.rfind('\n', end - 1);
     const std::size_t from = begin == std::string::npos ? 0 : begin + 1;
     const std::string line = said.substr(from, end - from);
-    if (line.find_first_not_of("- \t\n") != std::string::npos) words = line + (words.empty() ? "" : "\n" + words);
+    if (line.find_first_not_of("- \t\n") != std::string::npos)
+      words = words.empty() ? line : fmt::format("{}\n{}", line, words);
     if (begin == std::string::npos) break;
     end = begin;
   }

@@ -134,7 +134,7 @@ void UcxPut::tell(int peer, const std::string& header, const std::string& key, U
   ucs_status_ptr_t request = ucp_am_send_nbx(waiting_.worker().endpoint(peer), notice_id, said->header.data(),
                                              said->header.size(), said->key.data(), said->key.size(), &param);
   if (UCS_PTR_IS_PTR(request))
-    said.release();  // told() has it
+    (void)said.release();  // told() has it
   else
     gone(*said, UCS_PTR_STATUS(request));
 }
@@ -211,7 +211,7 @@ void UcxPut::put(UcxMessage& message, std::span<const std::byte> data, const Rea
   } else if (request == nullptr) {
     flush_write(std::move(write));
   } else {
-    write.release();  // wrote() has it
+    (void)write.release();  // wrote() has it
   }
 }
 
@@ -240,7 +240,7 @@ void UcxPut::flush_write(std::unique_ptr<Write> write) {
   else if (request == nullptr)
     tell_done(*write);
   else
-    write.release();  // flushed() has it
+    (void)write.release();  // flushed() has it
 }
 
 void UcxPut::flushed(void* request, ucs_status_t status, void* user_data) {
