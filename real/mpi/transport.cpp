@@ -257,6 +257,7 @@ std::string library() {
 }  // namespace
 }  // namespace lockstep::real
 
-extern "C" __attribute__((visibility("default"))) const lockstep::real::TransportModule lockstep_transport_module;
-const lockstep::real::TransportModule lockstep_transport_module{lockstep::version, lockstep::real::make,
-                                                                lockstep::real::library};
+extern "C" __attribute__((visibility("default"))) const lockstep::real::TransportModule* lockstep_transport_module() {
+  static const lockstep::real::TransportModule module{lockstep::version, lockstep::real::make, lockstep::real::library};
+  return &module;
+}

@@ -25,8 +25,9 @@ Opened open(const std::string& name) {
     const char* why = ::dlerror();
     return {nullptr, why != nullptr ? why : file + " cannot be opened"};
   }
-  const auto* module = static_cast<const TransportModule*>(::dlsym(handle, "lockstep_transport_module"));
-  if (module == nullptr) return {nullptr, file + " is no module of Lockstep"};
+  const auto give = reinterpret_cast<const TransportModule* (*)()>(::dlsym(handle, "lockstep_transport_module"));
+  if (give == nullptr) return {nullptr, file + " is no module of Lockstep"};
+  const TransportModule* module = give();
   if (std::strcmp(module->version, version) != 0)
     return {nullptr, fmt::format("{} is of version {}, this program of {}", file, module->version, version)};
   return {module, {}};

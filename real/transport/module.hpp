@@ -1,5 +1,5 @@
 // Transports over libraries that not every machine has: each is a shared module beside the program, opened when it is
-// asked for, so that the program starts without the library. A module includes this header and defines
+// asked for, so that the program starts without the library. A module includes this header and defines the function
 // lockstep_transport_module.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace lockstep::real {
 
-/// What a module exports under the name `lockstep_transport_module`, as C.
+/// What a module's one exported function gives: `const TransportModule* lockstep_transport_module()`, as C.
 struct TransportModule {
   const char* version;  ///< of the program that it was built with: a module of another build is refused
   /// All ranks of the job make theirs together. `variant`: what the catalogue says, see catalogue.hpp.

@@ -18,6 +18,7 @@ std::string library() { return fmt::format("UCX {}", ucp_get_version_string()); 
 }  // namespace
 }  // namespace lockstep::real
 
-extern "C" __attribute__((visibility("default"))) const lockstep::real::TransportModule lockstep_transport_module;
-const lockstep::real::TransportModule lockstep_transport_module{lockstep::version, lockstep::real::make,
-                                                                lockstep::real::library};
+extern "C" __attribute__((visibility("default"))) const lockstep::real::TransportModule* lockstep_transport_module() {
+  static const lockstep::real::TransportModule module{lockstep::version, lockstep::real::make, lockstep::real::library};
+  return &module;
+}
