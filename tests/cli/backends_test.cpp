@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <thread>
 
 #include "tests/cli/command.hpp"
 
@@ -104,6 +105,7 @@ class Failures : public testing::TestWithParam<Way> {
 
 TEST_P(Failures, AKilledRankEndsTheRunAndLeavesAPartialResult) {
   const auto process = start("");
+  std::this_thread::sleep_for(1s);  // beyond the warm-up
   ::kill(workers(process->id()).back(), SIGKILL);
   const Outcome outcome = process->wait(20s);
   EXPECT_EQ(outcome.code, 3) << outcome.errors;

@@ -34,6 +34,7 @@ TEST(PlanExchange, PlansOfEveryWorkloadFile) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(LOCKSTEP_SOURCE_DIR "/workloads")) {
     if (entry.path().extension() != ".yaml") continue;
     const Workload workload = load_workload(entry.path().string());
+    if (workload.loader) continue;  // no plan
     expect_the_same(plan_workload(workload, workload.ranks.value_or(4), {}, AutoRows::keep).plan);
     ++plans;
   }
