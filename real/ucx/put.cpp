@@ -133,8 +133,8 @@ void UcxPut::tell(int peer, const std::string& header, const std::string& key, U
   statistics_.header_bytes_sent += header.size() + key.size();
   ucs_status_ptr_t request = ucp_am_send_nbx(waiting_.worker().endpoint(peer), notice_id, said->header.data(),
                                              said->header.size(), said->key.data(), said->key.size(), &param);
-  if (UCS_PTR_IS_PTR(request))
-    (void)said.release();  // told() has it
+  if (UCS_PTR_IS_PTR(request)) [[maybe_unused]]
+    const auto* theirs = said.release();  // told() has it
   else
     gone(*said, UCS_PTR_STATUS(request));
 }
@@ -211,7 +211,7 @@ void UcxPut::put(UcxMessage& message, std::span<const std::byte> data, const Rea
   } else if (request == nullptr) {
     flush_write(std::move(write));
   } else {
-    (void)write.release();  // wrote() has it
+    [[maybe_unused]] const auto* theirs = write.release();  // wrote() has it
   }
 }
 
@@ -239,8 +239,8 @@ void UcxPut::flush_write(std::unique_ptr<Write> write) {
     waiting_.request_failed(*write->message, UCS_PTR_STATUS(request));
   else if (request == nullptr)
     tell_done(*write);
-  else
-    (void)write.release();  // flushed() has it
+  else [[maybe_unused]]
+    const auto* theirs = write.release();  // flushed() has it
 }
 
 void UcxPut::flushed(void* request, ucs_status_t status, void* user_data) {
