@@ -62,7 +62,7 @@ def sources(repository, compile_commands):
         compiled = {entry["file"] for entry in json.loads(Path(compile_commands).read_text(encoding="utf-8"))}
         unreached = [path for path in repository.having(".cpp") if str(root / path) not in compiled]
     else:
-        taken = re.compile(r"^((core|sim|real|study)/.*|cli/[^/]*|tests/\w+/[^/]*)\.cpp$")
+        taken = re.compile(r"^((core|sim|real|study)/.*|(cli|cmake)/[^/]*|tests/\w+/[^/]*)\.cpp$")
         unreached = [path for path in repository.having(".cpp") if not taken.match(path)]
     for path in unreached:
         if not path.startswith(("bench/", "real/gpu/cuda/")):  # built where they can be: benchmarks if asked for, CUDA if there
