@@ -156,7 +156,6 @@ int bench(const Options& options) {
     if (!measurement) return 0;
     measured = real::result_of(planned, *measurement);
     measured->backend = backend->name;
-    measured->run["sends_by"] = request.transport;
     measured->topology = source_of(topology);
     measured->workload = source_of(workload);
     measured->profile = source_of(profile);

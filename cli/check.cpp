@@ -87,7 +87,6 @@ int check(const Options& options) {
   for (const auto& text : measurement->notes) note(options.output, text);
   Result measured = real::result_of(planned, *measurement);
   measured.backend = backend.name;
-  measured.run["sends_by"] = request.transport;
   measured.topology = source_of(topology);
   measured.workload = source_of(workload);
   measured.profile = source_of(profile);

@@ -13,17 +13,19 @@ struct Options {
   OutputOptions output;
 };
 
+void refuse_partial(const std::string& file, const Result& result) {
+  if (result.run.contains("partial"))
+    throw InputError(fmt::format("{}: a partial result, of a run that failed ({})", file,
+                                 result.run.at("partial").get<std::string>()));
+}
+
 int compare_files(const Options& options) {
   options.output.check_writable();
   const Tolerance tolerance = options.tolerance.parse();
   const Result predicted = load_result(options.predicted);
-  if (predicted.run.contains("partial"))
-    throw InputError(fmt::format("{}: a partial result, of a run that failed ({})", options.predicted,
-                                 predicted.run.at("partial").get<std::string>()));
+  refuse_partial(options.predicted, predicted);
   const Result measured = load_measurement(options.measured, hints_from(predicted));
-  if (measured.run.contains("partial"))
-    throw InputError(fmt::format("{}: a partial result, of a run that failed ({})", options.measured,
-                                 measured.run.at("partial").get<std::string>()));
+  refuse_partial(options.measured, measured);
   return publish_comparison(options.output, compare(predicted, measured), tolerance, nullptr, nullptr,
                             options.predicted + " against " + options.measured);
 }

@@ -55,9 +55,11 @@ std::optional<real::Measurement> measure_lab(const MeasureRequest& request) {
                               {request.faults, request.seed});
 }
 
-std::string transport_help() {
+/// "name (description); ...".
+template <class Entry>
+std::string help_of(std::span<const Entry> catalogue) {
   std::string help;
-  for (const auto& entry : real::transport_catalogue())
+  for (const Entry& entry : catalogue)
     help += fmt::format("{}{} ({})", help.empty() ? "" : "; ", entry.name, entry.description);
   return help;
 }
@@ -111,12 +113,7 @@ bool writes_results() {
   return !job || job->rank == 0;
 }
 
-std::string backend_help() {
-  std::string help;
-  for (const auto& entry : backend_catalogue())
-    help += fmt::format("{}{} ({})", help.empty() ? "" : "; ", entry.name, entry.description);
-  return help;
-}
+std::string backend_help() { return help_of(backend_catalogue()); }
 
 std::string transport_of(const Backend& backend, const std::string& wanted) {
   if (wanted.empty()) return backend.transports.front();
@@ -135,7 +132,8 @@ void RunLimits::declare(CLI::App& app) {
       ->capture_default_str()
       ->type_name("TIME");
   app.add_flag("--pin", pin, "Each rank stays on one core");
-  app.add_option("--transport", transport, "What the backend sends by, where it has a choice: " + transport_help())
+  app.add_option("--transport", transport,
+                 "What the backend sends by, where it has a choice: " + help_of(real::transport_catalogue()))
       ->type_name("NAME");
 }
 

@@ -52,7 +52,6 @@ int run(const Options& options) {
   options.limits.apply(request, backend);
   const auto complete = [&](Result& result) {
     result.backend = backend.name;
-    result.run["sends_by"] = request.transport;
     if (topology) result.topology = source_of(*topology);
     result.workload = source_of(workload);
     result.seed = options.output.seed;

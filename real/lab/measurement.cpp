@@ -14,6 +14,7 @@
 #include "core/config/document.hpp"
 #include "real/lab/cpu_load.hpp"
 #include "real/lab/isolate.hpp"
+#include "real/lab/job.hpp"
 #include "real/lab/network.hpp"
 #include "real/lab/wire_check.hpp"
 #include "real/launch/local.hpp"
@@ -23,8 +24,7 @@
 namespace lockstep::real {
 namespace {
 
-constexpr Bytes native_message{4096};      // of a library's own collective to each other rank, beside the data
-constexpr std::uint16_t lab_port = 29500;  // inside the lab's own network namespaces nothing else listens
+constexpr Bytes native_message{4096};  // of a library's own collective to each other rank, beside the data
 
 class PlannedTraffic {
  public:
@@ -165,8 +165,10 @@ double least_share(const std::vector<ResolvedFault>& faults) {
 
 // What a fault loses is sent again, over every link of the way, and with it what TCP takes for lost besides. Links that
 // are down or slow lose nothing.
-WireCheckOptions wire_options(const std::vector<ResolvedFault>& faults) {
+WireCheckOptions wire_options(const TransportKind& transport, const std::vector<ResolvedFault>& faults) {
   WireCheckOptions options;
+  options.message = Bytes{transport.message_bytes};
+  options.message_acknowledged = Bytes{transport.acknowledged_bytes};
   double loss = 0;
   for (const auto& fault : faults) loss = std::max(loss, fault.fault.effects.loss.value_or(0));
   options.overhead += 2 * loss / (1 - loss);
@@ -223,7 +225,8 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
   // Inside, /proc may be another one.
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   if (!faults.faults.empty()) require_sections(plan);
-  if (!faults.faults.empty() && !find_transport(options.transport).own_ranks)
+  const TransportKind& transport = find_transport(options.transport);
+  if (!faults.faults.empty() && !transport.own_ranks)
     throw InputError(
         fmt::format("the lab applies faults to ranks that it starts itself, not to those of mpirun "
                     "(--transport {})",
@@ -251,18 +254,9 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
       network.enter_host(rank);
       // Left alone, UCX finds that all hosts share one memory. Who sets it otherwise learns from the wire's bytes.
       ::setenv("UCX_TLS", "tcp,self", 0);
-      if (find_transport(options.transport).module == "ucx") show_own_interfaces();
+      if (transport.module == "ucx") show_own_interfaces();
     };
-    ranks.environment = [&](int rank) {
-      JobEnvironment environment;
-      environment.rank = rank;
-      environment.size = plan.ranks;
-      environment.master_address = network.address(0);
-      environment.master_port = lab_port;
-      environment.own_address = network.address(rank);
-      environment.launcher = "lab";
-      return environment;
-    };
+    ranks.environment = [&](int rank) { return lab_job(network, rank, plan.ranks); };
     ranks.body = [&](const JobEnvironment& environment) {
       if (agent) agent->am_rank(environment.rank);
       return measure_rank(environment, plan, options);
@@ -270,7 +264,7 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     const auto before = network.snapshot();
     std::string measured;
     try {
-      measured = find_transport(options.transport).own_ranks
+      measured = transport.own_ranks
                      ? run_local_ranks(ranks)
                      : measure_with_mpirun(mpirun_in(network, topology, plan.ranks, program), plan, options).measured;
     } catch (const RunFailure& failure) {
@@ -288,10 +282,7 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     PlannedTraffic traffic(topology, routing, plan);
     traffic.add_plan();
     traffic.add_control(parse_measurement(measured).control);
-    WireCheckOptions allowed = wire_options(faults.faults);
-    if (options.transport != "tcp")  // handshakes and notices go with and against the data
-      allowed.message = allowed.message_acknowledged = Bytes{find_transport(options.transport).message_bytes};
-    const auto findings = check_wire(topology, traffic.take(), wire, allowed);
+    const auto findings = check_wire(topology, traffic.take(), wire, wire_options(transport, faults.faults));
     if (!findings.empty())
       throw RunFailure("the measurement is invalid, the wire did not carry what the plan says:\n" +
                        join(findings, "\n"));

@@ -1,11 +1,6 @@
 #include "real/lab/section_clock.hpp"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <climits>
+#include "real/launch/futex.hpp"
 
 namespace lockstep::real {
 namespace {
@@ -13,9 +8,6 @@ namespace {
 std::int64_t nanoseconds_of(WallClock::time_point instant) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(instant.time_since_epoch()).count();
 }
-
-// The kernel's futexes wait on the word itself.
-static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
 
 }  // namespace
 
@@ -35,10 +27,7 @@ void SectionClock::arrive() {
   changed();
 }
 
-void SectionClock::changed() {
-  ++page_->version;
-  ::syscall(SYS_futex, &page_->version, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
-}
+void SectionClock::changed() { futex_wake(page_->version); }
 
 SectionClock::Reading SectionClock::read() const {
   for (;;) {
@@ -52,15 +41,7 @@ SectionClock::Reading SectionClock::read() const {
 }
 
 void SectionClock::wait(const Reading& seen, std::optional<WallClock::time_point> until) const {
-  timespec instant{};
-  if (until) {
-    constexpr std::int64_t second = 1'000'000'000;
-    const std::int64_t ns = std::max<std::int64_t>(0, nanoseconds_of(*until));
-    instant = {static_cast<time_t>(ns / second), static_cast<long>(ns % second)};
-  }
-  // FUTEX_WAIT_BITSET takes an absolute time of CLOCK_MONOTONIC, which WallClock is.
-  ::syscall(SYS_futex, &page_->version, FUTEX_WAIT_BITSET, seen.version, until ? &instant : nullptr, nullptr,
-            FUTEX_BITSET_MATCH_ANY);
+  futex_wait(page_->version, seen.version, until);
 }
 
 }  // namespace lockstep::real

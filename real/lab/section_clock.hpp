@@ -54,7 +54,7 @@ class SectionClock {
     std::atomic<std::int64_t> before_ns{0};
     std::atomic<std::int64_t> start_ns{standing};  ///< since the epoch of WallClock
   };
-  static_assert(std::atomic<std::uint32_t>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free);
+  static_assert(std::atomic<std::int64_t>::is_always_lock_free);
   SharedMemory<Page> page_;
   int ranks_;
 };

@@ -12,6 +12,7 @@
 #include "core/timeline/timeline.hpp"
 #include "real/executor/executor.hpp"
 #include "real/lab/isolate.hpp"
+#include "real/lab/job.hpp"
 #include "real/lab/network.hpp"
 #include "real/launch/local.hpp"
 #include "real/loader/object_reader.hpp"
@@ -22,7 +23,7 @@
 namespace lockstep::real {
 namespace {
 
-constexpr std::uint16_t control_port = 29500, storage_port = 8080;  // nothing else listens in the lab's namespaces
+constexpr std::uint16_t storage_port = 8080;  // nothing else listens in the lab's namespaces
 
 /// A process that serves the dataset from a host of the lab, until this object goes.
 class StorageNode {
@@ -122,16 +123,7 @@ LoaderLabRun run_loader_in_lab(const LoaderLabRequest& request) {
     LocalRanks ranks;
     ranks.count = request.ranks;
     ranks.enter = [&](int rank) { network.enter_host(rank); };
-    ranks.environment = [&](int rank) {
-      JobEnvironment environment;
-      environment.rank = rank;
-      environment.size = request.ranks;
-      environment.master_address = network.address(0);
-      environment.master_port = control_port;
-      environment.own_address = network.address(rank);
-      environment.launcher = "lab";
-      return environment;
-    };
+    ranks.environment = [&](int rank) { return lab_job(network, rank, request.ranks); };
     ranks.body = [&](const JobEnvironment& environment) { return rank_body(request, environment, store); };
     const auto before = network.snapshot();
     const std::string measured = run_local_ranks(ranks);

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,8 @@
 #include "core/base/json.hpp"
 #include "core/base/number.hpp"
 #include "core/loader/sampler.hpp"
+#include "real/launch/futex.hpp"
+#include "real/launch/sleep.hpp"
 #include "real/loader/residency.hpp"
 
 namespace lockstep::real {
@@ -259,15 +260,6 @@ class Run {
     end_ = step_start;
   }
 
-  static void sleep_until(Clock::time_point time) {
-    const auto since = std::chrono::duration_cast<nanoseconds>(time.time_since_epoch());
-    timespec until{};
-    until.tv_sec = since.count() / 1'000'000'000;
-    until.tv_nsec = since.count() % 1'000'000'000;
-    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
-    }
-  }
-
   std::int64_t wait_for_batch() {
     LoaderControl& control = shared_.control();
     auto looked = Clock::now();
@@ -275,7 +267,7 @@ class Run {
       const std::uint32_t news = control.news.load();
       if (const auto task = ready()) return *task;
       throw_failure();
-      futex_wait(control.news, news, look_after_workers);
+      futex_wait(control.news, news, Clock::now() + look_after_workers);
       if (Clock::now() - looked > look_after_workers) {
         look_after();
         looked = Clock::now();

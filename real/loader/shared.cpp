@@ -1,13 +1,9 @@
 #include "real/loader/shared.hpp"
 
 #include <fmt/format.h>
-#include <linux/futex.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <memory>
 #include <new>
 #include <system_error>
@@ -27,19 +23,6 @@ T* place(std::byte*& at, std::int64_t count) {
 }
 
 }  // namespace
-
-// Not the private kind: the word may be another process's too.
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::chrono::nanoseconds limit) {
-  timespec time{};
-  time.tv_sec = limit.count() / 1'000'000'000;
-  time.tv_nsec = limit.count() % 1'000'000'000;
-  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT, value, &time, nullptr, 0);
-}
-
-void futex_wake(std::atomic<std::uint32_t>& word) {
-  word.fetch_add(1);
-  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
-}
 
 SharedBatches::SharedBatches(const LoaderSpec& spec, std::int64_t bytes_per_sample, int workers)
     : slots_(std::int64_t{spec.readers.workers} * spec.readers.prefetch),

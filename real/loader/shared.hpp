@@ -9,7 +9,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -18,10 +17,6 @@
 #include "core/loader/spec.hpp"
 
 namespace lockstep::real {
-
-/// Sleeps while `word` is `value`, at most so long. It may wake for no reason.
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::chrono::nanoseconds limit);
-void futex_wake(std::atomic<std::uint32_t>& word);
 
 struct LoaderControl {
   std::atomic<std::int64_t> next_task{0};

@@ -7,6 +7,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
+#include "real/launch/futex.hpp"
 #include "real/loader/checksum.hpp"
 #include "real/loader/jpeg.hpp"
 
@@ -73,7 +74,7 @@ class Worker {
       const std::uint32_t seen = turns.load();
       if (slot.turn.load() == task) return true;
       if (stopped()) return false;
-      futex_wait(turns, seen, look_again);
+      futex_wait(turns, seen, Clock::now() + look_again);
     }
   }
 

@@ -65,9 +65,13 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   executor.set_epoch(WallClock::time_point(std::chrono::nanoseconds(epoch) + offset));
 
   const auto all_of = [&](const std::vector<std::string>& reports) {
-    Json all{{"ranks", Json::array()},         {"cores", cores},
-             {"pinned", options.pin},          {"same_machine", options.same_machine},
-             {"load_average", load_average()}, {"control", Json::array()}};
+    Json all{{"ranks", Json::array()},
+             {"cores", cores},
+             {"pinned", options.pin},
+             {"sends_by", options.transport},
+             {"same_machine", options.same_machine},
+             {"load_average", load_average()},
+             {"control", Json::array()}};
     for (const auto& with : control->traffic())
       all["control"].push_back({with.frames_sent, with.bytes_sent, with.frames_received, with.bytes_received});
     for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
@@ -93,6 +97,7 @@ Measurement parse_measurement(const std::string& text) {
   measurement.cores = all.at("cores").get<int>();
   measurement.same_machine = all.at("same_machine").get<bool>();
   measurement.pinned = all.at("pinned").get<bool>();
+  measurement.sends_by = all.at("sends_by").get<std::string>();
   measurement.load_average = all.at("load_average").get<double>();
   for (const Json& with : all.at("control"))
     measurement.control.push_back({with.at(0).get<std::uint64_t>(), with.at(1).get<std::uint64_t>(),
@@ -157,6 +162,7 @@ Result result_of(const PlannedWorkload& planned, const Measurement& measurement)
   result.summary = collective_summary(planned, measurement.timeline, result.collectives);
   result.operations = operation_rows(planned.plan, measurement.timeline);
   result.as_built = measurement.as_built;
+  result.run["sends_by"] = measurement.sends_by;
   result.run["clock"] = measurement.clock;
   result.run["transport"] = measurement.transport;
   result.run["cores"] = measurement.cores;

@@ -37,7 +37,8 @@ struct Measurement {
   std::map<std::uint32_t, Section> sections;    ///< by operation id of the common start
   int cores = 1;
   bool same_machine = true;
-  bool pinned = false;  ///< a core per rank
+  bool pinned = false;   ///< a core per rank
+  std::string sends_by;  ///< a name of the transport catalogue
   double load_average = 0;
   Json clock;                             ///< per rank: offset to rank 0 and its uncertainty
   Json transport;                         ///< per rank: messages and bytes sent

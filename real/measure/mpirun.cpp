@@ -1,10 +1,10 @@
 #include "real/measure/mpirun.hpp"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +15,7 @@
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
 #include "real/lab/command.hpp"
+#include "real/lab/shared_memory.hpp"
 #include "real/launch/local.hpp"
 #include "real/launch/outcome.hpp"
 
@@ -84,19 +85,13 @@ std::vector<Outcome> read_outcomes(const std::string& folder, int ranks) {
 // A signal that ends this process is mpirun's to act on: it ends the ranks, and then itself.
 class Forwarding {
  public:
-  Forwarding()
-      : process_(static_cast<pid_t*>(
-            ::mmap(nullptr, sizeof(pid_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
-    if (process_ == MAP_FAILED) throw RunFailure("cannot map memory");
-    target = process_;
+  Forwarding() {
+    target = &*process_;
     std::signal(SIGTERM, [](int) {
-      if (*target > 0) ::kill(*target, SIGTERM);
+      if (const pid_t process = *target; process > 0) ::kill(process, SIGTERM);
     });
   }
-  ~Forwarding() {
-    std::signal(SIGTERM, SIG_DFL);
-    ::munmap(process_, sizeof(pid_t));
-  }
+  ~Forwarding() { std::signal(SIGTERM, SIG_DFL); }
   Forwarding(const Forwarding&) = delete;
   Forwarding& operator=(const Forwarding&) = delete;
   /// In the process that is to get the signal, before it becomes another program.
@@ -106,8 +101,8 @@ class Forwarding {
   }
 
  private:
-  static inline pid_t* target = nullptr;
-  pid_t* process_;
+  static inline std::atomic<pid_t>* target = nullptr;
+  SharedMemory<std::atomic<pid_t>> process_;
 };
 
 // What launchers leave in the environment, so that the ranks of this job are not taken for those of another one that
@@ -209,10 +204,8 @@ int run_started_rank(const std::string& folder) {
     options.pin = json.at("pin").get<bool>();
     options.same_machine = json.at("same_machine").get<bool>();
     JobEnvironment job = *environment;
-    if (const auto address = json.at("master_address").get<std::string>(); !address.empty()) {
-      job.master_address = address;
-      job.master_port = json.at("master_port").get<std::uint16_t>();
-    }
+    job.master_address = json.at("master_address").get<std::string>();
+    job.master_port = json.at("master_port").get<std::uint16_t>();
     outcome.text = measure_rank(job, read_plan(json.at("plan").get<std::string>(), folder + "/job.json"), options);
     outcome.kind = Outcome::Kind::result;
   } catch (...) {

@@ -15,7 +15,7 @@ struct MpirunJob {
   std::string program;                 ///< that mpirun starts; empty: this one
   std::string folder;                  ///< to make the job's folder in; empty: that for temporary files
   std::vector<std::string> arguments;  ///< of mpirun, besides the number of ranks
-  std::string master_address;          ///< of rank 0; empty: what mpirun's environment says
+  std::string master_address;          ///< of rank 0
   std::uint16_t master_port = 0;
   std::function<void()> enter;  ///< in mpirun's process, before it begins (joins a namespace); may be empty
 };
@@ -25,8 +25,7 @@ struct MpirunResult {
   std::string said;      ///< what mpirun and the ranks wrote: nothing, as a rule
 };
 
-/// Throws InputError where there is no mpirun, and what
-/// a rank threw, the cause before its consequences.
+/// Throws InputError where there is no mpirun, and what a rank threw, the cause before its consequences.
 MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const MeasurementOptions& options);
 
 /// What `lockstep rank FOLDER` does; returns the exit code.

@@ -10,7 +10,6 @@
 #include "core/collective/schedule.hpp"
 
 namespace lockstep::real {
-
 namespace {
 
 MPI_Datatype datatype(ElementType type) {
@@ -97,7 +96,8 @@ void MpiCollectives::prepare(const std::vector<int>& members) {
   job_.of(members);
 }
 
-void MpiCollectives::run(const NativeCollective& c) {
+// The call of MPI for the collective; its code.
+int MpiCollectives::call(const NativeCollective& c) {
   check_count(c.count);
   const MPI_Comm comm = job_.of(c.members);
   const MPI_Datatype type = datatype(c.type);
@@ -109,48 +109,35 @@ void MpiCollectives::run(const NativeCollective& c) {
   const bool is_root = c.own == c.root;
   const void* source = in_place ? MPI_IN_PLACE : c.source.data();
   std::byte* target = c.target.data();
-  const Watchdog::Guard guard(watchdog_, names[static_cast<std::size_t>(c.kind)]);
   switch (c.kind) {
     case CollectiveKind::all_reduce:
-      check_mpi(MPI_Allreduce(source, target, count, type, operation(c.type, c.reduction), comm), "MPI_Allreduce");
-      break;
+      return MPI_Allreduce(source, target, count, type, operation(c.type, c.reduction), comm);
     case CollectiveKind::reduce:
-      check_mpi(MPI_Reduce(is_root ? source : c.source.data(), is_root ? target : nullptr, count, type,
-                           operation(c.type, c.reduction), c.root, comm),
-                "MPI_Reduce");
-      break;
+      return MPI_Reduce(is_root ? source : c.source.data(), is_root ? target : nullptr, count, type,
+                        operation(c.type, c.reduction), c.root, comm);
     case CollectiveKind::broadcast:
       if (is_root && !in_place) std::memcpy(target, c.source.data(), static_cast<std::size_t>(count) * width);
-      check_mpi(MPI_Bcast(target, count, type, c.root, comm), "MPI_Bcast");
-      break;
+      return MPI_Bcast(target, count, type, c.root, comm);
     case CollectiveKind::all_gather: {
       const Blocks blocks = blocks_of(c);
       const void* from =
           in_place ? MPI_IN_PLACE : c.source.data() + static_cast<std::size_t>(blocks.places[own]) * width;
-      if (blocks.even)
-        check_mpi(MPI_Allgather(from, count / size, type, target, count / size, type, comm), "MPI_Allgather");
-      else
-        check_mpi(MPI_Allgatherv(from, blocks.counts[own], type, target, blocks.counts.data(), blocks.places.data(),
-                                 type, comm),
-                  "MPI_Allgatherv");
-      break;
+      if (blocks.even) return MPI_Allgather(from, count / size, type, target, count / size, type, comm);
+      return MPI_Allgatherv(from, blocks.counts[own], type, target, blocks.counts.data(), blocks.places.data(), type,
+                            comm);
     }
     case CollectiveKind::gather: {
       const Blocks blocks = blocks_of(c);
       const void* from =
           in_place && is_root ? MPI_IN_PLACE : c.source.data() + static_cast<std::size_t>(blocks.places[own]) * width;
-      check_mpi(MPI_Gatherv(from, blocks.counts[own], type, target, blocks.counts.data(), blocks.places.data(), type,
-                            c.root, comm),
-                "MPI_Gatherv");
-      break;
+      return MPI_Gatherv(from, blocks.counts[own], type, target, blocks.counts.data(), blocks.places.data(), type,
+                         c.root, comm);
     }
     case CollectiveKind::scatter: {
       const Blocks blocks = blocks_of(c);
       void* to = in_place && is_root ? MPI_IN_PLACE : target + static_cast<std::size_t>(blocks.places[own]) * width;
-      check_mpi(MPI_Scatterv(c.source.data(), blocks.counts.data(), blocks.places.data(), type, to, blocks.counts[own],
-                             type, c.root, comm),
-                "MPI_Scatterv");
-      break;
+      return MPI_Scatterv(c.source.data(), blocks.counts.data(), blocks.places.data(), type, to, blocks.counts[own],
+                          type, c.root, comm);
     }
     case CollectiveKind::reduce_scatter: {
       const Blocks blocks = blocks_of(c);
@@ -161,36 +148,33 @@ void MpiCollectives::run(const NativeCollective& c) {
         to = scratch_.data();
       }
       const MPI_Op with = operation(c.type, c.reduction);
-      if (blocks.even)
-        check_mpi(MPI_Reduce_scatter_block(c.source.data(), to, count / size, type, with, comm),
-                  "MPI_Reduce_scatter_block");
-      else
-        check_mpi(MPI_Reduce_scatter(c.source.data(), to, blocks.counts.data(), type, with, comm),
-                  "MPI_Reduce_scatter");
+      const int code = blocks.even ? MPI_Reduce_scatter_block(c.source.data(), to, count / size, type, with, comm)
+                                   : MPI_Reduce_scatter(c.source.data(), to, blocks.counts.data(), type, with, comm);
       if (in_place && !scratch_.empty())
         std::memcpy(target + static_cast<std::size_t>(blocks.places[own]) * width, scratch_.data(), scratch_.size());
-      break;
+      return code;
     }
     case CollectiveKind::all_to_all:
-      check_mpi(MPI_Alltoall(source, count / size, type, target, count / size, type, comm), "MPI_Alltoall");
-      break;
+      return MPI_Alltoall(source, count / size, type, target, count / size, type, comm);
     case CollectiveKind::all_to_all_v: {
       const Blocks sends = blocks_of(c.send_counts);
       const Blocks receives = blocks_of(c.receive_counts);
-      check_mpi(MPI_Alltoallv(c.source.data(), sends.counts.data(), sends.places.data(), type, target,
-                              receives.counts.data(), receives.places.data(), type, comm),
-                "MPI_Alltoallv");
-      break;
+      return MPI_Alltoallv(c.source.data(), sends.counts.data(), sends.places.data(), type, target,
+                           receives.counts.data(), receives.places.data(), type, comm);
     }
     case CollectiveKind::send_recv:
-      check_mpi(MPI_Sendrecv(c.source.data(), count, type, (c.own + 1) % size, 0, target, count, type,
-                             (c.own + size - 1) % size, 0, comm, MPI_STATUS_IGNORE),
-                "MPI_Sendrecv");
-      break;
+      return MPI_Sendrecv(c.source.data(), count, type, (c.own + 1) % size, 0, target, count, type,
+                          (c.own + size - 1) % size, 0, comm, MPI_STATUS_IGNORE);
     case CollectiveKind::barrier:
-      check_mpi(MPI_Barrier(comm), "MPI_Barrier");
-      break;
+      return MPI_Barrier(comm);
   }
+  return MPI_ERR_ARG;
+}
+
+void MpiCollectives::run(const NativeCollective& collective) {
+  const char* name = names[static_cast<std::size_t>(collective.kind)];
+  const Watchdog::Guard guard(watchdog_, name);
+  check_mpi(call(collective), name);
 }
 
 }  // namespace lockstep::real

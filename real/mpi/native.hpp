@@ -18,6 +18,8 @@ class MpiCollectives final : public NativeCollectives {
   void run(const NativeCollective& collective) override;
 
  private:
+  int call(const NativeCollective& collective);
+
   MpiJob& job_;
   Watchdog& watchdog_;
   std::vector<std::byte> scratch_;

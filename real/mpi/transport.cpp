@@ -15,11 +15,11 @@
 #include <map>
 
 #include "core/base/error.hpp"
-#include "core/base/text.hpp"
 #include "core/base/version.hpp"
 #include "real/mpi/communicators.hpp"
 #include "real/mpi/native.hpp"
 #include "real/transport/module.hpp"
+#include "real/transport/outstanding.hpp"
 
 namespace lockstep::real {
 namespace {
@@ -27,7 +27,6 @@ namespace {
 constexpr unsigned polls_between_checks = 64;
 constexpr std::chrono::microseconds patience{200};
 constexpr timespec nap{0, 20'000};
-constexpr std::size_t described_at_most = 8;
 
 class MpiTransport final : public Transport {
  public:
@@ -116,20 +115,7 @@ class MpiTransport final : public Transport {
   NativeCollectives* native() override { return &native_; }
   [[nodiscard]] Statistics statistics() const override { return statistics_; }
 
-  [[nodiscard]] std::string outstanding() const override {
-    std::vector<std::string> lines;
-    for (const Message& message : messages_) {
-      if (lines.size() == described_at_most) {
-        lines.emplace_back("and more");
-        break;
-      }
-      lines.push_back(message.receive ? fmt::format("waiting for {} bytes with tag {:#x} from rank {}", message.bytes,
-                                                    message.tag, message.peer)
-                                      : fmt::format("sending {} bytes with tag {:#x} to rank {}", message.bytes,
-                                                    message.tag, message.peer));
-    }
-    return lines.empty() ? "nothing is outstanding" : lockstep::join(lines, "; ");
-  }
+  [[nodiscard]] std::string outstanding() const override { return describe_outstanding(messages_); }
 
  private:
   struct Message {

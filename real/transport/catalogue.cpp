@@ -9,11 +9,11 @@ namespace lockstep::real {
 
 std::span<const TransportKind> transport_catalogue() {
   static const std::array catalogue{
-      TransportKind{"tcp", "one socket per pair of ranks", "", true, 100, true},
+      TransportKind{"tcp", "one socket per pair of ranks", "", true, 100, 70, true},
       TransportKind{"mpi", "MPI's non-blocking point-to-point messages; ranks started by mpirun", "mpi", false, 400,
-                    false},
-      TransportKind{"ucx", "UCX's tagged messages", "ucx", true, 400, false},
-      TransportKind{"ucx_put", "UCX's one-sided writes into registered memory", "ucx", true, 800, false},
+                    400, false},
+      TransportKind{"ucx", "UCX's tagged messages", "ucx", true, 400, 400, false},
+      TransportKind{"ucx_put", "UCX's one-sided writes into registered memory", "ucx", true, 800, 800, false},
   };
   return catalogue;
 }

@@ -15,10 +15,11 @@ namespace lockstep::real {
 struct TransportKind {
   std::string name;
   std::string description;
-  std::string module;              ///< that has to be opened; empty: always there
-  bool own_ranks = true;           ///< false: a launcher of the library's has to start the ranks (mpirun)
-  std::int64_t message_bytes = 0;  ///< most that it puts on the wire beside a message's data, either way
-  bool reports_progress = true;    ///< false: of a message only its end is told, so it is combined as a whole
+  std::string module;                   ///< that has to be opened; empty: always there
+  bool own_ranks = true;                ///< false: a launcher of the library's has to start the ranks (mpirun)
+  std::int64_t message_bytes = 0;       ///< most that a message puts on the wire beside its data, with them
+  std::int64_t acknowledged_bytes = 0;  ///< and against them
+  bool reports_progress = true;         ///< false: of a message only its end is told, so it is combined as a whole
 };
 
 std::span<const TransportKind> transport_catalogue();

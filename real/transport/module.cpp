@@ -16,7 +16,7 @@ struct Opened {
   std::string problem;
 };
 
-// Found by the program's run path (real/CMakeLists.txt). Never closed: such libraries start threads and register
+// Found by the program's run path (the top CMakeLists.txt). Never closed: such libraries start threads and register
 // handlers. Global, because Open MPI's own plug-ins look for its symbols there.
 Opened open(const std::string& name) {
   const std::string file = fmt::format("lockstep_{}.so", name);

@@ -4,8 +4,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "core/base/text.hpp"
 #include "real/launch/rendezvous.hpp"
+#include "real/transport/outstanding.hpp"
 #include "real/transport/tcp_connection.hpp"
 #include "real/transport/tcp_setup.hpp"
 
@@ -20,7 +20,6 @@ constexpr unsigned calls_between_polls = 16;
 constexpr auto time_for_the_cause = 300ms;
 // A poll rounds up to milliseconds; what ends sooner is waited for by a timer of the kernel's, which is exact.
 constexpr auto exact_below = 4ms;
-constexpr std::size_t described_at_most = 8;
 
 }  // namespace
 
@@ -136,9 +135,7 @@ Transport::Statistics TcpTransport::statistics() const {
 std::string TcpTransport::outstanding() const {
   std::vector<std::string> lines;
   for (const auto& one : connections_) one->describe_outstanding(lines, described_at_most + 1);
-  if (lines.empty()) return "nothing is outstanding";
-  if (lines.size() > described_at_most) lines.back() = "and more";
-  return join(lines, "; ");
+  return joined_outstanding(std::move(lines));
 }
 
 }  // namespace lockstep::real

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/base/error.hpp"
+#include "real/transport/outstanding.hpp"
 
 namespace lockstep::real {
 namespace asio = boost::asio;
@@ -287,16 +288,14 @@ void TcpConnection::describe_outstanding(std::vector<std::string>& lines, std::s
     if (lines.size() < limit) lines.push_back(std::move(line));
   };
   if (incoming_.active && incoming_.where == Where::direct) {
-    add(fmt::format("waiting for {} bytes with tag {:#x} from rank {}{}", incoming_.size, incoming_.tag, peer_,
-                    have(incoming_.arrived)));
+    add(describe_receive(incoming_.size, incoming_.tag, peer_) + have(incoming_.arrived));
   }
   for (std::size_t i = 0; i < posted_.size() && lines.size() < limit; ++i)
-    add(fmt::format("waiting for {} bytes with tag {:#x} from rank {}", posted_[i].size, posted_[i].tag, peer_));
+    add(describe_receive(posted_[i].size, posted_[i].tag, peer_));
   for (std::size_t i = 0; i < outgoing_.size() && lines.size() < limit; ++i) {
     const Outgoing& message = outgoing_[i];
-    add(fmt::format("sending {} bytes with tag {:#x} to rank {} ({} written)", message.size,
-                    boost::endian::load_little_u64(message.header.data()), peer_,
-                    message.written - std::min(message.written, sizeof(WireHeader))));
+    add(describe_send(message.size, boost::endian::load_little_u64(message.header.data()), peer_) +
+        fmt::format(" ({} written)", message.written - std::min(message.written, sizeof(WireHeader))));
   }
 }
 

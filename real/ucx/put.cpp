@@ -64,25 +64,24 @@ struct UcxPut::Write {
 };
 
 UcxPut::UcxPut(Control& control, const std::vector<int>& peers)
-    : rank_(control.rank()), size_(control.size()), waiting_(control, peers, UCP_FEATURE_RMA | UCP_FEATURE_AM) {
+    : UcxTransport(control, peers, UCP_FEATURE_RMA | UCP_FEATURE_AM) {
   ucp_am_handler_param_t param{};
   param.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB | UCP_AM_HANDLER_PARAM_FIELD_ARG;
   param.id = notice_id;
   param.cb = hear;
   param.arg = this;
-  check_ucx(ucp_worker_set_am_recv_handler(waiting_.worker().worker(), &param), "ucp_worker_set_am_recv_handler");
+  check_ucx(ucp_worker_set_am_recv_handler(worker().worker(), &param), "ucp_worker_set_am_recv_handler");
   // Nobody hears a notice before it has its handler.
   control.barrier();
 }
 
 UcxPut::~UcxPut() {
-  closing_ = true;
-  waiting_.cancel();
+  close();
   for (const auto& [name, key] : keys_) ucp_rkey_destroy(key);
 }
 
 void UcxPut::keep(std::span<std::byte> memory) {
-  if (!memory.empty()) kept_.push_back(std::make_shared<UcxMemory>(waiting_.worker().context(), memory));
+  if (!memory.empty()) kept_.push_back(std::make_shared<UcxMemory>(worker().context(), memory));
 }
 
 void UcxPut::forget(std::span<std::byte> memory) {
@@ -91,16 +90,16 @@ void UcxPut::forget(std::span<std::byte> memory) {
 
 std::shared_ptr<UcxMemory> UcxPut::registered(std::span<std::byte> buffer) {
   const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const auto& one) { return one->holds(buffer); });
-  return found != kept_.end() ? *found : std::make_shared<UcxMemory>(waiting_.worker().context(), buffer);
+  return found != kept_.end() ? *found : std::make_shared<UcxMemory>(worker().context(), buffer);
 }
 
 void UcxPut::receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t) {
-  UcxMessage& message = waiting_.begin(peer, tag, buffer.size(), token, true);
+  UcxMessage& message = begin(peer, tag, buffer.size(), token, true);
   Receiving receiving{&message, buffer.empty() ? nullptr : registered(buffer)};
   Traffic& traffic = traffic_[{peer, tag}];
   const std::uint64_t number = traffic.receives++;
   const Notice notice{Notice::Kind::ready,
-                      static_cast<std::uint64_t>(rank_),
+                      static_cast<std::uint64_t>(rank()),
                       tag,
                       number,
                       reinterpret_cast<std::uint64_t>(buffer.data()),
@@ -111,9 +110,8 @@ void UcxPut::receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, s
 }
 
 void UcxPut::send(int peer, std::uint64_t tag, std::span<const std::byte> data, std::uint64_t token) {
-  UcxMessage& message = waiting_.begin(peer, tag, data.size(), token, false);
-  ++statistics_.messages_sent;
-  statistics_.bytes_sent += data.size();
+  UcxMessage& message = begin(peer, tag, data.size(), token, false);
+  count_sent(data.size());
   Traffic& traffic = traffic_[{peer, tag}];
   const std::uint64_t number = traffic.sends++;
   const auto ready = traffic.ready.extract(number);
@@ -131,12 +129,13 @@ void UcxPut::tell(int peer, const std::string& header, const std::string& key, U
   param.cb.send = told;
   param.user_data = said.get();
   statistics_.header_bytes_sent += header.size() + key.size();
-  ucs_status_ptr_t request = ucp_am_send_nbx(waiting_.worker().endpoint(peer), notice_id, said->header.data(),
+  ucs_status_ptr_t request = ucp_am_send_nbx(worker().endpoint(peer), notice_id, said->header.data(),
                                              said->header.size(), said->key.data(), said->key.size(), &param);
-  if (UCS_PTR_IS_PTR(request)) [[maybe_unused]]
-    const auto* theirs = said.release();  // told() has it
-  else
+  if (UCS_PTR_IS_PTR(request)) {
+    [[maybe_unused]] const auto* theirs = said.release();  // told() has it
+  } else {
     gone(*said, UCS_PTR_STATUS(request));
+  }
 }
 
 // Called from within UCX's progress: notices are acted upon at once, which starts further operations but waits for
@@ -144,8 +143,8 @@ void UcxPut::tell(int peer, const std::string& header, const std::string& key, U
 ucs_status_t UcxPut::hear(void* object, const void* header, std::size_t header_length, void* data, std::size_t length,
                           const ucp_am_recv_param_t*) {
   auto& self = *static_cast<UcxPut*>(object);
-  if (self.closing_) return UCS_OK;
-  self.waiting_.guarded([&] {
+  if (self.closing()) return UCS_OK;
+  self.guarded([&] {
     self.heed(std::string_view(static_cast<const char*>(header), header_length),
               std::string(static_cast<const char*>(data), length));
   });
@@ -156,8 +155,8 @@ void UcxPut::heed(std::string_view header, std::string key) {
   Notice notice{};
   if (header.size() != sizeof notice) throw RunFailure("a notice of another length came");
   std::memcpy(&notice, header.data(), sizeof notice);
-  if (notice.sender >= static_cast<std::uint64_t>(size_))
-    throw RunFailure(fmt::format("a notice came from rank {} of {}", notice.sender, size_));
+  if (notice.sender >= static_cast<std::uint64_t>(size()))
+    throw RunFailure(fmt::format("a notice came from rank {} of {}", notice.sender, size()));
   const Channel channel{static_cast<int>(notice.sender), notice.tag};
   Traffic& traffic = traffic_[channel];
   if (notice.kind == Notice::Kind::ready) {
@@ -171,17 +170,17 @@ void UcxPut::heed(std::string_view header, std::string key) {
   }
   const auto receiving = traffic.receiving.extract(notice.number);
   if (receiving.empty())
-    throw RunFailure(fmt::format("rank {} wrote a message that rank {} does not wait for", channel.first, rank_));
+    throw RunFailure(fmt::format("rank {} wrote a message that rank {} does not wait for", channel.first, rank()));
   UcxMessage& message = *receiving.mapped().message;
   if (message.bytes != notice.bytes)
-    waiting_.differs(message, notice.bytes);
+    differs(message, notice.bytes);
   else
-    waiting_.complete(message);
+    complete(message);
 }
 
 ucp_rkey_h UcxPut::key_of(int peer, const std::string& key) {
   const auto [entry, fresh] = keys_.try_emplace({peer, key}, nullptr);
-  if (fresh && ucp_ep_rkey_unpack(waiting_.worker().endpoint(peer), key.data(), &entry->second) != UCS_OK) {
+  if (fresh && ucp_ep_rkey_unpack(worker().endpoint(peer), key.data(), &entry->second) != UCS_OK) {
     keys_.erase(entry);
     return nullptr;
   }
@@ -197,7 +196,7 @@ void UcxPut::put(UcxMessage& message, std::span<const std::byte> data, const Rea
   }
   const ucp_rkey_h key = key_of(message.peer, ready.key);
   if (key == nullptr) {
-    waiting_.fail(fmt::format("rank {} cannot use the key of rank {}'s memory", rank_, message.peer));
+    fail(fmt::format("rank {} cannot use the key of rank {}'s memory", rank(), message.peer));
     return;
   }
   ucp_request_param_t param{};
@@ -205,9 +204,9 @@ void UcxPut::put(UcxMessage& message, std::span<const std::byte> data, const Rea
   param.cb.send = wrote;
   param.user_data = write.get();
   ucs_status_ptr_t request =
-      ucp_put_nbx(waiting_.worker().endpoint(message.peer), data.data(), data.size(), ready.address, key, &param);
+      ucp_put_nbx(worker().endpoint(message.peer), data.data(), data.size(), ready.address, key, &param);
   if (UCS_PTR_IS_ERR(request)) {
-    waiting_.request_failed(message, UCS_PTR_STATUS(request));
+    request_failed(message, UCS_PTR_STATUS(request));
   } else if (request == nullptr) {
     flush_write(std::move(write));
   } else {
@@ -219,12 +218,12 @@ void UcxPut::wrote(void* request, ucs_status_t status, void* user_data) {
   std::unique_ptr<Write> write(static_cast<Write*>(user_data));
   ucp_request_free(request);
   UcxPut& self = *write->self;
-  if (self.closing_) return;
-  self.waiting_.guarded([&] {
+  if (self.closing()) return;
+  self.guarded([&] {
     if (status == UCS_OK)
       self.flush_write(std::move(write));
     else
-      self.waiting_.request_failed(*write->message, status);
+      self.request_failed(*write->message, status);
   });
 }
 
@@ -234,37 +233,34 @@ void UcxPut::flush_write(std::unique_ptr<Write> write) {
   param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
   param.cb.send = flushed;
   param.user_data = write.get();
-  ucs_status_ptr_t request = ucp_ep_flush_nbx(waiting_.worker().endpoint(write->message->peer), &param);
-  if (UCS_PTR_IS_ERR(request))
-    waiting_.request_failed(*write->message, UCS_PTR_STATUS(request));
-  else if (request == nullptr)
+  ucs_status_ptr_t request = ucp_ep_flush_nbx(worker().endpoint(write->message->peer), &param);
+  if (UCS_PTR_IS_ERR(request)) {
+    request_failed(*write->message, UCS_PTR_STATUS(request));
+  } else if (request == nullptr) {
     tell_done(*write);
-  else [[maybe_unused]]
-    const auto* theirs = write.release();  // flushed() has it
+  } else {
+    [[maybe_unused]] const auto* theirs = write.release();  // flushed() has it
+  }
 }
 
 void UcxPut::flushed(void* request, ucs_status_t status, void* user_data) {
   const std::unique_ptr<Write> write(static_cast<Write*>(user_data));
   ucp_request_free(request);
   UcxPut& self = *write->self;
-  if (self.closing_) return;
-  self.waiting_.guarded([&] {
+  if (self.closing()) return;
+  self.guarded([&] {
     if (status == UCS_OK)
       self.tell_done(*write);
     else
-      self.waiting_.request_failed(*write->message, status);
+      self.request_failed(*write->message, status);
   });
 }
 
 void UcxPut::tell_done(Write& write) {
   UcxMessage& message = *write.message;
-  const Notice notice{Notice::Kind::done, static_cast<std::uint64_t>(rank_), message.tag, write.number, 0,
+  const Notice notice{Notice::Kind::done, static_cast<std::uint64_t>(rank()), message.tag, write.number, 0,
                       message.bytes};
   tell(message.peer, packed(notice), {}, &message);
-}
-
-bool UcxPut::wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) {
-  return waiting_.wait(out, deadline);
 }
 
 }  // namespace lockstep::real

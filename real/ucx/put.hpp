@@ -13,8 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "real/transport/transport.hpp"
-#include "real/ucx/waiting.hpp"
+#include "real/ucx/transport.hpp"
 
 namespace lockstep::real {
 
@@ -38,23 +37,16 @@ class UcxMemory {
   std::string key_;
 };
 
-class UcxPut final : public Transport {
+class UcxPut final : public UcxTransport {
  public:
   UcxPut(Control& control, const std::vector<int>& peers);
   ~UcxPut() override;
-  UcxPut(const UcxPut&) = delete;
-  UcxPut& operator=(const UcxPut&) = delete;
 
   void send(int peer, std::uint64_t tag, std::span<const std::byte> data, std::uint64_t token) override;
   void receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token,
                std::size_t granularity = 0) override;
   void keep(std::span<std::byte> memory) override;
   void forget(std::span<std::byte> memory) override;
-  bool wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) override;
-  void flush(WallClock::time_point deadline) override { waiting_.flush(deadline); }
-  [[nodiscard]] Statistics statistics() const override { return statistics_; }
-  [[nodiscard]] std::string outstanding() const override { return waiting_.outstanding(); }
-  [[nodiscard]] std::string chosen() const override { return waiting_.worker().chosen(); }
 
  private:
   using Channel = std::pair<int, std::uint64_t>;  ///< peer and tag
@@ -86,10 +78,6 @@ class UcxPut final : public Transport {
   std::shared_ptr<UcxMemory> registered(std::span<std::byte> buffer);
   ucp_rkey_h key_of(int peer, const std::string& key);
 
-  const int rank_;
-  const int size_;
-  bool closing_ = false;  ///< notices are heard no more
-  UcxWaiting waiting_;
   struct Traffic {
     std::uint64_t sends = 0, receives = 0;         ///< so far
     std::map<std::uint64_t, Ready> ready;          ///< receives of the peer without a send, by their number
@@ -99,7 +87,6 @@ class UcxPut final : public Transport {
   std::map<Channel, Traffic> traffic_;
   std::vector<std::shared_ptr<UcxMemory>> kept_;
   std::map<std::pair<int, std::string>, ucp_rkey_h> keys_;
-  Statistics statistics_;
 };
 
 }  // namespace lockstep::real

@@ -42,48 +42,41 @@ void received(void* request, ucs_status_t status, const ucp_tag_recv_info_t* inf
 
 }  // namespace
 
-UcxTagged::UcxTagged(Control& control, const std::vector<int>& peers)
-    : rank_(control.rank()), waiting_(control, peers, UCP_FEATURE_TAG) {}
-UcxTagged::~UcxTagged() = default;
+UcxTagged::UcxTagged(Control& control, const std::vector<int>& peers) : UcxTransport(control, peers, UCP_FEATURE_TAG) {}
 
 void UcxTagged::send(int peer, std::uint64_t tag, std::span<const std::byte> data, std::uint64_t token) {
-  UcxMessage& message = waiting_.begin(peer, tag, data.size(), token, false);
+  UcxMessage& message = begin(peer, tag, data.size(), token, false);
   ucp_request_param_t param{};
   param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
   param.cb.send = sent;
   param.user_data = &message;
   ucs_status_ptr_t request =
-      ucp_tag_send_nbx(waiting_.worker().endpoint(peer), data.data(), data.size(), wire_tag(rank_, tag), &param);
-  ++statistics_.messages_sent;
-  statistics_.bytes_sent += data.size();
+      ucp_tag_send_nbx(worker().endpoint(peer), data.data(), data.size(), wire_tag(rank(), tag), &param);
+  count_sent(data.size());
   if (request == nullptr)
-    waiting_.complete(message);
+    complete(message);
   else if (UCS_PTR_IS_ERR(request))
-    waiting_.request_failed(message, UCS_PTR_STATUS(request));
+    request_failed(message, UCS_PTR_STATUS(request));
   else
     message.request = request;
 }
 
 void UcxTagged::receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t) {
-  UcxMessage& message = waiting_.begin(peer, tag, buffer.size(), token, true);
+  UcxMessage& message = begin(peer, tag, buffer.size(), token, true);
   bool ended = false;  // by a call back from within the call: the message is there already
   message.ended = &ended;
   ucp_request_param_t param{};
   param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
   param.cb.recv = received;
   param.user_data = &message;
-  ucs_status_ptr_t request = ucp_tag_recv_nbx(waiting_.worker().worker(), buffer.data(), buffer.size(),
-                                              wire_tag(peer, tag), ~ucp_tag_t{0}, &param);
+  ucs_status_ptr_t request =
+      ucp_tag_recv_nbx(worker().worker(), buffer.data(), buffer.size(), wire_tag(peer, tag), ~ucp_tag_t{0}, &param);
   if (ended) return;
   message.ended = nullptr;
   if (UCS_PTR_IS_ERR(request))
-    waiting_.request_failed(message, UCS_PTR_STATUS(request));
+    request_failed(message, UCS_PTR_STATUS(request));
   else
     message.request = request;
-}
-
-bool UcxTagged::wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) {
-  return waiting_.wait(out, deadline);
 }
 
 }  // namespace lockstep::real

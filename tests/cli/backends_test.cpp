@@ -112,6 +112,7 @@ TEST_P(Failures, AKilledRankEndsTheRunAndLeavesAPartialResult) {
   EXPECT_FALSE(outcome.left_behind);
   EXPECT_THAT(outcome.errors, testing::ContainsRegex("rank [1-9] (was killed by signal 9|died)"));
   EXPECT_EQ(outcome.output, "");
+  ASSERT_NE(folder_.read("r.json"), "") << outcome.errors;
   const Json result = Json::parse(folder_.read("r.json"));
   EXPECT_THAT(result.at("run").at("partial").get<std::string>(), HasSubstr("rank"));
   ASSERT_EQ(result.at("collectives").size(), 1U);
