@@ -57,7 +57,11 @@ int check(const Options& options) {
   const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
-  if (workload.loader) return check_loader(options, tolerance, topology, workload);
+  if (workload.loader) {
+    refuse_for_loader(backend, options.limits);
+    refuse_faults_for_loader(&topology, workload);
+    return check_loader(options, tolerance, topology, workload);
+  }
   const int ranks = rank_count(options.ranks, workload, &topology);
   const Routing routing(topology, {options.output.seed});
   // What is wrong with it shows before anything is measured.

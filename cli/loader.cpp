@@ -5,6 +5,7 @@
 #include "cli/inputs.hpp"
 #include "cli/output.hpp"
 #include "core/base/error.hpp"
+#include "core/config/document.hpp"
 #ifdef LOCKSTEP_REAL
 #include "real/loader/calibrate.hpp"
 #include "real/loader/lab_run.hpp"
@@ -103,6 +104,16 @@ Result predict_loader(const Topology& topology, const Workload& workload, const 
   return result;
 }
 
+void refuse_faults_for_loader(const Topology* topology, const Workload& workload) {
+  config::Diagnostics findings;
+  for (const auto* faults : {topology != nullptr ? &topology->faults : nullptr, &workload.faults}) {
+    if (faults == nullptr) continue;
+    for (const Fault& fault : *faults)
+      findings.error(fault.position, "faults of links and ranks have no effect on a data loader: remove them");
+  }
+  findings.throw_if_errors();
+}
+
 int simulate_loader_workload(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
                              const std::string& fidelity, const OutputOptions& output) {
   LoaderOutcome outcome;
@@ -147,6 +158,22 @@ LoaderOutcome measure_in_lab(const LoaderMeasureRequest& request, const real::Da
 }
 
 }  // namespace
+
+void refuse_for_loader(const Backend& backend, const RunLimits& limits) {
+  if (backend.name != "tcp" && backend.name != "lab")
+    throw InputError(
+        fmt::format("backend '{}' runs no data loader: tcp reads this machine's files with one rank, lab "
+                    "has several",
+                    backend.name));
+  if (const auto by = transport_of(backend, limits.transport); by != "tcp")
+    throw InputError(fmt::format("--transport {}: the hosts of a data loader use sockets (tcp)", by));
+  if (limits.pin) throw InputError("--pin: the processes of a data loader stay on no core");
+  const RunLimits usual;
+  if (limits.timeout != usual.timeout || limits.rendezvous_timeout != usual.rendezvous_timeout)
+    throw InputError("--timeout and --rendezvous-timeout: how long a reader may be silent is the workload's 'policy'");
+  if (const auto job = launched_ranks(); job && *job > 1)
+    throw InputError(fmt::format("a data loader is no job of {} ranks: start it once, without a launcher", *job));
+}
 
 Result measure_loader(const LoaderMeasureRequest& request, LoaderOutcome& outcome) {
   const LoaderSpec& loader = *request.workload->loader;

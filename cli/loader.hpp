@@ -5,6 +5,9 @@
 #include <string>
 
 #include "cli/calibration.hpp"
+#ifdef LOCKSTEP_REAL
+#include "cli/measure.hpp"
+#endif
 #include "cli/options.hpp"
 #include "core/loader/outcome.hpp"
 #include "core/profile/profile.hpp"
@@ -23,6 +26,9 @@ sim::LoaderPrediction loader_prediction(const Topology& topology, const Workload
 void place_storage(const Topology& topology, const Profile& profile, int ranks, LoaderSpec& spec,
                    sim::LoaderPrediction& prediction);
 
+/// Faults of links and ranks would have no effect on a data loader: throws InputError with the position of each.
+void refuse_faults_for_loader(const Topology* topology, const Workload& workload);
+
 /// A prediction as a result, without `run`.
 Result predict_loader(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
                       const std::string& fidelity, std::uint64_t seed, LoaderOutcome& outcome);
@@ -39,6 +45,9 @@ struct LoaderMeasureRequest {
   std::optional<int> ranks;
   std::uint64_t seed = 1;
 };
+/// Real loaders read this machine's files, one rank or the hosts of a lab over sockets: throws InputError on a backend,
+/// an option that would have no effect on them.
+void refuse_for_loader(const Backend& backend, const RunLimits& limits);
 /// `run` of such a workload on real files.
 Result measure_loader(const LoaderMeasureRequest& request, LoaderOutcome& outcome);
 /// Prints and writes --json; exit code 1 if samples came twice or not at all.

@@ -29,13 +29,16 @@ int run(const Options& options) {
   std::optional<Topology> topology;
   if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
-  if (workload.loader)
+  if (workload.loader) {
+    refuse_for_loader(backend, options.limits);
+    refuse_faults_for_loader(topology ? &*topology : nullptr, workload);
     return run_loader_workload({.workload = &workload,
                                 .topology = backend.name == "lab" && topology ? &*topology : nullptr,
                                 .dataset = options.dataset,
                                 .ranks = options.ranks,
                                 .seed = options.output.seed},
                                options.output);
+  }
   const int ranks =
       job && !options.ranks ? job->size : rank_count(options.ranks, workload, topology ? &*topology : nullptr);
   const auto faults = faults_to_apply(backend, topology ? &*topology : nullptr, workload, ranks);

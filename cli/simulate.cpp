@@ -37,6 +37,7 @@ int simulate(const Options& options) {
   if (workload.loader) {
     if (options.runs > 1 || !options.as_built.empty() || !options.detail.empty() || !options.output.trace.empty())
       throw InputError("a workload with a loader is simulated without --runs, --as-built, --detail and --trace");
+    refuse_faults_for_loader(&topology, workload);
     return simulate_loader_workload(topology, workload, profile, rank_count(options.ranks, workload, &topology),
                                     options.fidelity, options.output);
   }

@@ -217,7 +217,9 @@ void refuse_impossible_faults(const std::vector<ResolvedFault>& faults) {
   findings.throw_if_errors();
 }
 
-Measurement measure_in_lab(const Topology& topology, const Routing& routing, const Plan& plan,
+namespace {
+
+Measurement measure_inside(const Topology& topology, const Routing& routing, const Plan& plan,
                            MeasurementOptions options, const LabFaults& faults) {
   if (plan.ranks > topology.rank_capacity())
     throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", plan.ranks, topology.name,
@@ -271,10 +273,7 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
       network.check();  // the cause, rather than its consequences
       if (agent) agent->check();
       const std::string message = agent ? agent->explained(failure.what()) : failure.what();
-      const auto* interrupted = dynamic_cast<const InterruptedRun*>(&failure);
-      if (interrupted == nullptr) throw RunFailure(message);
-      // Only the message of an exception leaves the namespaces.
-      return nlohmann::ordered_json{{"failure", message}, {"measured", interrupted->partial()}}.dump();
+      throw RunFailure(message);
     }
     network.check();
     if (agent) agent->check();
@@ -295,12 +294,19 @@ Measurement measure_in_lab(const Topology& topology, const Routing& routing, con
     return all.dump();
   });
   const auto all = nlohmann::ordered_json::parse(text);
-  if (all.contains("failure"))
-    throw InterruptedRun(all.at("failure").get<std::string>(), all.at("measured").get<std::string>(), false);
   Measurement measurement = parse_measurement(all.at("measured").get<std::string>());
   measurement.as_built = all.at("as_built");
   measurement.as_built["load_average"] = measurement.load_average;
   return measurement;
+}
+
+}  // namespace
+
+Measurement measure_in_lab(const Topology& topology, const Routing& routing, const Plan& plan,
+                           const MeasurementOptions& options, const LabFaults& faults) {
+  return keep_if_it_fails(options, [&](const MeasurementOptions& keeping) {
+    return measure_inside(topology, routing, plan, keeping, faults);
+  });
 }
 
 }  // namespace lockstep::real

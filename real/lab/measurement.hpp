@@ -13,7 +13,7 @@ namespace lockstep::real {
 /// before this process starts threads. Throws InputError where the topology cannot be a lab or the machine refuses
 /// namespaces (with the remedy).
 Measurement measure_in_lab(const Topology& topology, const Routing& routing, const Plan& plan,
-                           MeasurementOptions options, const LabFaults& faults = {});
+                           const MeasurementOptions& options, const LabFaults& faults = {});
 
 /// What of these the lab cannot make on this machine, as an InputError with the position of each; nothing is built.
 void refuse_impossible_faults(const std::vector<ResolvedFault>& faults);

@@ -41,20 +41,6 @@ class PeerFailure : public RunFailure {
   explicit PeerFailure(const std::string& message) : RunFailure(message) {}
 };
 
-/// A run that failed after part of its work: what rank 0 had seen by then, for a result that says that it is partial.
-class InterruptedRun : public RunFailure {
- public:
-  /// `consequence`: of another rank's failure, as PeerFailure.
-  InterruptedRun(const std::string& message, std::string partial, bool consequence)
-      : RunFailure(message), partial_(std::move(partial)), consequence_(consequence) {}
-  [[nodiscard]] const std::string& partial() const { return partial_; }
-  [[nodiscard]] bool consequence() const { return consequence_; }
-
- private:
-  std::string partial_;
-  bool consequence_;
-};
-
 struct JobEnvironment {
   int rank = 0;
   int size = 1;

@@ -9,11 +9,6 @@
 #include "real/launch/control.hpp"
 
 namespace lockstep::real {
-namespace {
-
-constexpr char separator = '\0';  // no message of ours holds it
-
-}  // namespace
 
 Outcome outcome_of(const std::exception_ptr& error) {
   Outcome outcome;
@@ -23,9 +18,6 @@ Outcome outcome_of(const std::exception_ptr& error) {
   };
   try {
     std::rethrow_exception(error);
-  } catch (const InterruptedRun& e) {
-    is(e.consequence() ? Outcome::Kind::peer_failure : Outcome::Kind::run_failure, e.what());
-    outcome.partial = e.partial();
   } catch (const PeerFailure& e) {
     is(Outcome::Kind::peer_failure, e.what());
   } catch (const InputError& e) {
@@ -44,25 +36,12 @@ Outcome outcome_of(const std::exception_ptr& error) {
   return outcome;
 }
 
-std::string encode(const Outcome& outcome) {
-  // A text that holds the separator is a result, which nothing follows.
-  std::string all(1, static_cast<char>(outcome.kind));
-  all += outcome.text;
-  if (!outcome.partial.empty()) all += separator + outcome.partial;
-  return all;
-}
+std::string encode(const Outcome& outcome) { return static_cast<char>(outcome.kind) + outcome.text; }
 
 Outcome decode_outcome(std::string_view text) {
   Outcome outcome;
   outcome.kind = static_cast<Outcome::Kind>(text.front());
-  text.remove_prefix(1);
-  if (outcome.kind != Outcome::Kind::result) {
-    if (const auto end = text.find(separator); end != std::string_view::npos) {
-      outcome.partial = text.substr(end + 1);
-      text = text.substr(0, end);
-    }
-  }
-  outcome.text = text;
+  outcome.text = text.substr(1);
   return outcome;
 }
 
@@ -83,20 +62,12 @@ void throw_cause(const std::vector<Outcome>& outcomes) {
   const bool names_itself = cause->text.starts_with(fmt::format("rank {} ", cause->rank));
   const std::string message =
       shared || names_itself ? cause->text : fmt::format("rank {}: {}", cause->rank, cause->text);
-  std::string partial;
-  for (const auto& one : outcomes)
-    if (!one.partial.empty()) partial = one.partial;
-  const auto fail = [&](const std::string& what) {
-    if (!partial.empty()) throw InterruptedRun(what, partial, false);
-    throw RunFailure(what);
-  };
   switch (cause->kind) {
     case Outcome::Kind::killed_by_signal:
-      fail(fmt::format("rank {} was killed by signal {} ({})", cause->rank, cause->number, strsignal(cause->number)));
-      break;
+      throw RunFailure(
+          fmt::format("rank {} was killed by signal {} ({})", cause->rank, cause->number, strsignal(cause->number)));
     case Outcome::Kind::exited:
-      fail(fmt::format("rank {} exited with status {} and without a result", cause->rank, cause->number));
-      break;
+      throw RunFailure(fmt::format("rank {} exited with status {} and without a result", cause->rank, cause->number));
     case Outcome::Kind::input_error:
       throw InputError(message);
     case Outcome::Kind::broken_invariant:
@@ -104,14 +75,12 @@ void throw_cause(const std::vector<Outcome>& outcomes) {
     case Outcome::Kind::out_of_memory:
       throw RunFailure(message);
     case Outcome::Kind::peer_failure:
-      if (partial.empty()) throw PeerFailure(message);
-      break;
+      throw PeerFailure(message);
     case Outcome::Kind::run_failure:
     case Outcome::Kind::other_error:
     case Outcome::Kind::result:
       break;
   }
-  if (!partial.empty()) throw InterruptedRun(message, partial, false);
   throw RunFailure(message);
 }
 

@@ -23,13 +23,12 @@ struct Outcome {
   };
   int rank = 0;
   Kind kind = Kind::exited;
-  std::string text;     ///< the result or the message
-  std::string partial;  ///< of rank 0, where it failed after part of its work
-  int number = 0;       ///< signal or exit status
-  bool by_us = false;   ///< killed by the launcher after another rank had failed
+  std::string text;    ///< the result or the message
+  int number = 0;      ///< signal or exit status
+  bool by_us = false;  ///< killed by the launcher after another rank had failed
 };
 
-/// The kind, the text and what there is of a partial result, in one string; and back. `text` not empty.
+/// The kind and the text in one string; and back. `text` not empty.
 std::string encode(const Outcome& outcome);
 Outcome decode_outcome(std::string_view text);
 
@@ -37,7 +36,7 @@ Outcome decode_outcome(std::string_view text);
 Outcome outcome_of(const std::exception_ptr& error);
 
 /// Throws the cause among the outcomes (in the order in which they came) as an exception of the kind that the rank
-/// threw; a RunFailure is an InterruptedRun where rank 0 has part of a result.
+/// threw.
 [[noreturn]] void throw_cause(const std::vector<Outcome>& outcomes);
 
 }  // namespace lockstep::real

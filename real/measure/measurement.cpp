@@ -64,31 +64,24 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   std::from_chars(epochs.front().data(), epochs.front().data() + epochs.front().size(), epoch);
   executor.set_epoch(WallClock::time_point(std::chrono::nanoseconds(epoch) + offset));
 
-  const auto all_of = [&](const std::vector<std::string>& reports) {
-    Json all{{"ranks", Json::array()},
-             {"cores", cores},
-             {"pinned", options.pin},
-             {"sends_by", options.transport},
-             {"same_machine", options.same_machine},
-             {"load_average", load_average()},
-             {"control", Json::array()}};
-    for (const auto& with : control->traffic())
-      all["control"].push_back({with.frames_sent, with.bytes_sent, with.frames_received, with.bytes_received});
-    for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
-    return all.dump();
-  };
   Timeline timeline;
-  const auto own_report = [&] { return report_of(timeline, executor, clock, *transport).dump(); };
-  try {
-    executor.execute(plan, timeline);
-  } catch (const RunFailure& failure) {
-    if (environment.rank != 0) throw;
-    const bool consequence = dynamic_cast<const PeerFailure*>(&failure) != nullptr;
-    throw InterruptedRun(failure.what(), all_of({own_report()}), consequence);
-  }
-  const auto reports = control->gather(own_report());
+  std::optional<KeepingRecorder> keeping;
+  if (environment.rank == 0 && options.kept != nullptr) keeping.emplace(*options.kept, timeline);
+  executor.execute(plan, keeping ? static_cast<Recorder&>(*keeping) : timeline);
+  const auto reports = control->gather(report_of(timeline, executor, clock, *transport).dump());
   control->barrier();
-  return environment.rank == 0 ? all_of(reports) : std::string();
+  if (environment.rank != 0) return {};
+  Json all{{"ranks", Json::array()},
+           {"cores", cores},
+           {"pinned", options.pin},
+           {"sends_by", options.transport},
+           {"same_machine", options.same_machine},
+           {"load_average", load_average()},
+           {"control", Json::array()}};
+  for (const auto& with : control->traffic())
+    all["control"].push_back({with.frames_sent, with.bytes_sent, with.frames_received, with.bytes_received});
+  for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
+  return all.dump();
 }
 
 Measurement parse_measurement(const std::string& text) {
@@ -174,8 +167,7 @@ Result result_of(const PlannedWorkload& planned, const Measurement& measurement)
 }
 
 Result partial_result_of(PlannedWorkload planned, const InterruptedRun& failure) {
-  Measurement measurement = parse_measurement(failure.partial());
-  measurement.same_machine = false;  // rank 0 alone says nothing of the processors' load
+  const Measurement& measurement = failure.seen();
   std::erase_if(planned.rows, [&](const PlannedCollective& row) {
     return std::none_of(
         measurement.timeline.operations.begin(), measurement.timeline.operations.end(),
@@ -186,18 +178,44 @@ Result partial_result_of(PlannedWorkload planned, const InterruptedRun& failure)
   return result;
 }
 
+Measurement keep_if_it_fails(MeasurementOptions options,
+                             const std::function<Measurement(const MeasurementOptions&)>& measure) {
+  const KeptFile kept;
+  options.kept = &kept;
+  try {
+    return measure(options);
+  } catch (const RunFailure& failure) {
+    Measurement seen;
+    seen.timeline.operations = kept.records();
+    if (seen.timeline.operations.empty()) throw;
+    seen.timeline.sort();
+    seen.cores = options.cores > 0 ? options.cores : usable_cores();
+    seen.same_machine = false;  // rank 0 alone says nothing of the processors' load
+    seen.pinned = options.pin;
+    seen.sends_by = options.transport;
+    seen.load_average = load_average();
+    throw InterruptedRun(failure.what(), std::move(seen));
+  }
+}
+
 Measurement measure_on_loopback(const Plan& plan, const MeasurementOptions& options) {
-  LocalRanks ranks;
-  ranks.count = plan.ranks;
-  ranks.body = [&](const JobEnvironment& environment) { return measure_rank(environment, plan, options); };
-  return parse_measurement(run_local_ranks(ranks));
+  return keep_if_it_fails(options, [&](const MeasurementOptions& keeping) {
+    LocalRanks ranks;
+    ranks.count = plan.ranks;
+    ranks.body = [&](const JobEnvironment& environment) { return measure_rank(environment, plan, keeping); };
+    return parse_measurement(run_local_ranks(ranks));
+  });
 }
 
 std::optional<Measurement> measure_in_job(const JobEnvironment& environment, const Plan& plan,
                                           const MeasurementOptions& options) {
-  const std::string text = measure_rank(environment, plan, options);
-  if (environment.rank != 0) return std::nullopt;
-  return parse_measurement(text);
+  if (environment.rank != 0) {
+    measure_rank(environment, plan, options);
+    return std::nullopt;
+  }
+  return keep_if_it_fails(options, [&](const MeasurementOptions& keeping) {
+    return parse_measurement(measure_rank(environment, plan, keeping));
+  });
 }
 
 }  // namespace lockstep::real

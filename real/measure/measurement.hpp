@@ -11,6 +11,7 @@
 #include "core/timeline/timeline.hpp"
 #include "core/workload/workload.hpp"
 #include "real/executor/executor.hpp"
+#include "real/measure/kept.hpp"
 #include "real/transport/catalogue.hpp"
 
 namespace lockstep::real {
@@ -20,8 +21,9 @@ struct MeasurementOptions {
   std::string transport = "tcp";  ///< a name of the transport catalogue
   TcpOptions tcp;
   std::chrono::milliseconds rendezvous_timeout{30'000};
-  bool pin = false;          ///< each rank stays on one core
-  int cores = 0;             ///< that the ranks of this machine share; 0: those this process may use
+  const KeptFile* kept = nullptr;  ///< what rank 0 sees goes there, too; see keep_if_it_fails
+  bool pin = false;                ///< each rank stays on one core
+  int cores = 0;                   ///< that the ranks of this machine share; 0: those this process may use
   bool same_machine = true;  ///< all ranks are on this machine: CPU load over the ranks says whether it was the limit
 };
 
@@ -47,8 +49,23 @@ struct Measurement {
   std::vector<std::string> notes;         ///< for people
 };
 
+/// A run that failed after part of its work: what rank 0 had seen by then, for a result that says that it is partial.
+class InterruptedRun : public RunFailure {
+ public:
+  InterruptedRun(const std::string& message, Measurement seen) : RunFailure(message), seen_(std::move(seen)) {}
+  [[nodiscard]] const Measurement& seen() const { return seen_; }
+
+ private:
+  Measurement seen_;
+};
+
+/// `measure` of `options` with a file for what rank 0 sees; its RunFailure becomes an InterruptedRun where there is
+/// something in that.
+Measurement keep_if_it_fails(MeasurementOptions options,
+                             const std::function<Measurement(const MeasurementOptions&)>& measure);
+
 /// One rank's part; rank 0 gets the measurement as text (for the parent process), the others an empty string.
-/// Throws RunFailure; at rank 0, once the plan was begun, InterruptedRun with what it has seen, in the same form.
+/// Throws RunFailure.
 std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options);
 Measurement parse_measurement(const std::string& text);
 

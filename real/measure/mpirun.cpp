@@ -43,6 +43,8 @@ class JobFolder {
   fs::path path_;
 };
 
+std::string kept_file(const std::string& folder) { return folder + "/kept"; }
+
 std::string outcome_file(const std::string& folder, int rank) { return fmt::format("{}/rank.{}", folder, rank); }
 
 // Whole or not at all.
@@ -136,22 +138,18 @@ std::string last_words(const std::string& said) {
   return words;
 }
 
-}  // namespace
-
-MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const MeasurementOptions& options) {
-  if (find_program("mpirun").empty())
-    throw InputError("the ranks of --transport mpi are started by mpirun, and there is none: install openmpi-bin");
-  const JobFolder folder(job.folder);
-  write_file(folder.path() + "/job.json", job_json(job, plan, options).dump());
+MpirunResult measure_in_folder(const std::string& folder, const MpirunJob& job, const Plan& plan,
+                               const MeasurementOptions& options) {
+  write_file(folder + "/job.json", job_json(job, plan, options).dump());
   // Daemons by the remote shell even inside a batch job; time for the ranks to say what they saw before the last
   // signal.
   std::vector<std::string> command{"mpirun", "-np", std::to_string(plan.ranks)};
   for (const auto& [key, value] : std::initializer_list<std::pair<const char*, std::string>>{
-           {"orte_tmpdir_base", folder.path()}, {"plm", "rsh"}, {"odls_base_sigkill_timeout", "4"}})
+           {"orte_tmpdir_base", folder}, {"plm", "rsh"}, {"odls_base_sigkill_timeout", "4"}})
     command.insert(command.end(), {"--mca", key, value});
   command.insert(command.end(), job.arguments.begin(), job.arguments.end());
   command.push_back(job.program.empty() ? fs::read_symlink("/proc/self/exe").string() : job.program);
-  command.insert(command.end(), {"rank", folder.path()});
+  command.insert(command.end(), {"rank", folder});
 
   // A process of its own stands between, which ends with this one, at SIGINT and at SIGTERM, and mpirun with it.
   LocalRanks launcher;
@@ -178,12 +176,27 @@ MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const M
   const Json ended = Json::parse(run_local_ranks(launcher));
   const int status = ended.at("status").get<int>();
   const std::string said = ended.at("said").get<std::string>();
-  const auto outcomes = read_outcomes(folder.path(), plan.ranks);
+  const auto outcomes = read_outcomes(folder, plan.ranks);
   for (const Outcome& outcome : outcomes)
     if (outcome.kind != Outcome::Kind::result) throw_cause(outcomes);
   if (status != 0 || outcomes.empty() || outcomes.front().rank != 0)
     throw RunFailure(fmt::format("mpirun ended with status {}:\n{}", status, last_words(said)));
   return {outcomes.front().text, said};
+}
+
+}  // namespace
+
+MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const MeasurementOptions& options) {
+  if (find_program("mpirun").empty())
+    throw InputError("the ranks of --transport mpi are started by mpirun, and there is none: install openmpi-bin");
+  const JobFolder folder(job.folder);
+  const KeptFile kept(kept_file(folder.path()));
+  try {
+    return measure_in_folder(folder.path(), job, plan, options);
+  } catch (const RunFailure&) {
+    if (options.kept != nullptr) options.kept->copy(kept);
+    throw;
+  }
 }
 
 int run_started_rank(const std::string& folder) {
@@ -203,6 +216,8 @@ int run_started_rank(const std::string& folder) {
     options.cores = json.at("cores").get<int>();
     options.pin = json.at("pin").get<bool>();
     options.same_machine = json.at("same_machine").get<bool>();
+    std::optional<KeptFile> kept;
+    if (environment->rank == 0) options.kept = &kept.emplace(kept_file(folder));
     JobEnvironment job = *environment;
     job.master_address = json.at("master_address").get<std::string>();
     job.master_port = json.at("master_port").get<std::uint16_t>();
@@ -232,10 +247,12 @@ Measurement measure_with_local_mpirun(const Plan& plan, const MeasurementOptions
                    "--mca",
                    "mpi_yield_when_idle",
                    "1"};
-  const MpirunResult result = measure_with_mpirun(job, plan, options);
-  Measurement measurement = parse_measurement(result.measured);
-  if (!result.said.empty()) measurement.notes.push_back(result.said);
-  return measurement;
+  return keep_if_it_fails(options, [&](const MeasurementOptions& keeping) {
+    const MpirunResult result = measure_with_mpirun(job, plan, keeping);
+    Measurement measurement = parse_measurement(result.measured);
+    if (!result.said.empty()) measurement.notes.push_back(result.said);
+    return measurement;
+  });
 }
 
 }  // namespace lockstep::real

@@ -1,4 +1,5 @@
 // Do simulate, dataset, run and check take a data loader as its page says?
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -46,7 +47,7 @@ TEST(LoaderCommands, EveryLoaderWorkloadIsSimulated) {
     if (path.find("mlperf_") == std::string::npos && path.find("_like") == std::string::npos) continue;
     ++found;
     const auto outcome =
-        lockstep_line("simulate -t " + star + " -q -w " + path + " --set workload.loader.consumer.steps=50");
+        lockstep_line(fmt::format("simulate -t {} -q -w {} --set workload.loader.consumer.steps=50", star, path));
     EXPECT_EQ(outcome.code, 0) << path << outcome.errors;
     EXPECT_THAT(outcome.output, HasSubstr("50 steps of 4 ranks"));
   }
@@ -103,6 +104,25 @@ TEST(LoaderCommands, WrongUseIsRefused) {
   outcome = lockstep_line("plan show --ranks 2" + workload);
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.errors, HasSubstr("a data loader is no list of collectives"));
+  for (const auto& [line, error] :
+       {std::pair<std::string, std::string>{"run --backend ucx", "backend 'ucx' runs no data loader: tcp reads"},
+        {"run --pin", "--pin: the processes of a data loader stay on no core"},
+        {"run --timeout 5s", "the workload's 'policy'"},
+        {"check -t topologies/lab_star4.yaml --transport mpi",
+         "--transport mpi: the hosts of a data loader use sockets"}}) {
+    outcome = lockstep(words(line + workload), {LOCKSTEP_SOURCE_DIR, {}});
+    EXPECT_EQ(outcome.code, 2) << line;
+    EXPECT_THAT(outcome.errors, HasSubstr(error)) << line;
+  }
+  const Folder folder;
+  folder.write(
+      "t.yaml",
+      "name: t\ngenerate: {star: {hosts: 2, link: {bandwidth: 1Gbps, latency: 1us}}}\nfaults: [{rank: 0, slow: 2}]\n");
+  for (const char* line : {"simulate -t t.yaml", "check -t t.yaml", "run --backend lab -t t.yaml"}) {
+    outcome = lockstep(words(line + workload), {folder.path(), {}});
+    EXPECT_EQ(outcome.code, 2) << line;
+    EXPECT_THAT(outcome.errors, HasSubstr("have no effect on a data loader: remove them")) << line;
+  }
   outcome = lockstep_line("dataset make /tmp/x -w " + workloads + "quickstart.yaml");
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.errors, HasSubstr("has no section 'loader'"));

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tests/cli/command.hpp"
 
@@ -208,7 +209,10 @@ TEST_F(RunFailures, InterruptedMidRun) {
     job->send(signal);
     expect_failed(job->wait(soon), "interrupted");
   }
-  EXPECT_EQ(folder_.names(), (std::vector<std::string>{"endless.yaml", "other.yaml", "small.yaml", "t.yaml"}));
+  // What was measured by then stays, and nothing else.
+  EXPECT_EQ(folder_.names(),
+            (std::vector<std::string>{"endless.yaml", "other.yaml", "r.json", "small.yaml", "t.yaml"}));
+  EXPECT_EQ(nlohmann::json::parse(folder_.read("r.json")).at("run").at("partial"), "interrupted");
 }
 
 TEST_F(RunFailures, KilledMidRun) {

@@ -237,7 +237,7 @@ TEST(RealLoader, AWorkerThatDies) {
 TEST(RealLoader, AWorkerThatSaysNothing) {
   LoaderSpec spec = small();
   const LoaderFiles files(spec.dataset);
-  spec.policy.timeout = milliseconds(100);
+  spec.policy.timeout = milliseconds(300);
   const fs::path stalled = files.path() / "stalled";
   // The stall is in the reading, where the worker is watched.
   class Stalling final : public SampleReader {
@@ -248,7 +248,7 @@ TEST(RealLoader, AWorkerThatSaysNothing) {
     Arrived wait() override {
       if (!fs::exists(mark_)) {
         fs::create_directory(mark_);
-        std::this_thread::sleep_for(forever_ ? std::chrono::seconds(3600) : std::chrono::milliseconds(400));
+        std::this_thread::sleep_for(forever_ ? std::chrono::seconds(3600) : std::chrono::milliseconds(1200));
       }
       return reader_->wait();
     }
@@ -268,7 +268,7 @@ TEST(RealLoader, AWorkerThatSaysNothing) {
   EXPECT_EQ(outcome.troubles[static_cast<std::size_t>(Trouble::stall)].retried, 1);
   fs::remove(stalled);
   spec.policy.actions[static_cast<std::size_t>(Trouble::stall)] = PolicySpec::Action::fail;
-  EXPECT_THAT(failure(spec, files, options), HasSubstr("says nothing for 200ms"));
+  EXPECT_THAT(failure(spec, files, options), HasSubstr("says nothing for 600ms"));
   fs::remove(stalled);
   spec.readers.kind = ReadersSpec::Kind::threads;
   options.open = [&] { return std::make_unique<Stalling>(open_reader(spec, dataset), stalled, false); };
