@@ -111,7 +111,9 @@ MpirunJob mpirun_in(const LabNetwork& network, const Topology& topology, int ran
   const std::string agent = "/run/lockstep-start-in-host";
   {
     std::ofstream script(agent);
-    script << "#!/bin/sh\nhost=$1\nshift\nexec ip netns exec \"$host\" sh -c \"$*\"\n";
+    // Daemons that share a folder, as hosts never do, crash now and then while they begin.
+    script << "#!/bin/sh\nhost=$1\nshift\nTMPDIR=/run/files-of-$host\nexport TMPDIR\nmkdir -p $TMPDIR\n"
+              "exec ip netns exec \"$host\" sh -c \"$*\"\n";
   }
   if (std::ifstream(agent).peek() != '#') throw RunFailure(fmt::format("cannot write {}", agent));
   std::filesystem::permissions(agent, std::filesystem::perms::owner_all);

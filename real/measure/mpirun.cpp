@@ -45,6 +45,8 @@ class JobFolder {
 
 std::string kept_file(const std::string& folder) { return folder + "/kept"; }
 
+std::string begun_file(const std::string& folder) { return folder + "/begun"; }
+
 std::string outcome_file(const std::string& folder, int rank) { return fmt::format("{}/rank.{}", folder, rank); }
 
 // Whole or not at all.
@@ -84,26 +86,46 @@ std::vector<Outcome> read_outcomes(const std::string& folder, int ranks) {
   return outcomes;
 }
 
-// A signal that ends this process is mpirun's to act on: it ends the ranks, and then itself.
+// A signal that ends this process is mpirun's to act on: it ends the ranks, and then itself. It gets one, too, when it
+// has started no rank in time, for it waits for its daemons as long as they take.
 class Forwarding {
  public:
-  Forwarding() {
+  /// `begun`: a file that the first rank makes.
+  Forwarding(std::string begun, std::chrono::milliseconds longest_start) {
     target = &*process_;
-    std::signal(SIGTERM, [](int) {
-      if (const pid_t process = *target; process > 0) ::kill(process, SIGTERM);
+    sign = std::move(begun);
+    std::signal(SIGTERM, [](int) { end(SIGTERM); });
+    std::signal(SIGALRM, [](int) {
+      if (::access(sign.c_str(), F_OK) == 0) return;
+      end(late ? SIGKILL : SIGTERM);
+      late = 1;
+      ::alarm(5);
     });
+    ::alarm(static_cast<unsigned>(std::chrono::ceil<std::chrono::seconds>(longest_start).count()));
   }
-  ~Forwarding() { std::signal(SIGTERM, SIG_DFL); }
+  ~Forwarding() {
+    ::alarm(0);
+    std::signal(SIGALRM, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+  }
   Forwarding(const Forwarding&) = delete;
   Forwarding& operator=(const Forwarding&) = delete;
   /// In the process that is to get the signal, before it becomes another program.
   void here() const {
+    ::alarm(0);
+    std::signal(SIGALRM, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
     *process_ = ::getpid();
   }
 
  private:
+  static void end(int signal) {
+    if (const pid_t process = *target; process > 0) ::kill(process, signal);
+  }
+
   static inline std::atomic<pid_t>* target = nullptr;
+  static inline std::string sign;
+  static inline volatile std::sig_atomic_t late = 0;
   SharedMemory<std::atomic<pid_t>> process_;
 };
 
@@ -120,6 +142,19 @@ void forget_other_jobs() {
       if (text.starts_with(family)) all.emplace_back(text.substr(0, text.find('=')));
   }
   for (const auto& name : all) ::unsetenv(name.c_str());
+}
+
+// The rank that a signal ended: mpirun alone knows of it.
+std::optional<Outcome> killed_rank(const std::string& said) {
+  const std::size_t at = said.find("noticed that process rank ");
+  if (at == std::string::npos) return std::nullopt;
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::killed_by_signal;
+  // The name of a host is as long as it may be.
+  if (std::sscanf(said.c_str() + at, "noticed that process rank %d with PID %*d on node %*255s exited on signal %d",
+                  &outcome.rank, &outcome.number) != 2)
+    return std::nullopt;
+  return outcome;
 }
 
 // mpirun frames what it says; its last lines with content tell.
@@ -145,7 +180,7 @@ MpirunResult measure_in_folder(const std::string& folder, const MpirunJob& job, 
   // signal.
   std::vector<std::string> command{"mpirun", "-np", std::to_string(plan.ranks)};
   for (const auto& [key, value] : std::initializer_list<std::pair<const char*, std::string>>{
-           {"orte_tmpdir_base", folder}, {"plm", "rsh"}, {"odls_base_sigkill_timeout", "4"}})
+           {"plm", "rsh"}, {"orte_leave_session_attached", "1"}, {"odls_base_sigkill_timeout", "2"}})
     command.insert(command.end(), {"--mca", key, value});
   command.insert(command.end(), job.arguments.begin(), job.arguments.end());
   command.push_back(job.program.empty() ? fs::read_symlink("/proc/self/exe").string() : job.program);
@@ -156,13 +191,14 @@ MpirunResult measure_in_folder(const std::string& folder, const MpirunJob& job, 
   launcher.count = 1;
   launcher.grace = std::chrono::seconds(5);
   launcher.body = [&](const JobEnvironment&) {
-    const Forwarding forwarding;
+    const Forwarding forwarding(begun_file(folder), options.rendezvous_timeout);
     const pid_t self = ::getpid();
     const auto output = run_command(command, {}, [&] {
       forwarding.here();
       ::prctl(PR_SET_PDEATHSIG, SIGTERM);
       if (::getppid() != self) ::_exit(1);  // it had ended already
       forget_other_jobs();
+      ::setenv("TMPDIR", folder.c_str(), 1);  // what is left there goes with the folder
       ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
       ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
       if (job.enter) {
@@ -176,9 +212,15 @@ MpirunResult measure_in_folder(const std::string& folder, const MpirunJob& job, 
   const Json ended = Json::parse(run_local_ranks(launcher));
   const int status = ended.at("status").get<int>();
   const std::string said = ended.at("said").get<std::string>();
-  const auto outcomes = read_outcomes(folder, plan.ranks);
+  auto outcomes = read_outcomes(folder, plan.ranks);
+  if (const auto killed = killed_rank(said); killed && status != 0) outcomes.push_back(*killed);
   for (const Outcome& outcome : outcomes)
     if (outcome.kind != Outcome::Kind::result) throw_cause(outcomes);
+  if (!fs::exists(begun_file(folder)))
+    throw RunFailure(
+        fmt::format("mpirun started no rank within {} s (--rendezvous-timeout waits longer); it ended with "
+                    "status {}:\n{}",
+                    std::chrono::duration<double>(options.rendezvous_timeout).count(), status, last_words(said)));
   if (status != 0 || outcomes.empty() || outcomes.front().rank != 0)
     throw RunFailure(fmt::format("mpirun ended with status {}:\n{}", status, last_words(said)));
   return {outcomes.front().text, said};
@@ -201,10 +243,11 @@ MpirunResult measure_with_mpirun(const MpirunJob& job, const Plan& plan, const M
 
 int run_started_rank(const std::string& folder) {
   // mpirun ends the others by SIGTERM when one has died: a moment to say what they saw.
-  std::signal(SIGTERM, [](int) { ::alarm(2); });
+  std::signal(SIGTERM, [](int) { ::alarm(1); });
   std::signal(SIGPIPE, SIG_IGN);
   const auto environment = job_from_environment();
   if (!environment) throw InputError("'lockstep rank' is started by mpirun, for 'lockstep run --backend mpi'");
+  std::ofstream(begun_file(folder)).put('\n');
   Outcome outcome;
   try {
     const Json json = parse_json(read_text_file(folder + "/job.json"), folder + "/job.json");

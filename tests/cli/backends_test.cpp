@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -185,6 +186,19 @@ TEST(Mpi, ItsOwnCollectivesAreRight) {
     ASSERT_EQ(outcome.code, 0) << outcome.errors;
     for (const Json& row : Json::parse(folder.read("r.json")).at("collectives")) EXPECT_EQ(row.at("wrong"), 0) << row;
   }
+}
+
+TEST(Mpi, AnMpirunThatStartsNothingIsEnded) {
+  if (!can("MPI")) GTEST_SKIP() << "no MPI here";
+  const Folder folder;
+  folder.write("mpirun", "#!/bin/sh\nexec sleep 1000\n");
+  std::filesystem::permissions(folder.path() + "/mpirun", std::filesystem::perms::owner_all);
+  folder.write("w.yaml", endless);
+  const Outcome outcome = lockstep(words("run -w w.yaml --backend mpi --ranks 2 --rendezvous-timeout 1s"),
+                                   {folder.path(), {{"PATH", folder.path() + ":/usr/bin:/bin"}}}, 20s);
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_FALSE(outcome.left_behind);
+  EXPECT_THAT(outcome.errors, HasSubstr("mpirun started no rank within 1 s (--rendezvous-timeout waits longer)"));
 }
 
 TEST(Mpi, AJobOfMpirunGivesOneResult) {
