@@ -31,6 +31,10 @@ namespace {
 constexpr Bytes combine_piece{64 * 1024};  // real/executor's ExecutorOptions::combine_piece
 constexpr int fit_rounds = 8;
 constexpr std::int64_t few_messages = 6;
+// From this size on messages are of data just written and sent once, as a collective's are: copies of what no cache
+// holds, or of what it has to write back first, take twice as long. Behind a network nobody notices.
+constexpr Bytes least_fresh = 4_KiB;
+constexpr Bytes largest_footprint = 48_MiB;
 constexpr std::int64_t many_messages = 24;
 // A machine wakes up fast or slowly for seconds on end (idle states, neighbours): rounds are spread over so many
 // passes.
@@ -104,11 +108,16 @@ std::vector<PingPongRow> rows_within(const CalibrationRequest& request, const To
     left -= cost;
     row.pairs = request.ranks / 2;
     row.exchange = true;
+    row.fresh = request.topology == nullptr && size >= least_fresh;
+    if (row.footprint() > largest_footprint) row.repetitions = 2;
     rows.push_back(row);
   }
   rows.push_back({64_B, request.ranks / 2, true, many_messages, 3});
   // A lone ping-pong beside it: what a message takes on idle cores.
   for (const Bytes size : {1_B, 1_KiB, 8_KiB}) rows.push_back({size, 1, false, 6, 5});
+  if (request.topology == nullptr)
+    for (const Bytes size : {256_KiB, 512_KiB, 1_MiB, 2_MiB})
+      if (size <= request.largest) rows.push_back({size, request.ranks / 2, false, 12, 3, false, true, true});
   // Pairs with more switches between them: what a switch costs where this machine is the network.
   if (request.ranks % 2 == 0 &&
       switches_between(topology, routing, 0, request.ranks / 2) > switches_between(topology, routing, 0, 1))
@@ -165,6 +174,7 @@ struct Observed {
   std::vector<std::size_t> far;     // the same between ranks that are far apart
   double processor_s = 0;           // CPU time of a message, sender and receiver together
   double latency_s = 0;             // of a message, on nobody's processor
+  double receive_share = 0.5;       // of the time that a large message costs sender and receiver together
   double start_overhead_s = 0;      // CPU time of a rank after a common start, beyond its messages
   Json idle = Json::array();        // lone pairs, for the record
 };
@@ -175,6 +185,7 @@ Observed observe(const std::vector<PingPongRow>& rows, const PlannedPingPong& pl
   std::vector<double> few;
   std::vector<double> many;
   std::vector<double> alone;
+  std::vector<double> shares;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const PingPongRow& row = rows[i];
     observed.times.push_back(typical(planned, i, measured.timeline));
@@ -185,7 +196,10 @@ Observed observe(const std::vector<PingPongRow>& rows, const PlannedPingPong& pl
       LOCKSTEP_CHECK(section != measured.sections.end(), "row {} was not measured", k);
       cpu += section->second.cpu_s / static_cast<double>(row.rounds * row.pairs * 2 * passes);
     }
-    if (!row.exchange) {
+    if (row.one_way) {
+      for (std::size_t k = 0; k < i; ++k)
+        if (rows[k].exchange && rows[k].size == row.size) shares.push_back(message_s / observed.times[k].message_s);
+    } else if (!row.exchange) {
       observed.idle.push_back({{"size_bytes", row.size.count()}, {"time_s", message_s}});
       if (row.size <= 1_KiB) alone.push_back(message_s);
     } else if (row.far) {
@@ -202,6 +216,9 @@ Observed observe(const std::vector<PingPongRow>& rows, const PlannedPingPong& pl
       std::max(0.0, (median(many) - median(few)) / static_cast<double>(many_messages - few_messages));
   // A lone message takes its processor time and what is nobody's: interrupts, the scheduler.
   observed.latency_s = std::max(0.0, median(alone) - observed.processor_s);
+  // Messages one behind the other keep both ends busy; the slower one sets the pace, and that is who has to fetch what
+  // the other has just written.
+  if (!shares.empty()) observed.receive_share = std::clamp(median(shares), 0.5, 1.0);
   observed.start_overhead_s = median(few) - observed.processor_s * static_cast<double>(few_messages);
   return observed;
 }
@@ -225,14 +242,17 @@ void fit_switches(Profile& profile, const Observed& observed, const PlannedPingP
   profile.tcp.switch_overhead = rounded(to_seconds(profile.tcp.switch_overhead) + median(steps) / 2);
 }
 
+// What limits large messages: the network; the copies of sender and receiver, which go on side by side (a rate); or
+// copies of which one begins when the other is done, as a library in shared memory makes them (time of processors).
+enum class Bound { network, streams, copies };
+
 // Fits the costs of messages and the start latency of `profile`, whose other figures are known. What queues for the
 // cores take of each time depends on the costs themselves: simulator and fit take turns. Returns the fit, and the
 // simulator's times with the last of it.
 std::pair<MessageFit, std::vector<RoundTimes>> fit_costs(Profile& profile, const Observed& observed,
                                                          const std::vector<PingPongRow>& rows,
                                                          const PlannedPingPong& planned, const Timeline& measured,
-                                                         const Topology& built, const Routing& routing,
-                                                         bool network_bounds) {
+                                                         const Topology& built, const Routing& routing, Bound bound) {
   const auto& fitted = observed.fitted;
   std::vector<MessageMeasurement> messages;
   for (const std::size_t i : fitted) messages.push_back({rows[i].size, message_samples(planned, i, measured), 0});
@@ -247,9 +267,11 @@ std::pair<MessageFit, std::vector<RoundTimes>> fit_costs(Profile& profile, const
       messages[k].network_s = std::min(network[k], observed.times[fitted[k]].message_s);
     }
     fit = fit_messages(messages);
-    profile.tcp.messages = message_costs(fit, observed.latency_s);
-    if (network_bounds)
+    profile.tcp.messages = message_costs(fit, observed.latency_s, observed.receive_share);
+    if (bound == Bound::network)
       profile.tcp.messages = message_costs_beyond(std::move(profile.tcp.messages), messages.back().size, combine_piece);
+    else if (bound == Bound::copies)
+      profile.tcp.messages.back().up_to = messages.back().size;
     predicted = predicted_times(planned, built, routing, profile);
     if (!observed.far.empty()) {
       fit_switches(profile, observed, planned, predicted, built, routing);
@@ -340,8 +362,11 @@ std::optional<Calibration> calibrate(const CalibrationRequest& request) {
   }
   const Observed observed = observe(rows, planned, *measured, built);
   profile.start_overhead = rounded(observed.start_overhead_s);
-  const auto [fit, predicted] = fit_costs(profile, observed, rows, planned, measured->timeline, built,
-                                          Routing(built, {request.seed}), in_network);
+  const auto [fit, predicted] =
+      fit_costs(profile, observed, rows, planned, measured->timeline, built, Routing(built, {request.seed}),
+                in_network  ? Bound::network
+                : in_pieces ? Bound::streams
+                            : Bound::copies);
   const Check check = check_of(observed, rows, predicted);
 
   const Json run = run_info(elapsed_s());
@@ -352,6 +377,7 @@ std::optional<Calibration> calibrate(const CalibrationRequest& request) {
                           {"load_average", measured->load_average},
                           {"processor_s_per_message", observed.processor_s},
                           {"latency_s", observed.latency_s},
+                          {"receive_share", observed.receive_share},
                           {"idle_ping_pong", observed.idle},
                           {"simulated", to_json(check)},
                           {"messages", to_json(fit)}};
@@ -409,7 +435,7 @@ Profile cached_or_calibrated(const std::string& backend, const Topology* topolog
   request.topology = topology;
   request.seed = seed;
   request.ranks = ranks;
-  request.largest = 4_MiB;
+  request.largest = topology != nullptr ? 4_MiB : 32_MiB;
   request.budget_s = 12;
   request.name = fmt::format("{}-{}", backend, topology != nullptr ? topology->name : "loopback");
   limits.apply(request.limits, get_from(backend_catalogue(), "backend", backend));

@@ -13,19 +13,22 @@ struct Options {
   OutputOptions output;
 };
 
-void refuse_partial(const std::string& file, const Result& result) {
+void refuse_what_is_no_measurement(const std::string& file, const Result& result) {
   if (result.run.contains("partial"))
     throw InputError(fmt::format("{}: a partial result, of a run that failed ({})", file,
                                  result.run.at("partial").get<std::string>()));
+  if (result.run.contains("virtual_ranks"))
+    throw InputError(
+        fmt::format("{}: no times to compare: {}", file, result.run.at("virtual_ranks").value("says", std::string())));
 }
 
 int compare_files(const Options& options) {
   options.output.check_writable();
   const Tolerance tolerance = options.tolerance.parse();
   const Result predicted = load_result(options.predicted);
-  refuse_partial(options.predicted, predicted);
+  refuse_what_is_no_measurement(options.predicted, predicted);
   const Result measured = load_measurement(options.measured, hints_from(predicted));
-  refuse_partial(options.measured, measured);
+  refuse_what_is_no_measurement(options.measured, measured);
   return publish_comparison(options.output, compare(predicted, measured), tolerance, nullptr, nullptr,
                             options.predicted + " against " + options.measured);
 }

@@ -24,6 +24,7 @@ real::MeasurementOptions options_of(const MeasureRequest& request) {
   options.rendezvous_timeout = request.rendezvous_timeout;
   options.transport = request.transport;
   options.pin = request.pin;
+  options.processes = request.processes;
   return options;
 }
 
@@ -33,9 +34,11 @@ std::optional<real::Measurement> measure_ranks(const MeasureRequest& request,
                                                                           const real::MeasurementOptions&)) {
   const auto job = real::job_from_environment();
   if (!job) return alone(*request.plan, options_of(request));
-  if (job->size != request.plan->ranks)
-    throw InputError(fmt::format("the job that {} started has {} rank{}, the plan is for {}", job->launcher, job->size,
-                                 job->size == 1 ? "" : "s", request.plan->ranks));
+  if (job->size != request.processes.value_or(request.plan->ranks))
+    throw InputError(fmt::format("the job that {} started has {} rank{}, the plan is for {}{}", job->launcher,
+                                 job->size, job->size == 1 ? "" : "s", request.plan->ranks,
+                                 request.processes ? fmt::format(" in {} processes", *request.processes)
+                                                   : " (--processes runs several in each)"));
   real::MeasurementOptions options = options_of(request);
   options.same_machine = false;
   return real::measure_in_job(*job, *request.plan, options);
@@ -50,6 +53,7 @@ std::optional<real::Measurement> measure_mpi(const MeasureRequest& request) {
 }
 
 std::optional<real::Measurement> measure_lab(const MeasureRequest& request) {
+  if (request.processes) throw InputError("--processes: in the lab every rank has a host, and a process, of its own");
   if (request.topology == nullptr) throw InputError("--backend lab builds a topology: name it with -t FILE");
   return real::measure_in_lab(*request.topology, *request.routing, *request.plan, options_of(request),
                               {request.faults, request.seed});

@@ -22,6 +22,7 @@ struct MeasureRequest {
   const Topology* topology = nullptr;  ///< the lab needs it
   const Routing* routing = nullptr;
   const Plan* plan = nullptr;
+  std::optional<int> processes;         ///< that share the ranks; none: one for each
   bool pin = false;                     ///< each rank stays on one core
   std::string transport;                ///< a name of the transport catalogue; empty: the backend's own
   std::vector<ResolvedFault> faults{};  ///< for backends that apply them

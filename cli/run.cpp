@@ -16,7 +16,7 @@ namespace {
 
 struct Options {
   std::string topology, workload, dataset, backend = "tcp";
-  std::optional<int> ranks;
+  std::optional<int> ranks, processes;
   Settings settings;
   OutputOptions output;
   RunLimits limits;
@@ -32,6 +32,7 @@ int run(const Options& options) {
   if (workload.loader) {
     refuse_for_loader(backend, options.limits);
     refuse_faults_for_loader(topology ? &*topology : nullptr, workload);
+    if (options.processes) throw InputError("--processes: a data loader's ranks are processes of their own");
     return run_loader_workload({.workload = &workload,
                                 .topology = backend.name == "lab" && topology ? &*topology : nullptr,
                                 .dataset = options.dataset,
@@ -52,6 +53,7 @@ int run(const Options& options) {
   request.plan = &planned.plan;
   request.faults = faults;
   request.seed = options.output.seed;
+  request.processes = options.processes;
   options.limits.apply(request, backend);
   const auto complete = [&](Result& result) {
     result.backend = backend.name;
@@ -76,6 +78,7 @@ int run(const Options& options) {
   }
   if (!measured) return 0;
   for (const auto& text : measured->notes) note(options.output, text);
+  if (measured->processes < ranks) note(options.output, std::string(real::virtual_ranks_say));
   if (measured->same_machine && ranks > measured->cores)
     detail(options.output, fmt::format("{} ranks share {} core{}: they wait for each other's computing, too", ranks,
                                        measured->cores, measured->cores == 1 ? "" : "s"));
@@ -98,6 +101,10 @@ std::function<int()> declare_run(CLI::App& app) {
   app.add_option("-w,--workload", options->workload, "Workload file")->required()->type_name("FILE");
   app.add_option("--backend", options->backend, backend_help())->capture_default_str()->type_name("NAME");
   app.add_option("-n,--ranks", options->ranks, "Ranks; default: as many as the topology has places for")
+      ->check(refuse_odd_numbers)
+      ->type_name("N");
+  app.add_option("--processes", options->processes,
+                 "So many processes share the ranks: a schedule is checked, times are not")
       ->check(refuse_odd_numbers)
       ->type_name("N");
   app.add_option("-t,--topology", options->topology, "Topology file (the lab builds it)")->type_name("FILE");

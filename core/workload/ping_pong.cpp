@@ -27,41 +27,52 @@ Role role_of(Rank rank, int ranks, const std::vector<PingPongRow>& rows, Bytes l
   stream.name = "main";
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const PingPongRow& row = rows[i];
-    const Span span{0, {}, row.size};
+    Span span{0, {}, row.size};
+    Span target{1, {}, row.size};
+    if (row.fresh) span.offset.factor[1] = target.offset.factor[1] = row.size.count();
     const bool pings = begins(row, rank, ranks);
     const Peer partner{row.far ? far_pairs : near_pairs, false, pings ? 1 : 0};
     const Send send{partner, 0, span};
     const Receive receive{partner, 0, span};
+    // A send and a receive of one step: neither rank waits with its receive until its send is done.
+    Collective exchange;
+    exchange.kind = CollectiveKind::send_recv;
+    exchange.group = partner.group;
+    exchange.algorithm = "direct";
+    exchange.type = ElementType::int32;
+    exchange.count = row.size.count() / 4;
+    exchange.source = span;
+    exchange.target = target;
     // Ranks that sit a row out have operations of the same number there, so that numbers mean the same in all roles.
     const bool active = pair_of(row, rank, ranks) < row.pairs;
-    Repeat trips;
-    trips.count = row.repetitions;
-    if (!active) {
-      trips.body = {Operation{fmt::format("first{}", i), Mark{"idle"}, {}},
-                    Operation{fmt::format("second{}", i), Mark{"idle"}, {}}};
-    } else if (row.exchange) {
-      // A send and a receive of one step: neither rank waits with its receive until its send is done.
-      Collective exchange;
-      exchange.kind = CollectiveKind::send_recv;
-      exchange.group = partner.group;
-      exchange.algorithm = "direct";
-      exchange.type = ElementType::int32;
-      LOCKSTEP_CHECK(row.size.count() % 4 == 0, "exchanges move whole elements of 4 bytes, not {} bytes",
-                     row.size.count());
-      exchange.count = row.size.count() / 4;
-      exchange.source = span;
-      exchange.target = {1, {}, row.size};
-      trips.body = {Operation{fmt::format("first{}", i), Mark{"exchange"}, {}},
-                    Operation{fmt::format("second{}", i), exchange, {}}};
-    } else if (pings) {
-      trips.body = {Operation{fmt::format("first{}", i), send, {}}, Operation{fmt::format("second{}", i), receive, {}}};
-    } else {
-      trips.body = {Operation{fmt::format("first{}", i), receive, {}}, Operation{fmt::format("second{}", i), send, {}}};
-    }
     Repeat rounds;
     rounds.count = row.rounds + 1;
     rounds.warmup = 1;
     rounds.independent = true;
+    if (row.fresh) {
+      Collective all = exchange;
+      all.count *= row.repetitions;
+      all.source = {0, {}, row.footprint()};
+      all.target = {1, {}, row.footprint()};
+      const Action write = active ? Action(Fill{all}) : Action(Mark{"idle"});
+      rounds.body.emplace_back(Operation{fmt::format("fresh{}", i), write, {}});
+    }
+    Repeat trips;
+    trips.count = row.repetitions;
+    const auto each = [&](Action first, Action second) {
+      trips.body = {Operation{fmt::format("first{}", i), std::move(first), {}},
+                    Operation{fmt::format("second{}", i), std::move(second), {}}};
+    };
+    if (!active)
+      each(Mark{"idle"}, Mark{"idle"});
+    else if (row.exchange)
+      each(Mark{"exchange"}, exchange);
+    else if (row.one_way)
+      each(Mark{"one way"}, pings ? Action(send) : Action(receive));
+    else if (pings)
+      each(send, receive);
+    else
+      each(receive, send);
     rounds.body.push_back(Operation{fmt::format("start{}", i), Mark{"start", true, true}, {}});
     rounds.body.emplace_back(std::move(trips));
     rounds.body.push_back(Operation{fmt::format("finish{}", i), Mark{"finish", true, false}, {}});
@@ -93,15 +104,20 @@ PlannedPingPong plan_ping_pong(int ranks, const std::vector<PingPongRow>& rows) 
   Bytes largest{1};
   for (const auto& row : rows) {
     LOCKSTEP_CHECK(2 * row.pairs <= ranks, "{} pairs of {} ranks", row.pairs, ranks);
-    largest = std::max(largest, row.size);
+    LOCKSTEP_CHECK(row.exchange ? !row.one_way : row.one_way || !row.fresh, "a round trip moves the same data again");
+    LOCKSTEP_CHECK(row.size.count() % 4 == 0 || !(row.exchange || row.fresh),
+                   "exchanges move whole elements of 4 bytes, not {} bytes", row.size.count());
+    largest = std::max(largest, row.footprint());
   }
   for (Rank rank = 0; rank < ranks; ++rank) {
     plan.roles.push_back(role_of(rank, ranks, rows, largest));
     plan.role_ranges.push_back({rank, rank, static_cast<std::uint32_t>(rank)});
   }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto base = static_cast<std::uint32_t>(4 * i);
-    planned.rows.push_back({rows[i], base, base + 1, base + 2});
+  std::uint32_t operation = 0;
+  for (const auto& row : rows) {
+    if (row.fresh) ++operation;
+    planned.rows.push_back({row, operation, operation + 1, operation + 2});
+    operation += 4;
   }
   return planned;
 }
@@ -135,7 +151,7 @@ std::vector<RoundTimes> round_times(const PlannedPingPong& planned, std::size_t 
     if (round == rounds.end() || round->second.first_ordinal[record.rank] != record.ordinal) continue;
     round->second.first = std::max(round->second.first, record.end);
   }
-  const std::int64_t one_way = entry.row.exchange ? 1 : 2;
+  const std::int64_t one_way = entry.row.exchange || entry.row.one_way ? 1 : 2;
   std::vector<RoundTimes> times;
   for (const auto& [number, round] : rounds) {
     RoundTimes one;

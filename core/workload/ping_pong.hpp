@@ -19,6 +19,12 @@ struct PingPongRow {
   std::int64_t repetitions = 2;  ///< round trips or exchanges per round
   std::int64_t rounds = 1;       ///< common starts
   bool far = false;              ///< only for an even number of ranks
+  /// Not of round trips: every message of a round is of other data, which the ranks have just written, as a
+  /// collective's are.
+  bool fresh = false;
+  bool one_way = false;  ///< no message comes back: the lower rank of a pair sends, one message behind the other
+  /// What a rank sends in a round.
+  [[nodiscard]] Bytes footprint() const { return fresh ? size * repetitions : size; }
 };
 
 struct PlannedPingPong {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -45,8 +46,13 @@ class AlignedBuffer {
 
 class Buffers {
  public:
+  /// Memory that nobody has written yet is one page of zeros, which costs nothing to read: all of it is written here.
   explicit Buffers(const Role& role) {
-    for (const auto& buffer : role.buffers) buffers_.emplace_back(static_cast<std::size_t>(buffer.bytes.count()));
+    for (const auto& buffer : role.buffers) {
+      buffers_.emplace_back(static_cast<std::size_t>(buffer.bytes.count()));
+      const auto bytes = buffers_.back().bytes();
+      if (!bytes.empty()) std::memset(bytes.data(), 1, bytes.size());
+    }
   }
   [[nodiscard]] BufferId count() const { return static_cast<BufferId>(buffers_.size()); }
   [[nodiscard]] std::span<std::byte> whole(BufferId buffer) const { return buffers_[buffer].bytes(); }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -70,7 +71,9 @@ class Rankwise {
 
   // After a failure others may still be writing here: the memory stays as long as the process.
   void abandon_memory() {
+    static std::mutex mutex;
     static std::vector<std::pair<Buffers, std::vector<std::vector<Thread>>>> abandoned;
+    const std::lock_guard lock(mutex);
     abandoned.emplace_back(std::move(buffers_), std::move(threads_));
   }
 

@@ -11,13 +11,14 @@
 #include "real/lab/cpu_load.hpp"
 #include "real/launch/local.hpp"
 #include "real/launch/pinning.hpp"
+#include "real/virtual_ranks/virtual_ranks.hpp"
 
 namespace lockstep::real {
 namespace {
 
 // What every rank tells rank 0. Times are picoseconds since the common epoch.
 Json report_of(const Timeline& timeline, const TransportExecutor& executor, const Control::ClockOffset& clock,
-               const Transport& transport) {
+               const Transport& transport, bool speaks_for_process) {
   Json report = Json::object();
   report["operations"] = Json::array();
   for (const auto& r : timeline.operations)
@@ -27,7 +28,8 @@ Json report_of(const Timeline& timeline, const TransportExecutor& executor, cons
   for (const auto& [operation, count] : executor.wrong()) report["wrong"].push_back({operation, count});
   report["sections"] = Json::array();
   for (const auto& [operation, section] : executor.sections())
-    report["sections"].push_back({operation, section.cpu_s, section.elapsed_s, section.lateness_s});
+    report["sections"].push_back(
+        {operation, speaks_for_process ? section.cpu_s : 0.0, section.elapsed_s, section.lateness_s});
   report["clock"] = {clock.offset.count(), clock.uncertainty.count()};
   const Transport::Statistics statistics = transport.statistics();
   report["transport"] = {statistics.messages_sent, statistics.bytes_sent, statistics.header_bytes_sent,
@@ -35,7 +37,22 @@ Json report_of(const Timeline& timeline, const TransportExecutor& executor, cons
   return report;
 }
 
+std::vector<int> all_but(int own, int count) {
+  std::vector<int> others;
+  for (int other = 0; other < count; ++other)
+    if (other != own) others.push_back(other);
+  return others;
+}
+
 }  // namespace
+
+int processes_of(const Plan& plan, const MeasurementOptions& options) {
+  const int processes = options.processes.value_or(plan.ranks);
+  if (processes < 1 || processes > plan.ranks)
+    throw InputError(
+        fmt::format("{} processes for {} ranks: from one process for all to one for each", processes, plan.ranks));
+  return processes;
+}
 
 std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options) {
   const int cores = options.cores > 0 ? options.cores : usable_cores();  // before the rank gives up all but one
@@ -49,26 +66,40 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
           fmt::format("rank {} sends by {}, rank 0 by {}: were both started with the same --backend and "
                       "--transport?",
                       other, transports[other], transports.front()));
-  const auto transport =
-      make_transport(find_transport(options.transport), *control, peers_of(plan, environment.rank), options.tcp);
+  const Placement placement{plan.ranks, processes_of(plan, options)};
+  const bool several = placement.processes < placement.ranks;
+  if (control->size() != placement.processes)
+    throw InputError(fmt::format("the job has {} processes, the plan is for {} ranks in {}", control->size(),
+                                 placement.ranks, placement.processes));
+  const auto transport = make_transport(
+      find_transport(options.transport), *control,
+      several ? all_but(environment.rank, control->size()) : peers_of(plan, environment.rank), options.tcp);
   const Control::ClockOffset clock = control->estimate_clock_offset();
 
   // One epoch for all: rank 0's, on each rank's own clock. An offset within its uncertainty is none (one host has one
   // clock).
-  TransportExecutor executor(*control, *transport, options.executor);
   const auto now = WallClock::now().time_since_epoch();
   const auto epochs =
       control->all_gather(std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()));
   const auto offset = std::chrono::abs(clock.offset) > clock.uncertainty ? clock.offset : std::chrono::nanoseconds{0};
   std::int64_t epoch = 0;
   std::from_chars(epochs.front().data(), epochs.front().data() + epochs.front().size(), epoch);
-  executor.set_epoch(WallClock::time_point(std::chrono::nanoseconds(epoch) + offset));
 
-  Timeline timeline;
-  std::optional<KeepingRecorder> keeping;
-  if (environment.rank == 0 && options.kept != nullptr) keeping.emplace(*options.kept, timeline);
-  executor.execute(plan, keeping ? static_cast<Recorder&>(*keeping) : timeline);
-  const auto reports = control->gather(report_of(timeline, executor, clock, *transport).dump());
+  // What one rank does, and what it says of it. Of the ranks of a process the first one speaks for its processor time.
+  const auto run_rank = [&](Control& own_control, Transport& own_transport) {
+    TransportExecutor executor(own_control, own_transport, options.executor);
+    executor.set_epoch(WallClock::time_point(std::chrono::nanoseconds(epoch) + offset));
+    Timeline timeline;
+    std::optional<KeepingRecorder> keeping;
+    if (own_control.rank() == 0 && options.kept != nullptr) keeping.emplace(*options.kept, timeline);
+    executor.execute(plan, keeping ? static_cast<Recorder&>(*keeping) : timeline);
+    const bool speaks = own_control.rank() == placement.first(environment.rank);
+    return report_of(timeline, executor, clock, own_transport, speaks).dump();
+  };
+
+  const Json own = several ? Json(run_virtual_ranks(*control, *transport, placement, run_rank))
+                           : Json::array({run_rank(*control, *transport)});
+  const auto reports = control->gather(own.dump());
   control->barrier();
   if (environment.rank != 0) return {};
   Json all{{"ranks", Json::array()},
@@ -77,10 +108,12 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
            {"sends_by", options.transport},
            {"same_machine", options.same_machine},
            {"load_average", load_average()},
+           {"processes", placement.processes},
            {"control", Json::array()}};
   for (const auto& with : control->traffic())
     all["control"].push_back({with.frames_sent, with.bytes_sent, with.frames_received, with.bytes_received});
-  for (const auto& report : reports) all["ranks"].push_back(Json::parse(report));
+  for (const auto& process : reports)
+    for (const Json& report : Json::parse(process)) all["ranks"].push_back(Json::parse(report.get<std::string>()));
   return all.dump();
 }
 
@@ -88,6 +121,7 @@ Measurement parse_measurement(const std::string& text) {
   const Json all = Json::parse(text);
   Measurement measurement;
   measurement.cores = all.at("cores").get<int>();
+  measurement.processes = all.at("processes").get<int>();
   measurement.same_machine = all.at("same_machine").get<bool>();
   measurement.pinned = all.at("pinned").get<bool>();
   measurement.sends_by = all.at("sends_by").get<std::string>();
@@ -162,6 +196,8 @@ Result result_of(const PlannedWorkload& planned, const Measurement& measurement)
   result.run["pinned"] = measurement.pinned;
   if (measurement.same_machine) result.run["oversubscribed"] = planned.plan.ranks > measurement.cores;
   result.run["load_average"] = measurement.load_average;
+  if (measurement.processes > 0 && measurement.processes < planned.plan.ranks)
+    result.run["virtual_ranks"] = {{"processes", measurement.processes}, {"says", std::string(virtual_ranks_say)}};
   if (!measurement.notes.empty()) result.run["notes"] = measurement.notes;
   return result;
 }
@@ -192,6 +228,7 @@ Measurement keep_if_it_fails(MeasurementOptions options,
     seen.cores = options.cores > 0 ? options.cores : usable_cores();
     seen.same_machine = false;  // rank 0 alone says nothing of the processors' load
     seen.pinned = options.pin;
+    seen.processes = options.processes.value_or(0);
     seen.sends_by = options.transport;
     seen.load_average = load_average();
     throw InterruptedRun(failure.what(), std::move(seen));
@@ -201,7 +238,7 @@ Measurement keep_if_it_fails(MeasurementOptions options,
 Measurement measure_on_loopback(const Plan& plan, const MeasurementOptions& options) {
   return keep_if_it_fails(options, [&](const MeasurementOptions& keeping) {
     LocalRanks ranks;
-    ranks.count = plan.ranks;
+    ranks.count = processes_of(plan, keeping);
     ranks.body = [&](const JobEnvironment& environment) { return measure_rank(environment, plan, keeping); };
     return parse_measurement(run_local_ranks(ranks));
   });

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/timeline/result.hpp"
@@ -22,8 +23,10 @@ struct MeasurementOptions {
   TcpOptions tcp;
   std::chrono::milliseconds rendezvous_timeout{30'000};
   const KeptFile* kept = nullptr;  ///< what rank 0 sees goes there, too; see keep_if_it_fails
-  bool pin = false;                ///< each rank stays on one core
-  int cores = 0;                   ///< that the ranks of this machine share; 0: those this process may use
+  /// Fewer processes than the plan has ranks: each runs several (real/virtual_ranks). None: one for every rank.
+  std::optional<int> processes;
+  bool pin = false;          ///< each rank stays on one core
+  int cores = 0;             ///< that the ranks of this machine share; 0: those this process may use
   bool same_machine = true;  ///< all ranks are on this machine: CPU load over the ranks says whether it was the limit
 };
 
@@ -38,6 +41,7 @@ struct Measurement {
   std::map<std::uint32_t, std::int64_t> wrong;  ///< by operation id of the Verify
   std::map<std::uint32_t, Section> sections;    ///< by operation id of the common start
   int cores = 1;
+  int processes = 0;  ///< that ran the ranks; 0: not known
   bool same_machine = true;
   bool pinned = false;   ///< a core per rank
   std::string sends_by;  ///< a name of the transport catalogue
@@ -64,8 +68,11 @@ class InterruptedRun : public RunFailure {
 Measurement keep_if_it_fails(MeasurementOptions options,
                              const std::function<Measurement(const MeasurementOptions&)>& measure);
 
-/// One rank's part; rank 0 gets the measurement as text (for the parent process), the others an empty string.
-/// Throws RunFailure.
+/// How many processes a run of the plan has. Throws InputError where `options` ask for more than it has ranks.
+int processes_of(const Plan& plan, const MeasurementOptions& options);
+
+/// One process's part, which is one rank's unless options.processes says otherwise; rank 0 gets the measurement as text
+/// (for the parent process), the others an empty string. Throws RunFailure.
 std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options);
 Measurement parse_measurement(const std::string& text);
 
@@ -78,6 +85,11 @@ std::optional<Measurement> measure_in_job(const JobEnvironment& environment, con
 
 /// Busy share of the cores from which the CPU, not the network, is said to have set a row's time.
 inline constexpr double cpu_limit = 0.9;
+
+/// What a run of several ranks per process shows, and what it does not: for people.
+inline constexpr std::string_view virtual_ranks_say =
+    "several ranks share a process: that every message of every rank is sent, matched and right is shown; times are "
+    "not, for ranks take turns on the cores and messages within a process meet no network";
 
 /// The result: collectives, operations, summary, run.clock and the like; the caller adds files and backend.
 Result result_of(const PlannedWorkload& planned, const Measurement& measurement);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -67,6 +68,7 @@ Json job_json(const MpirunJob& job, const Plan& plan, const MeasurementOptions& 
           {"rendezvous_timeout_ms", options.rendezvous_timeout.count()},
           {"cores", options.cores},
           {"pin", options.pin},
+          {"processes", processes_of(plan, options)},
           {"same_machine", options.same_machine},
           {"master_address", job.master_address},
           {"master_port", job.master_port},
@@ -144,16 +146,29 @@ void forget_other_jobs() {
   for (const auto& name : all) ::unsetenv(name.c_str());
 }
 
-// The rank that a signal ended: mpirun alone knows of it.
-std::optional<Outcome> killed_rank(const std::string& said) {
+// The number that follows `words` in the first line of `text`.
+std::optional<int> number_after(std::string_view text, std::string_view words) {
+  text = text.substr(0, text.find('\n'));
+  const std::size_t at = text.find(words);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + words.size());
+  int number = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), number).ec != std::errc()) return std::nullopt;
+  return number;
+}
+
+// The rank that a signal ended: mpirun alone knows of it ("... noticed that process rank 2 with PID 43 on node h2
+// exited on signal 9 (Killed).").
+std::optional<Outcome> killed_rank(std::string_view said) {
   const std::size_t at = said.find("noticed that process rank ");
-  if (at == std::string::npos) return std::nullopt;
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto rank = number_after(said.substr(at), "process rank ");
+  const auto signal = number_after(said.substr(at), "exited on signal ");
+  if (!rank || !signal) return std::nullopt;
   Outcome outcome;
   outcome.kind = Outcome::Kind::killed_by_signal;
-  // The name of a host is as long as it may be.
-  if (std::sscanf(said.c_str() + at, "noticed that process rank %d with PID %*d on node %*255s exited on signal %d",
-                  &outcome.rank, &outcome.number) != 2)
-    return std::nullopt;
+  outcome.rank = *rank;
+  outcome.number = *signal;
   return outcome;
 }
 
@@ -178,7 +193,8 @@ MpirunResult measure_in_folder(const std::string& folder, const MpirunJob& job, 
   write_file(folder + "/job.json", job_json(job, plan, options).dump());
   // Daemons by the remote shell even inside a batch job; time for the ranks to say what they saw before the last
   // signal.
-  std::vector<std::string> command{"mpirun", "-np", std::to_string(plan.ranks)};
+  const int processes = processes_of(plan, options);
+  std::vector<std::string> command{"mpirun", "-np", std::to_string(processes)};
   for (const auto& [key, value] : std::initializer_list<std::pair<const char*, std::string>>{
            {"plm", "rsh"}, {"orte_leave_session_attached", "1"}, {"odls_base_sigkill_timeout", "2"}})
     command.insert(command.end(), {"--mca", key, value});
@@ -212,7 +228,7 @@ MpirunResult measure_in_folder(const std::string& folder, const MpirunJob& job, 
   const Json ended = Json::parse(run_local_ranks(launcher));
   const int status = ended.at("status").get<int>();
   const std::string said = ended.at("said").get<std::string>();
-  auto outcomes = read_outcomes(folder, plan.ranks);
+  auto outcomes = read_outcomes(folder, processes);
   if (const auto killed = killed_rank(said); killed && status != 0) outcomes.push_back(*killed);
   for (const Outcome& outcome : outcomes)
     if (outcome.kind != Outcome::Kind::result) throw_cause(outcomes);
@@ -258,6 +274,7 @@ int run_started_rank(const std::string& folder) {
     options.rendezvous_timeout = std::chrono::milliseconds(json.at("rendezvous_timeout_ms").get<std::int64_t>());
     options.cores = json.at("cores").get<int>();
     options.pin = json.at("pin").get<bool>();
+    options.processes = json.at("processes").get<int>();
     options.same_machine = json.at("same_machine").get<bool>();
     std::optional<KeptFile> kept;
     if (environment->rank == 0) options.kept = &kept.emplace(kept_file(folder));
@@ -283,7 +300,7 @@ Measurement measure_with_local_mpirun(const Plan& plan, const MeasurementOptions
   job.master_port = port.number();
   // Ranks wander between the cores as those of other backends do, and give them away while they wait.
   job.arguments = {"--host",
-                   fmt::format("localhost:{}", plan.ranks),
+                   fmt::format("localhost:{}", processes_of(plan, options)),
                    "--oversubscribe",
                    "--bind-to",
                    "none",

@@ -73,6 +73,8 @@ class UcxTransport : public Transport {
   UcxWorker& worker() { return worker_; }
   [[nodiscard]] int rank() const { return control_.rank(); }
   [[nodiscard]] int size() const { return control_.size(); }
+  /// Makes progress once there is some to make, or gives up soon.
+  bool look();
   /// After a failure UCX wants its requests back before it ends. For destructors, before what callbacks use goes.
   void close();
 
@@ -90,6 +92,7 @@ class UcxTransport : public Transport {
   bool closing_ = false;
   unsigned calls_without_check_ = 0;
   UcxWorker worker_;  // goes first: what it cancels is still called back
+  const bool looks_;  ///< before it sleeps: every rank of this machine may have a core
 };
 
 }  // namespace lockstep::real

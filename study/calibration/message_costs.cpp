@@ -15,7 +15,7 @@ Duration whole_nanoseconds(double seconds) { return nanoseconds(std::llround(std
 
 }  // namespace
 
-std::vector<MessageCost> message_costs(const MessageFit& fit, double latency_s) {
+std::vector<MessageCost> message_costs(const MessageFit& fit, double latency_s, double receive_share) {
   std::vector<MessageCost> costs;
   for (const auto& interval : fit.intervals) {
     const double waiting = std::min(latency_s, interval.intercept_s.value);
@@ -24,8 +24,12 @@ std::vector<MessageCost> message_costs(const MessageFit& fit, double latency_s) 
     cost.up_to = interval.up_to;
     cost.overhead = cost.receive_overhead = whole_nanoseconds((interval.intercept_s.value - waiting) / 2);
     cost.latency = whole_nanoseconds(waiting);
-    if (slope > least_slope)
-      cost.send_bandwidth = cost.receive_bandwidth = Bandwidth::bytes_per_second(std::llround(2 / slope));
+    const auto rate = [&](double share) -> std::optional<Bandwidth> {
+      if (slope * share <= least_slope) return std::nullopt;
+      return Bandwidth::bytes_per_second(std::llround(1 / (slope * share)));
+    };
+    cost.send_bandwidth = rate(1 - receive_share);
+    cost.receive_bandwidth = rate(receive_share);
     costs.push_back(cost);
   }
   return costs;

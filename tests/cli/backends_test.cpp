@@ -291,6 +291,62 @@ TEST(Transports, RanksThatSendByDifferentOnesSaySo) {
   }
 }
 
+class VirtualRanks : public testing::TestWithParam<Way> {};
+
+TEST_P(VirtualRanks, AScheduleForManyRunsInFewProcesses) {
+  const Way& way = GetParam();
+  if (!way.needs.empty() && !can(way.needs)) GTEST_SKIP() << "no " << way.needs << " here";
+  const Folder folder;
+  folder.write("w.yaml",
+               "name: w\niterations: 2\ncollectives:\n"
+               "  - {kind: all_reduce, algorithm: [ring, tree, halving_doubling], size: 64KiB}\n"
+               "  - {kind: all_to_all, algorithm: pairwise, size: 64KiB}\n"
+               "  - {kind: barrier}\n");
+  const std::string line = fmt::format("run -w w.yaml --backend {} --ranks 64 --json r.json ", way.backend);
+  const Outcome outcome = lockstep(words(line + fmt::format("--processes {}", way.ranks)), {folder.path(), {}}, 120s);
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.errors, HasSubstr("note: several ranks share a process"));
+  const Json result = Json::parse(folder.read("r.json"));
+  EXPECT_EQ(result.at("ranks"), 64);
+  EXPECT_EQ(result.at("run").at("virtual_ranks").at("processes"), way.ranks);
+  EXPECT_EQ(result.at("run").at("transport").size(), 64U);
+  ASSERT_EQ(result.at("collectives").size(), 5U);
+  for (const Json& row : result.at("collectives")) EXPECT_EQ(row.at("wrong"), 0) << row;
+  // Nobody takes its times for those of 64 machines.
+  const Outcome compared = lockstep(words("compare r.json r.json"), {folder.path(), {}});
+  EXPECT_EQ(compared.code, 2);
+  EXPECT_THAT(compared.errors, HasSubstr("error: r.json: no times to compare: several ranks share a process"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, VirtualRanks,
+                         testing::Values(Way{"tcp", "", 4}, Way{"tcp", "", 1}, Way{"ucx", "UCX", 3},
+                                         Way{"mpi", "MPI", 4}));
+
+TEST(VirtualRankFailures, AKilledProcessEndsTheRun) {
+  const Folder folder;
+  folder.write("w.yaml", endless);
+  Process process(command(words("run -w w.yaml --ranks 8 --processes 2 --json r.json")), {folder.path(), {}});
+  ASSERT_TRUE(eventually([&] { return workers(process.id()).size() == 2; }));
+  ::kill(workers(process.id()).back(), SIGKILL);
+  const Outcome outcome = process.wait(20s);
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_FALSE(outcome.left_behind);
+  EXPECT_THAT(outcome.errors, HasSubstr("rank 1 was killed by signal 9 (Killed)"));
+}
+
+TEST(VirtualRankFailures, WrongUseIsRefused) {
+  const std::string line = "run --ranks 4 -w " + workloads + "quickstart.yaml";
+  for (const auto& [options, error] :
+       {std::pair{" --processes 5", "5 processes for 4 ranks: from one process for all to one for each"},
+        {" --processes 0", "0 processes for 4 ranks"},
+        {" --processes 2 --backend lab -t " LOCKSTEP_SOURCE_DIR "/topologies/lab_star4.yaml",
+         "--processes: in the lab every rank has a host, and a process, of its own"}}) {
+    const Outcome outcome = lockstep(words(line + options));
+    EXPECT_EQ(outcome.code, 2) << options;
+    EXPECT_THAT(outcome.errors, HasSubstr(error)) << options;
+  }
+}
+
 TEST(Transports, APartialResultIsNotCompared) {
   const Folder folder;
   folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, size: 4KiB}]\n");

@@ -157,7 +157,8 @@ TEST_F(RunFailures, ARankOutsideTheJob) {
             "error: RANK=0 is set but WORLD_SIZE is not: set both, or neither to run without a launcher\n");
   const Outcome size = start_rank(0, 2, "-w small.yaml --ranks 3")->wait();
   EXPECT_EQ(size.code, 2);
-  EXPECT_EQ(size.errors, "error: the job that torchrun started has 2 ranks, the plan is for 3\n");
+  EXPECT_EQ(size.errors,
+            "error: the job that torchrun started has 2 ranks, the plan is for 3 (--processes runs several in each)\n");
 }
 
 TEST_F(RunFailures, ARankOfALauncherKilledMidRun) {

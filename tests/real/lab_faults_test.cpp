@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "core/base/error.hpp"
@@ -159,10 +160,12 @@ TEST(LabFaults, JitterMakesMessagesLate) {
   NEEDS_TIME;
   SKIP_WHERE_REFUSED();
   const std::string far = "bandwidth: 100Mbps, latency: 1ms";
-  const Measured whole = run("", "64KiB", far);
+  // What a busy machine adds is not what jitter adds.
+  double whole_s = run("", "64KiB", far).whole_s();
+  for (int i = 0; i < 2; ++i) whole_s = std::min(whole_s, run("", "64KiB", far).whole_s());
   const Measured late = run("[{link: h0-s0, jitter: 20ms}]", "64KiB", far);
   // 3 x 6 messages to and from h0, each later by some milliseconds.
-  EXPECT_GT(late.whole_s(), whole.whole_s() + 18 * 0.004);
+  EXPECT_GT(late.whole_s(), whole_s + 18 * 0.004);
   EXPECT_EQ(late.wrong, 0);
   EXPECT_EQ(late.faults[0]["jitter_s"], 0.02);
 }

@@ -265,7 +265,7 @@ TEST(RealLoader, AWorkerThatSaysNothing) {
   spec.readers.kind = ReadersSpec::Kind::processes;
   auto outcome = run(spec, files, options);
   EXPECT_EQ(outcome.samples, 60);
-  EXPECT_EQ(outcome.troubles[static_cast<std::size_t>(Trouble::stall)].retried, 1);
+  EXPECT_GE(outcome.troubles[static_cast<std::size_t>(Trouble::stall)].retried, 1);  // a busy machine makes more
   fs::remove(stalled);
   spec.policy.actions[static_cast<std::size_t>(Trouble::stall)] = PolicySpec::Action::fail;
   EXPECT_THAT(failure(spec, files, options), HasSubstr("says nothing for 600ms"));
