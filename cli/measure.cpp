@@ -24,6 +24,7 @@ real::MeasurementOptions options_of(const MeasureRequest& request) {
   options.rendezvous_timeout = request.rendezvous_timeout;
   options.transport = request.transport;
   options.pin = request.pin;
+  options.executor.sleep = request.sleep;
   return options;
 }
 

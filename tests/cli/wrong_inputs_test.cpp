@@ -114,7 +114,7 @@ const WrongInput wrong_inputs[] = {
     // Workloads.
     {"UnknownWorkloadKey", "w.yaml", "name: a\niteration: 3\ncollectives: [{kind: all_reduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
-     "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, loader, "
+     "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, kernels, loader, "
      "iterations, warmup, ranks, faults"},
     {"UnknownCollective", "w.yaml", "name: a\ncollectives: [{kind: allreduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
@@ -132,7 +132,7 @@ const WrongInput wrong_inputs[] = {
     {"NoCollectives", "w.yaml", "name: a\ncollectives: []\n", "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:14: needs at least 1 element"},
     {"MissingCollectives", "w.yaml", "name: a\n", "simulate -t t.yaml -w w.yaml",
-     "w.yaml:1:1: a workload needs 'collectives' or 'loader'"},
+     "w.yaml:1:1: a workload needs 'collectives', 'kernels' or 'loader'"},
     {"UnitlessSize", "w.yaml", "name: a\ncollectives: [{kind: all_reduce, size: 4096}]\n",
      "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:40: '4096' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers "
@@ -158,7 +158,7 @@ const WrongInput wrong_inputs[] = {
     {"ReductionOfACopy", "w.yaml", "name: a\ncollectives: [{kind: all_gather, size: 4KiB, reduction: sum}]\n",
      "simulate -t t.yaml -w w.yaml", "w.yaml:2:46: all_gather does not combine data; remove 'reduction'"},
     {"TrainingAsText", "w.yaml", "name: a\ntrain: {model: llama3_8b}\n", "simulate -t t.yaml -w w.yaml",
-     "w.yaml:2:1: unknown workload key 'train'; known: name, collectives, loader, iterations, warmup, ranks, faults"},
+     "w.yaml:2:1: unknown workload key 'train'; known: name, collectives, kernels, loader, iterations, warmup, ranks, faults"},
     // Ranks.
     {"RanksThatDoNotFit", "w.yaml", "name: a\nranks: 9\ncollectives: [{kind: all_reduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
