@@ -93,10 +93,12 @@ int check(const Options& options) {
   request.faults = faults;
   request.seed = options.output.seed;
   options.limits.apply(request, backend);
-  // What the profile does not say of a kernel shows before anything is measured.
   profile.compute.asleep = options.compute.sleeps();
-  const auto times = sleep_times(planned, profile);
-  if (profile.compute.asleep) request.sleep = times;
+  // What the profile does not say of a kernel shows before anything is measured.
+  if (profile.compute.asleep || !planned.kernels.empty()) {
+    const auto times = sleep_times(planned, profile);
+    if (profile.compute.asleep) request.sleep = times;
+  }
   const auto measurement = backend.measure(request);
   if (!measurement) return 0;
   for (const auto& text : measurement->notes) note(options.output, text);

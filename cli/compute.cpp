@@ -21,6 +21,7 @@ bool ComputeOption::sleeps() const {
 }
 
 std::map<std::string, Duration> sleep_times(const PlannedWorkload& planned, const Profile& profile) {
+  if (planned.kernels.empty()) throw InputError("--compute sleep: the workload has no kernels");
   std::map<std::string, Duration> times;
   for (const auto& entry : planned.kernels)
     times[to_text(entry.kernel)] = kernel_time(profile.compute, entry.kernel, profile.name);

@@ -129,6 +129,9 @@ TEST_F(Compute, WhatIsMissingIsNamed) {
             "error: -p: a measurement takes no profile, but for --compute sleep; 'check' predicts, too\n");
   EXPECT_EQ(error("run -w w.yaml --ranks 2 --compute slep -p p.yaml"),
             "error: unknown --compute 'slep'; did you mean 'sleep'? known: real, sleep\n");
+  folder_.write("n.yaml", "name: n\ncollectives: [{kind: barrier}]\n");
+  EXPECT_EQ(error("run -w n.yaml --ranks 2 --compute sleep -p p.yaml"),
+            "error: --compute sleep: the workload has no kernels\n");
   EXPECT_EQ(error("run -w w.yaml --ranks 2 --set profile.cores=2"),
             "error: --set profile.cores=2: would have no effect; give --compute sleep and -p PROFILE\n");
   EXPECT_THAT(error("check -t t.yaml -w w.yaml --backend tcp"), HasSubstr("calibrate --backend cpu -o PROFILE"));

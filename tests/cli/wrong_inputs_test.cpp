@@ -114,7 +114,8 @@ const WrongInput wrong_inputs[] = {
     // Workloads.
     {"UnknownWorkloadKey", "w.yaml", "name: a\niteration: 3\ncollectives: [{kind: all_reduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
-     "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, kernels, loader, "
+     "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, kernels, "
+     "loader, "
      "iterations, warmup, ranks, faults"},
     {"UnknownCollective", "w.yaml", "name: a\ncollectives: [{kind: allreduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
@@ -158,7 +159,8 @@ const WrongInput wrong_inputs[] = {
     {"ReductionOfACopy", "w.yaml", "name: a\ncollectives: [{kind: all_gather, size: 4KiB, reduction: sum}]\n",
      "simulate -t t.yaml -w w.yaml", "w.yaml:2:46: all_gather does not combine data; remove 'reduction'"},
     {"TrainingAsText", "w.yaml", "name: a\ntrain: {model: llama3_8b}\n", "simulate -t t.yaml -w w.yaml",
-     "w.yaml:2:1: unknown workload key 'train'; known: name, collectives, kernels, loader, iterations, warmup, ranks, faults"},
+     "w.yaml:2:1: unknown workload key 'train'; known: name, collectives, kernels, loader, iterations, warmup, ranks, "
+     "faults"},
     // Ranks.
     {"RanksThatDoNotFit", "w.yaml", "name: a\nranks: 9\ncollectives: [{kind: all_reduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
