@@ -17,8 +17,8 @@ struct ComputeOption {
   [[nodiscard]] bool sleeps() const;
 };
 
-/// Of every kernel of the workload, by its text, what the profile says. Throws InputError where it says nothing, or where
-/// there is no kernel that could sleep.
+/// Of every kernel of the workload, by its text, what the profile says. Throws InputError where it says nothing, or
+/// where there is no kernel that could sleep.
 std::map<std::string, Duration> sleep_times(const PlannedWorkload& planned, const Profile& profile);
 
 }  // namespace lockstep::cli
