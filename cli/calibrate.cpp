@@ -5,6 +5,7 @@
 
 #include "cli/calibration.hpp"
 #include "cli/calibration_from_log.hpp"
+#include "cli/calibration_of_cpu.hpp"
 #include "cli/commands.hpp"
 #include "cli/inputs.hpp"
 #include "cli/loader.hpp"
@@ -16,7 +17,7 @@ namespace lockstep::cli {
 namespace {
 
 struct Options {
-  std::string backend = "tcp", folder = ".", topology, file, from, between, name, largest = "64MiB";
+  std::string backend = "tcp", folder = ".", topology, file, from, between, name, largest;
   std::optional<int> ranks;
   Settings settings;
   OutputOptions output;
@@ -46,6 +47,20 @@ std::optional<std::pair<int, int>> parse_between(const std::string& text) {
   throw InputError(fmt::format("--between {}: expected two different ranks, as in 0,8", text));
 }
 
+Bytes parse_largest(const Options& options, Bytes without) {
+  if (options.largest.empty()) return without;
+  Bytes largest{0};
+  try {
+    largest = parse_bytes(options.largest);
+  } catch (const UnitError& error) {
+    throw InputError(fmt::format("--largest {}: {}", options.largest, error.what()));
+  }
+  const Bytes least = options.backend == "cpu" ? 1_MiB : 1_KiB;
+  if (largest < least || largest > 1_GiB)
+    throw InputError(fmt::format("--largest {}: between {} and 1GiB", options.largest, format_bytes(least)));
+  return largest;
+}
+
 int run_from_log(const Options& options) {
   if (options.topology.empty())
     throw InputError(
@@ -63,6 +78,11 @@ int run(const Options& options) {
   if (!options.from.empty()) return run_from_log(options);
   if (options.backend == "loader")
     return write(options, calibrate_loader_profile(options.folder, options.name, options.output));
+  if (options.backend == "cpu") {
+    if (!options.topology.empty() || options.ranks)
+      throw InputError("--backend cpu measures one core of this machine: remove -t and --ranks");
+    return write(options, calibrate_cpu({parse_largest(options, 256_MiB), options.name}, options.output));
+  }
   const Backend& backend = get_from(backend_catalogue(), "backend", options.backend);
   std::optional<Topology> topology;
   if (!options.topology.empty()) topology = load_topology_with(options.topology, options.settings);
@@ -78,13 +98,7 @@ int run(const Options& options) {
   if (topology && request.ranks > topology->rank_capacity())
     throw InputError(fmt::format("{} ranks do not fit: topology '{}' has places for {}", request.ranks, topology->name,
                                  topology->rank_capacity()));
-  try {
-    request.largest = parse_bytes(options.largest);
-  } catch (const UnitError& error) {
-    throw InputError(fmt::format("--largest {}: {}", options.largest, error.what()));
-  }
-  if (request.largest < 1_KiB || request.largest > 1_GiB)
-    throw InputError(fmt::format("--largest {}: between 1KiB and 1GiB", options.largest));
+  request.largest = parse_largest(options, 64_MiB);
   request.budget_s = 120;
   request.name =
       !options.name.empty() ? options.name : fmt::format("{}-{}", backend.name, topology ? topology->name : "loopback");
@@ -98,7 +112,9 @@ int run(const Options& options) {
 std::function<int()> declare_calibrate(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   auto* backend = app.add_option("--backend", options->backend,
-                                 backend_help() + "; loader (what data loading costs on this machine)")
+                                 backend_help() +
+                                     "; loader (what data loading costs on this machine); cpu (how fast "
+                                     "kernels and reductions are on one core)")
                       ->capture_default_str()
                       ->type_name("NAME");
   app.add_option("--folder", options->folder, "Of backend loader: where its files are written, and removed")
@@ -118,8 +134,9 @@ std::function<int()> declare_calibrate(CLI::App& app) {
   app.add_option("-t,--topology", options->topology, "Topology of the lab, or of the measurement --from")
       ->type_name("FILE");
   app.add_option("--ranks", options->ranks, "Ranks of the job; two of them exchange messages")->type_name("N");
-  app.add_option("--largest", options->largest, "Largest message; what would take longer than two minutes is left out")
-      ->capture_default_str()
+  app.add_option("--largest", options->largest,
+                 "Largest message (default 64MiB; what would take longer than two minutes is left out), or with "
+                 "--backend cpu the largest working set (default 256MiB)")
       ->type_name("SIZE");
   app.add_option("--name", options->name, "Name of the profile")->type_name("NAME");
   Settings::declare(app, options->settings, {"topology"});

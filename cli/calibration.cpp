@@ -347,7 +347,7 @@ std::optional<Calibration> calibrate(const CalibrationRequest& request) {
   profile.name = request.name;
   profile.backend = request.backend;
   profile.cores = measured->cores;
-  profile.reduction = {memory.reduction, in_pieces ? combine_piece : Bytes{0}};
+  profile.reduction = {{{std::nullopt, Duration{0}, memory.reduction}}, in_pieces ? combine_piece : Bytes{0}};
   profile.copy_bandwidth = memory.copy;
   profile.tcp.ordered = true;
   // Open MPI's btl_tcp_eager_limit and btl_vader_eager_limit: beyond, a send waits for its receive.

@@ -3,6 +3,7 @@
 
 #include "cli/calibration.hpp"
 #include "cli/commands.hpp"
+#include "cli/compute.hpp"
 #include "cli/faults.hpp"
 #include "cli/inputs.hpp"
 #include "cli/loader.hpp"
@@ -22,6 +23,7 @@ struct Options {
   Settings settings;
   OutputOptions output;
   RunLimits limits;
+  ComputeOption compute;
   ToleranceOptions tolerance;
 };
 
@@ -59,6 +61,7 @@ int check(const Options& options) {
   const Workload workload = load_workload_with(options.workload, options.settings);
   if (workload.loader) {
     refuse_for_loader(backend, options.limits);
+    if (options.compute.sleeps()) throw InputError("a data loader computes no kernels; remove --compute");
     refuse_faults_for_loader(&topology, workload);
     return check_loader(options, tolerance, topology, workload);
   }
@@ -67,6 +70,10 @@ int check(const Options& options) {
   // What is wrong with it shows before anything is measured.
   plan_workload(workload, ranks, shape_of(topology, ranks), AutoRows::keep);
   const auto faults = faults_to_apply(backend, &topology, workload, ranks);
+  if (!workload.kernels.empty() && options.profile.empty())
+    throw InputError(
+        "the workload has kernels: 'lockstep calibrate --backend cpu -o PROFILE' measures how fast they are here, and "
+        "-p PROFILE names it");
   // The profile is there before anything is run, and measured on point-to-point messages alone.
   const int lab_ranks = topology.rank_capacity();
   Profile profile =
@@ -86,6 +93,12 @@ int check(const Options& options) {
   request.faults = faults;
   request.seed = options.output.seed;
   options.limits.apply(request, backend);
+  profile.compute.asleep = options.compute.sleeps();
+  // What the profile does not say of a kernel shows before anything is measured.
+  if (profile.compute.asleep || !planned.kernels.empty()) {
+    const auto times = sleep_times(planned, profile);
+    if (profile.compute.asleep) request.sleep = times;
+  }
   const auto measurement = backend.measure(request);
   if (!measurement) return 0;
   for (const auto& text : measurement->notes) note(options.output, text);
@@ -95,6 +108,7 @@ int check(const Options& options) {
   measured.workload = source_of(workload);
   measured.profile = source_of(profile);
   measured.seed = options.output.seed;
+  if (profile.compute.asleep) measured.run["compute"] = "sleep";
   measured.run.update(run_info(elapsed_s()));
 
   Topology network = topology;
@@ -123,9 +137,7 @@ int check(const Options& options) {
                profile.name);
   const int code = publish_comparison(options.output, compare(predicted, measured), tolerance, &predicted, &measured,
                                       fmt::format("{} on {}", workload.name, topology.name));
-  std::int64_t wrong = 0;
-  for (const auto& row : measured.collectives) wrong += row.wrong.value_or(0);
-  if (wrong > 0) {
+  if (const std::int64_t wrong = wrong_elements(measured); wrong > 0) {
     fmt::print(stderr, "error: {} elements are wrong\n", wrong);
     return static_cast<int>(ExitCode::fell_short);
   }
@@ -153,6 +165,7 @@ std::function<int()> declare_check(CLI::App& app) {
   Settings::declare(app, options->settings);
   options->tolerance.declare(app);
   options->limits.declare(app);
+  options->compute.declare(app);
   options->output.declare(app, true);
   return [options] { return check(*options); };
 }

@@ -247,6 +247,9 @@ int explain(Options options) {
   const Profile profile = load_profile_with(options.profile, options.settings);
   const int ranks = rank_count(options.ranks, workload, &topology);
   plan_workload(workload, ranks, shape_of(topology, ranks), AutoRows::keep);  // says what is wrong with it
+  if (workload.collectives.empty())
+    throw InputError(fmt::format("workload '{}' has no collectives: nothing is chosen there that could be explained",
+                                 workload.name));
   const Routing routing(topology, {options.seed});
   std::vector<Explanation> rows;
   std::vector<FlipsOfKind> flips;

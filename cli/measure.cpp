@@ -25,6 +25,7 @@ real::MeasurementOptions options_of(const MeasureRequest& request) {
   options.transport = request.transport;
   options.pin = request.pin;
   options.processes = request.processes;
+  options.executor.sleep = request.sleep;
   return options;
 }
 

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,8 @@ struct MeasureRequest {
   std::string transport;                ///< a name of the transport catalogue; empty: the backend's own
   std::vector<ResolvedFault> faults{};  ///< for backends that apply them
   std::uint64_t seed = 1;               ///< of what these draw
+  /// How long kernels sleep instead of being run; none: they are run.
+  std::optional<std::map<std::string, Duration>> sleep{};
   std::chrono::milliseconds timeout{60'000};
   std::chrono::milliseconds rendezvous_timeout{30'000};
 };

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/compute.hpp"
 #include "cli/faults.hpp"
 #include "cli/inputs.hpp"
 #include "cli/loader.hpp"
@@ -15,11 +16,12 @@ namespace lockstep::cli {
 namespace {
 
 struct Options {
-  std::string topology, workload, dataset, backend = "tcp";
+  std::string topology, workload, dataset, profile, backend = "tcp";
   std::optional<int> ranks, processes;
   Settings settings;
   OutputOptions output;
   RunLimits limits;
+  ComputeOption compute;
 };
 
 int run(const Options& options) {
@@ -31,6 +33,8 @@ int run(const Options& options) {
   const Workload workload = load_workload_with(options.workload, options.settings);
   if (workload.loader) {
     refuse_for_loader(backend, options.limits);
+    if (options.compute.sleeps() || !options.profile.empty())
+      throw InputError("a data loader computes no kernels; remove --compute and -p");
     refuse_faults_for_loader(topology ? &*topology : nullptr, workload);
     if (options.processes) throw InputError("--processes: a data loader's ranks are processes of their own");
     return run_loader_workload({.workload = &workload,
@@ -47,6 +51,7 @@ int run(const Options& options) {
   std::optional<Routing> routing;
   if (topology) routing.emplace(*topology, RoutingOptions{options.output.seed});
   detail(options.output, fmt::format("{} ranks, plan hash {}", ranks, plan_hash(planned.plan)));
+  std::optional<Profile> profile;
   MeasureRequest request;
   request.topology = topology ? &*topology : nullptr;
   request.routing = routing ? &*routing : nullptr;
@@ -55,7 +60,20 @@ int run(const Options& options) {
   request.seed = options.output.seed;
   request.processes = options.processes;
   options.limits.apply(request, backend);
+  if (options.compute.sleeps()) {
+    if (options.profile.empty()) throw InputError("--compute sleep: name the profile that says how long (-p PROFILE)");
+    profile = load_profile_with(options.profile, options.settings);
+    request.sleep = sleep_times(planned, *profile);
+  } else {
+    if (!options.profile.empty())
+      throw InputError("-p: a measurement takes no profile, but for --compute sleep; 'check' predicts, too");
+    options.settings.require_unused("profile", "give --compute sleep and -p PROFILE");
+  }
   const auto complete = [&](Result& result) {
+    if (profile) {
+      result.profile = source_of(*profile);
+      result.run["compute"] = "sleep";
+    }
     result.backend = backend.name;
     if (topology) result.topology = source_of(*topology);
     result.workload = source_of(workload);
@@ -85,9 +103,7 @@ int run(const Options& options) {
   Result result = real::result_of(planned, *measured);
   complete(result);
   publish(options.output, result, planned, measured->timeline);
-  std::int64_t wrong = 0;
-  for (const auto& row : result.collectives) wrong += row.wrong.value_or(0);
-  if (wrong > 0) {
+  if (const std::int64_t wrong = wrong_elements(result); wrong > 0) {
     fmt::print(stderr, "error: {} elements are wrong\n", wrong);
     return static_cast<int>(ExitCode::fell_short);
   }
@@ -110,8 +126,11 @@ std::function<int()> declare_run(CLI::App& app) {
   app.add_option("-t,--topology", options->topology, "Topology file (the lab builds it)")->type_name("FILE");
   app.add_option("--dataset", options->dataset, "The files of a workload with a loader ('lockstep dataset make')")
       ->type_name("FOLDER");
-  Settings::declare(app, options->settings, {"topology", "workload"});
+  app.add_option("-p,--profile", options->profile, "Profile that says how long kernels take, for --compute sleep")
+      ->type_name("FILE");
+  Settings::declare(app, options->settings);
   options->limits.declare(app);
+  options->compute.declare(app);
   options->output.declare(app, false);
   return [options] { return run(*options); };
 }

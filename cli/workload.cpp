@@ -48,7 +48,13 @@ int show(const Options& options) {
             {std::string(to_string(spec.kind)), algorithm, format_bytes(size), std::string(to_string(spec.type)),
              reduces(spec.kind) ? std::string(to_string(spec.reduction)) : "-", std::to_string(spec.channels)});
   }
-  fmt::print("{}", format_table(rows));
+  if (rows.size() > 1) fmt::print("{}", format_table(rows));
+  std::vector<std::vector<std::string>> kernels{{"kernel", "flops", "memory traffic", "working set"}};
+  for (const auto& spec : workload.kernels)
+    for (const Kernel& kernel : spec.kernels)
+      kernels.push_back({to_text(kernel), std::to_string(kernel.flops().count()), format_bytes(kernel.traffic()),
+                         format_bytes(kernel.working_set())});
+  if (kernels.size() > 1) fmt::print("{}", format_table(kernels));
   return 0;
 }
 
@@ -60,6 +66,10 @@ int list() {
     rows.push_back({algorithm.name, join(kinds, ", "), algorithm.description});
   }
   fmt::print("{}", format_table(rows));
+  std::vector<std::vector<std::string>> kernels{{"kernel", "shape", "what it computes"}};
+  for (const KernelKind& kind : kernel_catalogue())
+    kernels.push_back({kind.name, join(kind.dimensions, " x "), kind.description});
+  fmt::print("{}", format_table(kernels));
   return 0;
 }
 
@@ -73,7 +83,7 @@ std::function<int()> declare_workload(CLI::App& app) {
   shown->add_option("file", options->file, "Workload file")->required()->type_name("FILE");
   Settings::declare(*shown, options->settings, {"workload"});
   shown->callback([options, action] { *action = [options] { return show(*options); }; });
-  app.add_subcommand("list", "The algorithms and what they do")->callback([action] { *action = list; });
+  app.add_subcommand("list", "The algorithms and kernels, and what they do")->callback([action] { *action = list; });
   return [action] { return (*action)(); };
 }
 

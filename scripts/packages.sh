@@ -13,7 +13,7 @@ packages[build]="
   g++ cmake ninja-build ccache git ca-certificates pkg-config
   libboost1.81-dev libfmt-dev libspdlog-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libpugixml-dev
   libssl-dev
-  openmpi-bin libopenmpi-dev libucx-dev libhwloc-dev liburing-dev libturbojpeg0-dev
+  openmpi-bin libopenmpi-dev libucx-dev libhwloc-dev liburing-dev libturbojpeg0-dev libopenblas0-serial
   iproute2 procps util-linux"
 packages[test]="
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev

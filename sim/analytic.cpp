@@ -5,6 +5,8 @@
 #include "core/base/error.hpp"
 #include "core/collective/walk.hpp"
 #include "core/profile/message_cost.hpp"
+#include "core/workload/rows.hpp"
+#include "sim/compute/kernel_times.hpp"
 #include "sim/lower_bound.hpp"
 #include "sim/row_summary.hpp"
 
@@ -68,10 +70,10 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
       if (paths.bandwidth.bits_per_second() > 0)
         round +=
             transfer_time(payload + profile.tcp.message_header, scale(paths.bandwidth, costs.payload_share(paths.mtu)));
-      if (reduces(row.kind) && profile.reduction.bandwidth) {
+      if (reduces(row.kind) && profile.reduction.costs()) {
         const Bytes last =
             profile.reduction.granularity.count() > 0 ? std::min(payload, profile.reduction.granularity) : payload;
-        round += transfer_time(last, *profile.reduction.bandwidth);
+        round += profile.reduction.time_of_piece(last, payload);
       }
       total += round * phase.rounds;
     }
@@ -79,7 +81,13 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
     row.time_s = std::max(to_seconds(total), bounds.of_cuts(entry.spec).time_s);
     prediction.collectives.push_back(std::move(row));
   }
-  prediction.summary = summary_of(prediction.collectives);
+  // All ranks compute at once, and share the cores as far as they have to.
+  KernelTimes times(profile);
+  const int cores = profile.compute.asleep ? 0 : profile.cores.value_or(0);
+  for (const auto& entry : planned.kernels)
+    prediction.operations.push_back(
+        kernel_row(planned, entry, Duration{shared_time(times.of(to_text(entry.kernel)), ranks, cores)}));
+  prediction.summary = summary_of(prediction.collectives, prediction.operations);
   return prediction;
 }
 

@@ -21,6 +21,7 @@
 #include "core/faults/timetable.hpp"
 #include "core/plan/walker.hpp"
 #include "core/profile/message_cost.hpp"
+#include "sim/compute/kernel_times.hpp"
 #include "sim/compute/processors.hpp"
 #include "sim/engine/event_queue.hpp"
 #include "sim/fifo.hpp"
@@ -174,6 +175,8 @@ class Simulation {
         plan_(plan),
         recorder_(recorder),
         costs_(profile.tcp),
+        kernel_times_(profile),
+        reduction_costs_(profile.reduction.costs()),
         keep_parts_(recorder.wants_parts()),
         channels_part_ways_(!profile.tcp.ordered && !profile.tcp.send_buffer &&
                             routing.policy().mode != RoutingMode::shortest),
@@ -320,14 +323,21 @@ class Simulation {
                  profile_.copy_bandwidth ? transfer_time(Bytes{move.bytes}, *profile_.copy_bandwidth).count() : 0);
   }
   bool start_combine(SimulatedWalker& walker, Token token, const Combine& combine, const LoopIndices&) {
-    return after(
-        actor_of(walker), token,
-        profile_.reduction.bandwidth ? transfer_time(combine.source.bytes, *profile_.reduction.bandwidth).count() : 0);
+    return after(actor_of(walker), token, profile_.reduction.time_of(combine.source.bytes).count());
   }
-  bool start_compute(SimulatedWalker&, Token, const Compute& compute) {
-    throw InputError(fmt::format("the plan computes ('{}'), and the profile '{}' does not say how fast", compute.kernel,
-                                 profile_.name));
+  // On the rank's processor, where it waits for a core as messages do; long work gives its core up by turns. Asleep
+  // (--compute sleep) it needs none.
+  bool start_compute(SimulatedWalker& walker, Token token, const Compute& compute) {
+    const std::int64_t work = kernel_times_.of(compute.kernel);
+    if (profile_.compute.asleep) return after(actor_of(walker), token, work);
+    if (work == 0) return true;
+    note_open(token);
+    const bool shared = profile_.cores && *profile_.cores < plan_.ranks;
+    processors_.submit(actor_of(walker), slowed(actor_of(walker), work), job_tag(Job::compute, token.packed()),
+                       shared ? time_slice.count() : Processors::whole);
+    return false;
   }
+  bool start_prepare(SimulatedWalker&, Token, const Prepare&) { return true; }
   bool start_native(SimulatedWalker&, Token, const Collective& collective) {
     throw InputError(fmt::format("algorithm 'native' of {} belongs to a library: name the algorithm to simulate ({})",
                                  to_string(collective.kind), default_algorithm(collective.kind)));
@@ -356,7 +366,9 @@ class Simulation {
   void operation_started(SimulatedWalker& walker, std::size_t stream) {
     auto& common = common_starts_[actor_of(walker)];
     const bool follows = common && common->stream == stream;
-    starts_[actor_of(walker)][stream] = follows ? common->time : now_ + replayed_;
+    // What a rank computes is timed from when it runs, not from the instant at which it was to wake up.
+    const bool computes = std::holds_alternative<Compute>(walker.cursor(stream).operation().operation->action);
+    starts_[actor_of(walker)][stream] = follows && !computes ? common->time : now_ + replayed_;
     if (follows) common.reset();
   }
   void operation_done(SimulatedWalker& walker, std::size_t stream) {
@@ -392,7 +404,7 @@ class Simulation {
   SimulationStatistics statistics;
 
  private:
-  enum class Job : std::uint8_t { inject, receive, start };
+  enum class Job : std::uint8_t { inject, receive, start, compute };
   static std::uint64_t job_tag(Job job, std::uint32_t message) {
     return static_cast<std::uint64_t>(job) << 32 | message;
   }
@@ -533,14 +545,16 @@ class Simulation {
       case EventKind::arrival:
         return arrives(static_cast<std::uint32_t>(event.data));
       case EventKind::processor_done: {
-        const std::uint64_t tag = processors_.finish(event.entity);
-        const auto id = static_cast<std::uint32_t>(tag);
-        switch (static_cast<Job>(tag >> 32)) {
+        const auto tag = processors_.finish(event.entity);
+        if (!tag) return;  // a slice of it
+        const auto id = static_cast<std::uint32_t>(*tag);
+        switch (static_cast<Job>(*tag >> 32)) {
           case Job::inject:
             return launch(id);
           case Job::receive:
             return received(id);
           case Job::start:
+          case Job::compute:
             return complete(event.entity, Token::unpack(id));
         }
         return;
@@ -869,12 +883,12 @@ class Simulation {
   bool take_in(std::uint32_t id) {
     const Message& message = messages_[id];
     std::int64_t work = costs_.receive_time(message.bytes);
-    if (message.combine && profile_.reduction.bandwidth) {
-      const std::int64_t whole = transfer_time(Bytes{message.bytes}, *profile_.reduction.bandwidth).count();
+    if (message.combine && reduction_costs_) {
+      const std::int64_t whole = profile_.reduction.time_of(Bytes{message.bytes}).count();
       const std::int64_t piece = profile_.reduction.granularity.count() > 0
                                      ? std::min(message.bytes, profile_.reduction.granularity.count())
                                      : message.bytes;
-      const std::int64_t last = transfer_time(Bytes{piece}, *profile_.reduction.bandwidth).count();
+      const std::int64_t last = profile_.reduction.time_of_piece(Bytes{piece}, Bytes{message.bytes}).count();
       work += std::max(last, whole - message.flow_time);
     }
     if (work > 0) submit(lanes_[message.lane].to, work, job_tag(Job::receive, id));
@@ -1295,6 +1309,8 @@ class Simulation {
   const Plan& plan_;
   Recorder& recorder_;
   MessageCosts costs_;
+  KernelTimes kernel_times_;
+  bool reduction_costs_;
   bool keep_parts_;
   bool channels_part_ways_;  // else all messages between two ranks go the same way
   bool sprays_;

@@ -6,7 +6,8 @@
 //   -> b's processor for `receive_overhead` (once the receive is posted)  -> the combine.
 // The send is done when its flow has left; above `eager_threshold` the flow waits for the receiver (request and answer,
 // one latency each). A rank's processor serves one message at a time; with Profile::cores, all ranks share so many
-// processors, first come first served. Per-byte costs of the largest messages are rates: the flow also passes a
+// processors, first come first served. A kernel (Compute) takes the profile's time on the rank's processor, in slices
+// where ranks share cores. Per-byte costs of the largest messages are rates: the flow also passes a
 // resource of that rate at either end. A combine goes on while data arrive, in pieces of `granularity`; what is left at
 // the end is the last piece, or what a slow reduction has not kept up with.
 //

@@ -235,13 +235,21 @@ std::span<const Rule> rules() {
       Rule{"profile", "reduction.granularity",
            [](const Inputs& inputs) -> Reason {
              if (const auto reason = nothing_reduces(inputs)) return reason;
-             if (inputs.profile->reduction.bandwidth) return std::nullopt;
+             if (inputs.profile->reduction.costs()) return std::nullopt;
              return "reduction is free without 'reduction.bandwidth'";
            }},
+      Rule{"profile", "^reduction.*", nothing_reduces},
+      Rule{"profile", "^compute.*",
+           [](const Inputs& inputs) -> Reason {
+             if (!inputs.planned->kernels.empty()) return std::nullopt;
+             return "the workload has no kernels";
+           },
+           true},
       Rule{"profile", "copy_bandwidth", [](const Inputs& inputs) { return under_analytic(inputs, "local copies"); }},
       Rule{"profile", "cores",
            [](const Inputs& inputs) -> Reason {
-             if (analytic(inputs)) return under_analytic(inputs, "queues for processors");
+             if (analytic(inputs) && inputs.planned->kernels.empty())
+               return under_analytic(inputs, "queues for processors");
              if (*inputs.profile->cores < inputs.planned->plan.ranks) return std::nullopt;
              return fmt::format("{} ranks never need more than so many cores", inputs.planned->plan.ranks);
            }},

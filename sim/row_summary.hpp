@@ -7,7 +7,8 @@
 
 namespace lockstep::sim {
 
-/// A step that consists of these collectives, one after another. All of it is exposed communication.
-Summary summary_of(std::span<const CollectiveRow> rows);
+/// A step that consists of these collectives and of the kernels among the operations, one after another: what is not
+/// computing is exposed communication.
+Summary summary_of(std::span<const CollectiveRow> rows, std::span<const OperationRow> operations = {});
 
 }  // namespace lockstep::sim

@@ -23,8 +23,8 @@ Prediction simulate(const Topology& topology, const Routing& routing, const Prof
   prediction.collectives = collective_rows(planned, timeline, !steady(options.disturbances.faults));
   prediction.network = executor.statistics().network;
   check_lower_bounds(topology, planned, prediction.collectives);
-  prediction.operations = operation_rows(planned.plan, timeline);
-  prediction.summary = collective_summary(planned, timeline, prediction.collectives);
+  prediction.operations = operation_rows(planned, timeline, !steady(options.disturbances.faults));
+  prediction.summary = collective_summary(planned, timeline, prediction.collectives, prediction.operations);
   return prediction;
 }
 

@@ -128,6 +128,48 @@ class CollectiveMatcher {
   std::vector<bool> taken_;
 };
 
+// Kernels match by their text, duplicates in the order they stand in.
+void compare_kernels(const Result& predicted, const Result& measured, Comparison& comparison) {
+  std::vector<bool> taken(predicted.operations.size(), false);
+  for (const auto& operation : measured.operations) {
+    if (!operation.kernel) continue;
+    const KernelFigures& kernel = *operation.kernel;
+    std::size_t p = 0;
+    while (p < taken.size() &&
+           (taken[p] || !predicted.operations[p].kernel || predicted.operations[p].kernel->kernel != kernel.kernel))
+      ++p;
+    if (p == taken.size()) {
+      comparison.unmatched.push_back(fmt::format("measured: {}: no predicted row", kernel.kernel));
+      continue;
+    }
+    taken[p] = true;
+    ComparisonRow row;
+    row.name = kernel.kernel;
+    row.kind = "compute";
+    row.ranks = predicted.ranks;
+    row.predicted_s = predicted.operations[p].kernel->time_s;
+    row.measured_s = kernel.time_s;
+    if (!kernel.samples_s.empty())
+      row.measured_min_s = *std::min_element(kernel.samples_s.begin(), kernel.samples_s.end());
+    row.measured_p95_s = kernel.p95_s;
+    row.wrong = kernel.wrong;
+    if (judge_row(row))
+      comparison.rows.push_back(std::move(row));
+    else
+      comparison.unmatched.push_back(
+          fmt::format("measured: {}: its time is 0, so there is no relative error", row.name));
+  }
+  for (std::size_t p = 0; p < taken.size(); ++p)
+    if (predicted.operations[p].kernel && !taken[p])
+      comparison.unmatched.push_back(
+          fmt::format("predicted: {}: no measured row", predicted.operations[p].kernel->kernel));
+}
+
+bool has_kernels(const Result& result) {
+  return std::any_of(result.operations.begin(), result.operations.end(),
+                     [](const OperationRow& row) { return row.kernel.has_value(); });
+}
+
 void compare_training(const Result& predicted, const Result& measured, Comparison& comparison) {
   const auto add = [&](ComparisonRow row) {
     if (judge_row(row)) {
@@ -180,10 +222,13 @@ std::string percent(double fraction) { return fmt::format("{:.1f}%", 100 * fract
 
 Comparison compare(const Result& predicted, const Result& measured) {
   Comparison comparison;
-  if (predicted.collectives.empty() && measured.collectives.empty()) {
-    compare_training(predicted, measured, comparison);
-  } else {
+  const bool lists = !predicted.collectives.empty() || !measured.collectives.empty() || has_kernels(predicted) ||
+                     has_kernels(measured);
+  if (lists) {
     CollectiveMatcher(predicted, measured, comparison).run();
+    compare_kernels(predicted, measured, comparison);
+  } else {
+    compare_training(predicted, measured, comparison);
   }
   if (!comparison.rows.empty()) {
     std::vector<double> errors;

@@ -6,7 +6,9 @@
 //  predicted
 //    is called so) matches the predicted row of the same kind, ranks and size if exactly one is left; with more than
 //    one it is unmatched, and says so. The same holds for a number of ranks that the log does not state (0);
-//  - results without collectives are training steps: they match by name, `step` and (role, stream, operation);
+//  - kernels (operations with the key `kernel`) match by that text, duplicates in the order they stand in;
+//  - results without collectives and kernels are training steps: they match by name, `step` and (role, stream,
+//  operation);
 //  - a row whose measured time is 0 has no error and is unmatched;
 //  - percentiles are those of core/base/statistics.hpp (linear interpolation; the median of an even count is the mean
 //  of two).

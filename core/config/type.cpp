@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/base/text.hpp"
+#include "core/config/work_type.hpp"
 #include "core/units/parse.hpp"
 
 namespace lockstep::config {
@@ -306,6 +307,32 @@ Type<Duration> duration() {
   return quantity<Duration>("a duration such as 2us", "ps|ns|us|ms|s|min|h", parse_duration);
 }
 Type<Bytes> bytes() { return quantity<Bytes>("a size such as 1GiB", "[kMGT]?B|[KMGT]iB", parse_bytes); }
+
+Type<Flops> flops() { return quantity<Flops>("work such as 2Gflop", "[kMGTP]?flop", parse_flops); }
+Type<FlopRate> flop_rate() {
+  return with_positive<FlopRate>(quantity<FlopRate>("a rate such as 50Gflop/s", "[kMGTP]?flop/s", parse_flop_rate),
+                                 Json::object(), [](FlopRate value) { return to_text(value); });
+}
+
+Type<std::int64_t> count(std::int64_t minimum, std::int64_t maximum) {
+  const auto inner = quantity<std::int64_t>("a count such as 4096 or 1Mi", "[kMGT]|[KMGT]i", parse_count);
+  return Type<std::int64_t>(
+      [inner, minimum, maximum](const Node& node, Diagnostics& diagnostics) -> std::optional<std::int64_t> {
+        if (node.quoted &&
+            scalar_kind(Node{node.kind, node.position, node.scalar, false, {}, {}}) != ScalarKind::text) {
+          detail::error(node, fmt::format("expected a count, got {} in quotes", detail::describe(node)), diagnostics);
+          return std::nullopt;
+        }
+        const auto value = inner.read(node, diagnostics);
+        if (!value) return std::nullopt;
+        if (*value >= minimum && *value <= maximum) return value;
+        detail::error(node, fmt::format("must be between {} and {}, is {}", minimum, maximum, shown(node.scalar)),
+                      diagnostics);
+        return std::nullopt;
+      },
+      Json{{"oneOf",
+            Json::array({Json{{"type", "integer"}, {"minimum", minimum}, {"maximum", maximum}}, inner.schema()})}});
+}
 
 Type<std::string> name_of(const std::string& what, std::vector<std::string> names) {
   Json schema = {{"enum", names}};

@@ -126,6 +126,7 @@ class Machine {
     return true;
   }
   bool start_compute(InterpreterWalker&, Token, const Compute&) { return true; }
+  bool start_prepare(InterpreterWalker&, Token, const Prepare&) { return true; }
   bool start_native(InterpreterWalker&, Token, const Collective& collective) {
     throw RunFailure(fmt::format("the interpreter has no native {}; name an algorithm", to_string(collective.kind)));
   }

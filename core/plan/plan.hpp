@@ -63,7 +63,7 @@ struct Peer {
 struct Compute {
   double flops = 0;    ///< floating-point operations
   Bytes bytes;         ///< memory traffic
-  std::string kernel;  ///< what it is ("matmul", "adam"), the key into the profile
+  std::string kernel;  ///< what it is ("matmul:float32:1024x1024x512"), see core/compute/kernel.hpp
   bool operator==(const Compute&) const = default;
 };
 /// Completes when the buffer may be reused. Messages of one (sender, receiver, group, tag) are matched in order.
@@ -129,6 +129,12 @@ struct Verify {
   Collective collective;
   bool operator==(const Verify&) const = default;
 };
+/// Makes the kernels that follow ready, outside the timed part: memory is filled, and the result of one call is held
+/// against a reference. Without data it takes no time.
+struct Prepare {
+  std::string kernel;
+  bool operator==(const Prepare&) const = default;
+};
 /// A named point. `together`: every rank of the plan meets here before any goes on. `common_start`, with it: the
 /// network falls quiet, and all leave at one instant; what follows is measured from that instant.
 struct Mark {
@@ -138,7 +144,7 @@ struct Mark {
   bool operator==(const Mark&) const = default;
 };
 
-using Action = std::variant<Compute, Send, Receive, Combine, Copy, Collective, Fill, Verify, Mark>;
+using Action = std::variant<Compute, Send, Receive, Combine, Copy, Collective, Fill, Verify, Mark, Prepare>;
 
 /// Waits until operation `operation` of stream `stream` (of the same rank) is done, `iterations_back` iterations of the
 /// innermost loop that both stand in earlier (0: this one). An iteration before the first counts as done; a target in a

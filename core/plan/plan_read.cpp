@@ -159,6 +159,7 @@ class Reader {
     if (action == "compute")
       return Compute{value.required("flops").number(0, "a number of operations"),
                      Bytes{value.required("memory_bytes").integer(0)}, value.required("kernel").text()};
+    if (action == "prepare") return Prepare{value.required("kernel").text()};
     value.required("action").fail(fmt::format("unknown action '{}'", action));
   }
 

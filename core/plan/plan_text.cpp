@@ -122,6 +122,10 @@ Json operation_json(const Plan& plan, const Role& role, const Operation& operati
                    json["together"] = a.together;
                    json["common_start"] = a.common_start;
                  },
+                 [&](const Prepare& a) {
+                   json["action"] = "prepare";
+                   json["kernel"] = a.kernel;
+                 },
              },
              operation.action);
   if (!operation.waits.empty()) {
@@ -156,6 +160,7 @@ std::string summary_line(const Json& operation) {
                         c["algorithm"].get<std::string>(), format_bytes(Bytes{c["size_bytes"].get<std::int64_t>()}),
                         c["type"].get<std::string>(), c["group"].get<std::string>());
   }
+  if (operation.contains("kernel")) line += " " + operation["kernel"].get<std::string>();
   if (operation.contains("span"))
     line += fmt::format(" {}", format_bytes(Bytes{operation["span"]["size_bytes"].get<std::int64_t>()}));
   if (operation.contains("together") && operation["together"].get<bool>()) line += " (all ranks together)";

@@ -6,6 +6,7 @@
 #include "core/base/text.hpp"
 #include "core/collective/custom.hpp"
 #include "core/collective/walk.hpp"
+#include "core/compute/kernel.hpp"
 #include "core/plan/interpret.hpp"
 #include "core/plan/plan.hpp"
 #include "core/plan/program.hpp"
@@ -219,6 +220,21 @@ class Validator {
       check_span(role, y->source, counts, at, "source");
       check_span(role, y->target, counts, at, "target");
       if (y->source.bytes != y->target.bytes) report(at, "source and target differ in size");
+    } else if (const auto* p = std::get_if<Compute>(&operation.action)) {
+      check_compute(*p, at);
+    } else if (const auto* q = std::get_if<Prepare>(&operation.action)) {
+      check_compute({0, Bytes{0}, q->kernel}, at);
+    }
+  }
+
+  void check_compute(const Compute& compute, const std::string& at) {
+    try {
+      const Kernel kernel = parse_kernel(compute.kernel);
+      const auto flops = static_cast<double>(kernel.flops().count());
+      if (compute.flops != 0 && compute.flops != flops)
+        report(at, fmt::format("{} flops of a kernel that does {}", compute.flops, flops));
+    } catch (const InputError& error) {
+      report(at, error.what());
     }
   }
 

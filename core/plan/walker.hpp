@@ -8,7 +8,7 @@
 //   bool start_receive(Walker&, Token, const Incoming&)
 //   bool start_copy(Walker&, Token, const Move&)             local copy of a schedule step or Copy
 //   bool start_combine(Walker&, Token, const Combine&, const LoopIndices&)
-//   bool start_compute(Walker&, Token, const Compute&)
+//   bool start_compute(Walker&, Token, const Compute&), start_prepare(Walker&, Token, const Prepare&)
 //   bool start_fill(Walker&, Token, const Collective&), start_verify(...)
 //   bool start_mark(Walker&, Token, const Mark&)
 //   bool start_native(Walker&, Token, const Collective&)     algorithm: native
@@ -241,6 +241,7 @@ class Walker {
     if (const auto* a = std::get_if<Verify>(&operation.action))
       return !takes_part(a->collective) || backend_->start_verify(*this, token, a->collective);
     if (const auto* a = std::get_if<Compute>(&operation.action)) return backend_->start_compute(*this, token, *a);
+    if (const auto* a = std::get_if<Prepare>(&operation.action)) return backend_->start_prepare(*this, token, *a);
     if (const auto* a = std::get_if<Combine>(&operation.action))
       return backend_->start_combine(*this, token, *a, indices);
     if (const auto* a = std::get_if<Copy>(&operation.action))

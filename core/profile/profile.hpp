@@ -8,6 +8,7 @@
 // queue for them: `cores` servers, first come first served, one message at a time per rank.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,8 @@
 #include "core/config/keys.hpp"
 #include "core/config/type.hpp"
 #include "core/loader/costs.hpp"
+#include "core/profile/compute_profile.hpp"
+#include "core/profile/intervals.hpp"
 #include "core/profile/nccl_profile.hpp"
 #include "core/profile/packet_transport.hpp"
 #include "core/units/duration.hpp"
@@ -54,10 +57,19 @@ struct TransportProfile {
   bool ordered = false;                  ///< one connection per pair of ranks: its messages go one after another
 };
 
-/// Rate of local reductions, in bytes of one operand per second.
+/// Local reductions, by their size: bytes of one operand.
 struct ReductionProfile {
-  std::optional<Bandwidth> bandwidth;  ///< none: free
-  Bytes granularity{0};                ///< combined while data arrive, in pieces of this size; 0: only when complete
+  std::vector<TrafficInterval> intervals;  ///< empty: free
+  Bytes granularity{0};  ///< combined while data arrive, in pieces of this size; 0: only when complete
+  [[nodiscard]] bool costs() const {
+    return std::any_of(intervals.begin(), intervals.end(), [](const TrafficInterval& interval) {
+      return interval.bandwidth || interval.overhead.count() > 0;
+    });
+  }
+  /// Of `size` bytes at once.
+  [[nodiscard]] Duration time_of(Bytes size) const { return traffic_time(intervals, size, size); }
+  /// Of `piece` bytes out of data of `size`, which decides where they lie: in a cache, in memory.
+  [[nodiscard]] Duration time_of_piece(Bytes piece, Bytes size) const { return traffic_time(intervals, size, piece); }
 };
 
 struct Profile {
@@ -67,13 +79,14 @@ struct Profile {
   std::string backend;   ///< "tcp", "lab", ...; empty: any
   TransportProfile tcp;  ///< `profile.tcp.overhead` is the key of --set
   ReductionProfile reduction;
+  ComputeProfile compute;
   std::optional<Bandwidth> copy_bandwidth;  ///< local copies; none: free
   std::optional<int> cores;                 ///< ranks of one machine share so many cores; none: a core per rank
   Duration start_latency{0};   ///< from a common start (all ranks asleep until one instant) until a rank runs
   Duration start_overhead{0};  ///< CPU of a rank then, before it goes on: cold caches, the scheduler
   PacketTransport transport;
-  std::optional<NcclProfile> nccl;  ///< NCCL does collectives with `algorithm: auto`; none: Lockstep's own algorithms
-  std::optional<LoaderCosts> loader;    ///< none: loading costs no more than the workload says
+  std::optional<NcclProfile> nccl;    ///< NCCL does collectives with `algorithm: auto`; none: Lockstep's own algorithms
+  std::optional<LoaderCosts> loader;  ///< none: loading costs no more than the workload says
   std::vector<config::GivenKey> given;  ///< the keys of its document
   config::Json measured;  ///< how it was obtained: host, date, residuals, confidence intervals; kept as is
 };
@@ -85,7 +98,8 @@ nlohmann::ordered_json profile_schema();
 /// Reads a profile; throws InputError with every error of the file. `root` has --set already applied; sha256 is that of
 /// its canonical text. Under `tcp:` the keys of an interval (overhead, receive_overhead, latency, send_bandwidth,
 /// receive_bandwidth) may stand alone, as one interval for all sizes, or beside `messages:`, where they replace that
-/// figure in every interval: `--set profile.tcp.overhead=3us` means the same whatever the file holds.
+/// figure in every interval: `--set profile.tcp.overhead=3us` means the same whatever the file holds. The same goes for
+/// `intervals` of reductions and kernels.
 Profile read_profile(const config::Node& root, const std::string& file);
 /// `ideal`, and `nccl`: ideal with NCCL for collectives with `algorithm: auto`.
 const std::vector<std::string>& built_in_profile_names();

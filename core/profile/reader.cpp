@@ -38,6 +38,10 @@ struct TransportKeys : CostKeys {
   bool ordered = false;
 };
 
+struct ReductionKeys : TrafficKeys {
+  Bytes granularity{0};
+};
+
 struct ProfileKeys {
   std::string schema;
   std::string name;
@@ -46,7 +50,8 @@ struct ProfileKeys {
   Duration start_latency{0};
   Duration start_overhead{0};
   std::optional<Bandwidth> copy_bandwidth;
-  ReductionProfile reduction;
+  ReductionKeys reduction;
+  ComputeProfile compute;
   TransportKeys tcp;
   PacketTransport transport;
   std::optional<NcclProfile> nccl;
@@ -114,30 +119,16 @@ config::Type<TransportKeys> transport_type() {
       .rule([](const TransportKeys& keys, const config::Node& node, config::Diagnostics& diagnostics) {
         if (keys.send_buffer && !keys.ordered)
           diagnostics.error(node.position, "'send_buffer' is a connection's: it needs 'ordered: true'");
-        if (!keys.messages) return;
-        const auto& messages = *keys.messages;
-        for (std::size_t i = 0; i < messages.size(); ++i) {
-          const bool last = i + 1 == messages.size();
-          if (last && messages[i].up_to) {
-            diagnostics.error(messages[i].position,
-                              "the last interval has no 'up_to': it holds for all larger messages");
-          } else if (!last && !messages[i].up_to) {
-            diagnostics.error(messages[i].position, "only the last interval may go without 'up_to'");
-          } else if (!last && i > 0 && messages[i - 1].up_to && *messages[i].up_to <= *messages[i - 1].up_to) {
-            diagnostics.error(messages[i].position,
-                              fmt::format("'up_to' must ascend: {} after {}", format_bytes(*messages[i].up_to),
-                                          format_bytes(*messages[i - 1].up_to)));
-          }
-        }
+        if (keys.messages) check_intervals(*keys.messages, format_bytes, "messages", diagnostics);
       })
       .type();
 }
 
-config::Type<ReductionProfile> reduction_type() {
-  return config::record<ReductionProfile>("reduction", "Rate of local reductions.")
-      .optional("bandwidth", &ReductionProfile::bandwidth, config::bandwidth().positive(),
-                "bytes of one operand per second; absent: free")
-      .optional("granularity", &ReductionProfile::granularity, config::bytes(),
+config::Type<ReductionKeys> reduction_type() {
+  auto record = config::record<ReductionKeys>("reduction", "Rate of local reductions.");
+  declare_traffic(record, "operand", "bytes of one operand per second; absent: free");
+  return record
+      .optional("granularity", &ReductionKeys::granularity, config::bytes(),
                 "combined while data arrive, in pieces of this size; 0B: only when complete")
       .type();
 }
@@ -158,6 +149,8 @@ config::Type<ProfileKeys> profile_type() {
       .optional("copy_bandwidth", &ProfileKeys::copy_bandwidth, config::bandwidth().positive(),
                 "local copies; absent: free")
       .optional("reduction", &ProfileKeys::reduction, reduction_type(), "rate of local reductions; absent: free")
+      .optional("compute", &ProfileKeys::compute, compute_profile_type(),
+                "how fast kernels are; absent: nothing is known of them")
       .optional("tcp", &ProfileKeys::tcp, transport_type(), "what a message costs in software; absent: nothing")
       .optional("transport", &ProfileKeys::transport, packet_transport_type(),
                 "how messages become packets; absent: what suits the links")
@@ -208,7 +201,8 @@ Profile read_profile(const config::Node& root, const std::string& file) {
   profile.sha256 = sha256(config::canonical_text(root));
   profile.backend = keys->backend;
   profile.tcp = transport(keys->tcp);
-  profile.reduction = keys->reduction;
+  profile.reduction = {intervals_of(keys->reduction), keys->reduction.granularity};
+  profile.compute = std::move(keys->compute);
   profile.copy_bandwidth = keys->copy_bandwidth;
   profile.cores = keys->cores;
   profile.start_latency = keys->start_latency;

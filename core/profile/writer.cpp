@@ -64,8 +64,15 @@ std::string to_yaml(const Profile& profile) {
   if (profile.start_latency.count() > 0) text += fmt::format("start_latency: {}\n", to_text(profile.start_latency));
   if (profile.start_overhead.count() > 0) text += fmt::format("start_overhead: {}\n", to_text(profile.start_overhead));
   text += "reduction:\n";
-  if (profile.reduction.bandwidth) text += fmt::format("  bandwidth: {}\n", to_text(*profile.reduction.bandwidth));
+  const auto& reduction = profile.reduction.intervals;
+  // One rate for all sizes has a key of its own.
+  const bool one = reduction.size() == 1 && !reduction.front().up_to && reduction.front().overhead.count() == 0;
+  if (one && reduction.front().bandwidth)
+    text += fmt::format("  bandwidth: {}\n", to_text(*reduction.front().bandwidth));
+  else if (!reduction.empty())
+    text += "  intervals:\n" + intervals_yaml(reduction, "    ");
   text += fmt::format("  granularity: {}\n", to_text(profile.reduction.granularity));
+  if (const std::string kernels = to_yaml(profile.compute); !kernels.empty()) text += "compute:\n" + kernels;
   text += "tcp:\n";
   if (!profile.tcp.messages.empty()) {
     text += "  messages:\n";

@@ -59,6 +59,8 @@ std::string_view category(const Action& action) {
           return "fill";
         else if constexpr (std::is_same_v<What, Verify>)
           return "verify";
+        else if constexpr (std::is_same_v<What, Prepare>)
+          return "prepare";
         else
           return "mark";
       },
@@ -77,6 +79,8 @@ Label label_of(const Operation& operation) {
   if (const auto* collective = std::get_if<Collective>(&operation.action)) {
     label.fixed_arguments = fmt::format(R"("kind":"{}","algorithm":{},"bytes":{},)", to_string(collective->kind),
                                         json_text(collective->algorithm), collective->size().count());
+  } else if (const auto* compute = std::get_if<Compute>(&operation.action)) {
+    label.fixed_arguments = fmt::format(R"("kernel":{},)", json_text(compute->kernel));
   } else if (const auto* send = std::get_if<Send>(&operation.action)) {
     label.fixed_arguments = fmt::format(R"("bytes":{},)", send->span.bytes.count());
   } else if (const auto* receive = std::get_if<Receive>(&operation.action)) {

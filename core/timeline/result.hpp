@@ -37,6 +37,22 @@ struct CollectiveRow {
   [[nodiscard]] double busbw_GBps() const;
 };
 
+/// What a row of `operations` says of a kernel besides.
+struct KernelFigures {
+  std::string kernel;             ///< with its shape: "matmul:float32:1024x1024x512"
+  std::int64_t flops = 0;         ///< of one rank
+  std::int64_t memory_bytes = 0;  ///< traffic of one rank
+  double time_s = 0;              ///< from the earliest start to the latest end over ranks; median for a measurement
+  std::optional<double> p95_s;    ///< of a measurement
+  std::optional<std::int64_t> iterations;
+  std::optional<std::int64_t> wrong;  ///< elements that failed the check, over all ranks; none: not checked
+  std::vector<double> samples_s;      ///< measurement: every iteration, in order
+  [[nodiscard]] double gflops() const { return time_s > 0 ? static_cast<double>(flops) / time_s * 1e-9 : 0; }
+  [[nodiscard]] double memory_GBps() const {
+    return time_s > 0 ? static_cast<double>(memory_bytes) / time_s * 1e-9 : 0;
+  }
+};
+
 /// A row of `operations`: a plan operation, once per role.
 struct OperationRow {
   std::string role;
@@ -48,6 +64,7 @@ struct OperationRow {
   double min_s = 0;
   double max_s = 0;
   double first_start_s = 0;
+  std::optional<KernelFigures> kernel{};  ///< of kind "compute"
 };
 
 struct SourceFile {
@@ -91,6 +108,9 @@ struct Result {
   std::vector<std::string> warnings;  ///< keys that were given and cannot have had any effect
   std::vector<std::string> notes;     ///< for people: what was assumed, what is missing
 };
+
+/// Elements of collectives and kernels that are not what they should be.
+std::int64_t wrong_elements(const Result& result);
 
 Json to_json(const Result& result);
 /// Throws InputError naming the key ("measured.json: collectives[3].time_s: ...").

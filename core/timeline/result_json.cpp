@@ -73,9 +73,21 @@ Json to_json(const CollectiveRow& row) {
 }
 
 Json to_json(const OperationRow& row) {
-  return Json{{"role", row.role},   {"stream", row.stream}, {"name", row.name},
-              {"kind", row.kind},   {"count", row.count},   {"mean_s", row.mean_s},
-              {"min_s", row.min_s}, {"max_s", row.max_s},   {"first_start_s", row.first_start_s}};
+  Json json{{"role", row.role},   {"stream", row.stream}, {"name", row.name},
+            {"kind", row.kind},   {"count", row.count},   {"mean_s", row.mean_s},
+            {"min_s", row.min_s}, {"max_s", row.max_s},   {"first_start_s", row.first_start_s}};
+  if (row.kernel) {
+    const KernelFigures& kernel = *row.kernel;
+    json.update({{"kernel", kernel.kernel},
+                 {"flops", kernel.flops},
+                 {"memory_bytes", kernel.memory_bytes},
+                 {"time_s", kernel.time_s},
+                 {"p95_s", or_null(kernel.p95_s)},
+                 {"iterations", or_null(kernel.iterations)},
+                 {"wrong", or_null(kernel.wrong)},
+                 {"samples_s", kernel.samples_s.empty() ? Json(nullptr) : Json(kernel.samples_s)}});
+  }
+  return json;
 }
 
 double seconds_of(const JsonValue& value) { return value.number(0, "a number of seconds, at least 0"); }
@@ -181,6 +193,22 @@ CollectiveRow read_collective(const JsonValue& object) {
   return row;
 }
 
+std::optional<KernelFigures> read_kernel(const JsonValue& object) {
+  const auto name = object.optional("kernel");
+  if (!name) return std::nullopt;
+  KernelFigures kernel;
+  kernel.kernel = name->text();
+  kernel.flops = object.required("flops").integer(0);
+  kernel.memory_bytes = object.required("memory_bytes").integer(0);
+  kernel.time_s = seconds_of(object.required("time_s"));
+  kernel.p95_s = optional_seconds(object, "p95_s");
+  kernel.iterations = optional_count(object, "iterations");
+  kernel.wrong = optional_count(object, "wrong");
+  if (const auto samples = object.optional("samples_s"))
+    for (const auto& sample : samples->items()) kernel.samples_s.push_back(seconds_of(sample));
+  return kernel;
+}
+
 OperationRow read_operation(const JsonValue& object) {
   return {.role = object.required("role").text(),
           .stream = object.required("stream").text(),
@@ -190,7 +218,8 @@ OperationRow read_operation(const JsonValue& object) {
           .mean_s = seconds_of(object.required("mean_s")),
           .min_s = seconds_of(object.required("min_s")),
           .max_s = seconds_of(object.required("max_s")),
-          .first_start_s = seconds_or_zero(object, "first_start_s")};
+          .first_start_s = seconds_or_zero(object, "first_start_s"),
+          .kernel = read_kernel(object)};
 }
 
 void check_schema(const JsonValue& root) {
@@ -212,6 +241,14 @@ void check_schema(const JsonValue& root) {
 double CollectiveRow::algbw_GBps() const { return time_s > 0 ? static_cast<double>(size_bytes) / time_s * 1e-9 : 0; }
 
 double CollectiveRow::busbw_GBps() const { return algbw_GBps() * bus_factor(kind, ranks); }
+
+std::int64_t wrong_elements(const Result& result) {
+  std::int64_t wrong = 0;
+  for (const auto& row : result.collectives) wrong += row.wrong.value_or(0);
+  for (const auto& row : result.operations)
+    if (row.kernel) wrong += row.kernel->wrong.value_or(0);
+  return wrong;
+}
 
 Json to_json(const Result& result) {
   Json collectives = Json::array();

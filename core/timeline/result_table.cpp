@@ -72,6 +72,26 @@ std::string collectives_table(const Result& result) {
   return format_table(cells);
 }
 
+std::string kernels_table(const Result& result) {
+  const bool measured = result.kind == Result::Kind::measurement;
+  std::vector<std::vector<std::string>> cells{{"kernel", "ranks", "time (us)", "GFLOP/s", "memory (GB/s)"}};
+  if (measured) cells.front().insert(cells.front().end(), {"p95 (us)", "iterations", "#wrong"});
+  for (const auto& row : result.operations) {
+    if (!row.kernel) continue;
+    const KernelFigures& kernel = *row.kernel;
+    std::vector<std::string> line{kernel.kernel, std::to_string(result.ranks), microseconds_text(kernel.time_s),
+                                  kernel.flops > 0 && kernel.time_s > 0 ? fmt::format("{:.2f}", kernel.gflops()) : "-",
+                                  kernel.time_s > 0 ? fmt::format("{:.2f}", kernel.memory_GBps()) : "-"};
+    if (measured) {
+      line.push_back(optional_microseconds(kernel.p95_s));
+      line.push_back(kernel.iterations ? std::to_string(*kernel.iterations) : "-");
+      line.push_back(kernel.wrong ? std::to_string(*kernel.wrong) : "-");
+    }
+    cells.push_back(std::move(line));
+  }
+  return cells.size() == 1 ? std::string{} : format_table(cells);
+}
+
 std::string step_table(const Summary& summary) {
   std::vector<std::vector<std::string>> cells{{"where", "time (us)", "share"}};
   const auto part = [&](const char* name, double seconds) {
@@ -93,8 +113,11 @@ std::string step_table(const Summary& summary) {
 std::string result_table(const Result& result) {
   std::string text = heading(result);
   if (!result.collectives.empty()) text += collectives_table(result);
-  // A list of collectives has no training step to take apart.
-  if (result.collectives.empty() && result.summary.step_time_s > 0) text += step_table(result.summary);
+  const std::string kernels = kernels_table(result);
+  text += kernels;
+  // A list of collectives or kernels has no training step to take apart.
+  if (result.collectives.empty() && kernels.empty() && result.summary.step_time_s > 0)
+    text += step_table(result.summary);
   for (const auto& note : result.notes) text += "# " + note + '\n';
   return text;
 }

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "core/base/number.hpp"
 #include "core/base/text.hpp"
+#include "core/units/work.hpp"
 
 namespace lockstep {
 namespace {
@@ -107,6 +109,21 @@ constexpr std::array bandwidth_slips = {Slip{"bit/s", "'bps'"},
                                         Slip{"gb/s", "'Gbps' (bits) or 'GB/s' (bytes)"},
                                         Slip{"mb/s", "'Mbps' (bits) or 'MB/s' (bytes)"}};
 
+constexpr std::int64_t peta = tera * kilo;
+constexpr std::array flop_units = {Unit{"flop", 1},     Unit{"kflop", kilo}, Unit{"Mflop", mega},
+                                   Unit{"Gflop", giga}, Unit{"Tflop", tera}, Unit{"Pflop", peta}};
+constexpr std::array flop_slips = {Slip{"flops", "'flop'"},   Slip{"kflops", "'kflop'"}, Slip{"Mflops", "'Mflop'"},
+                                   Slip{"Gflops", "'Gflop'"}, Slip{"Tflops", "'Tflop'"}, Slip{"Pflops", "'Pflop'"}};
+constexpr std::array flop_rate_units = {Unit{"flop/s", 1},     Unit{"kflop/s", kilo}, Unit{"Mflop/s", mega},
+                                        Unit{"Gflop/s", giga}, Unit{"Tflop/s", tera}, Unit{"Pflop/s", peta}};
+constexpr std::array flop_rate_slips = {
+    Slip{"flops", "'flop/s'"},   Slip{"Mflops", "'Mflop/s'"}, Slip{"Gflops", "'Gflop/s'"}, Slip{"Tflops", "'Tflop/s'"},
+    Slip{"Pflops", "'Pflop/s'"}, Slip{"Gflop", "'Gflop/s'"},  Slip{"Tflop", "'Tflop/s'"},  Slip{"Mflop", "'Mflop/s'"}};
+constexpr std::array count_units = {Unit{"k", kilo},       Unit{"M", mega},       Unit{"G", giga},
+                                    Unit{"T", tera},       Unit{"Ki", 1LL << 10}, Unit{"Mi", 1LL << 20},
+                                    Unit{"Gi", 1LL << 30}, Unit{"Ti", 1LL << 40}};
+constexpr std::array count_slips = {Slip{"K", "'k' (1000) or 'Ki' (1024)"}};
+
 constexpr Quantity duration_quantity{"duration",     "a duration",  "picoseconds", "ps, ns, us, ms, s, min or h",
                                      duration_units, duration_slips};
 constexpr Quantity byte_quantity{
@@ -119,7 +136,22 @@ constexpr Quantity bandwidth_quantity{
     "bps, kbps, Mbps, Gbps or Tbps (bits), B/s, kB/s, MB/s, GB/s, TB/s, KiB/s, MiB/s or GiB/s (bytes)",
     bandwidth_units,
     bandwidth_slips};
-constexpr std::array<const Quantity*, 3> quantities = {&duration_quantity, &byte_quantity, &bandwidth_quantity};
+constexpr Quantity flop_quantity{"work",
+                                 "a number of floating-point operations",
+                                 "floating-point operations",
+                                 "flop, kflop, Mflop, Gflop, Tflop or Pflop",
+                                 flop_units,
+                                 flop_slips};
+constexpr Quantity flop_rate_quantity{"rate",
+                                      "a rate of floating-point operations",
+                                      "floating-point operations per second",
+                                      "flop/s, kflop/s, Mflop/s, Gflop/s, Tflop/s or Pflop/s",
+                                      flop_rate_units,
+                                      flop_rate_slips};
+constexpr Quantity count_quantity{
+    "count", "a count", "elements", "k, M, G or T (powers of 1000), Ki, Mi, Gi or Ti", count_units, count_slips};
+constexpr std::array<const Quantity*, 5> quantities = {&duration_quantity, &byte_quantity, &bandwidth_quantity,
+                                                       &flop_quantity, &flop_rate_quantity};
 
 /// Text of a message: long input is cut (on a character boundary) so that the message stays one readable line.
 std::string shown(std::string_view text) {
@@ -264,6 +296,17 @@ Duration parse_duration(std::string_view text) { return Duration{parse(duration_
 Bytes parse_bytes(std::string_view text) { return Bytes{parse(byte_quantity, text)}; }
 Bandwidth parse_bandwidth(std::string_view text) { return Bandwidth::bits_per_second(parse(bandwidth_quantity, text)); }
 
+Flops parse_flops(std::string_view text) { return Flops{parse(flop_quantity, text)}; }
+FlopRate parse_flop_rate(std::string_view text) { return FlopRate::per_second(parse(flop_rate_quantity, text)); }
+
+std::int64_t parse_count(std::string_view text) {
+  // A count is a number by itself: its suffix is a convenience.
+  if (const auto plain = whole_number_in<std::int64_t>(text);
+      plain && *plain >= 0 && (text.size() == 1 || text.front() != '0') && is_digit(text.front()))
+    return *plain;
+  return parse(count_quantity, text);
+}
+
 double parse_fraction(std::string_view text) {
   const auto malformed = [&] {
     return UnitError(fmt::format("'{}' is not a fraction; write 0.1% or 0.001", shown(text)));
@@ -302,6 +345,18 @@ std::string to_text(Bandwidth b) {
   static constexpr std::array<Written, 5> units = {
       Written{"bps", 1}, {"kbps", kilo}, {"Mbps", mega}, {"Gbps", giga}, {"Tbps", tera}};
   return written(b.bits_per_second(), units);
+}
+
+std::string to_text(Flops f) {
+  static constexpr std::array<Written, 6> units = {Written{"flop", 1}, {"kflop", kilo}, {"Mflop", mega},
+                                                   {"Gflop", giga},    {"Tflop", tera}, {"Pflop", peta}};
+  return written(f.count(), units);
+}
+
+std::string to_text(FlopRate r) {
+  static constexpr std::array<Written, 6> units = {Written{"flop/s", 1}, {"kflop/s", kilo}, {"Mflop/s", mega},
+                                                   {"Gflop/s", giga},    {"Tflop/s", tera}, {"Pflop/s", peta}};
+  return written(r.per_second(), units);
 }
 
 }  // namespace lockstep

@@ -4,9 +4,11 @@
 
 #include <array>
 #include <limits>
+#include <optional>
 
 #include "core/base/error.hpp"
 #include "core/units/digits.hpp"
+#include "core/units/work.hpp"
 
 namespace lockstep {
 namespace {
@@ -27,6 +29,14 @@ std::string format(std::int64_t value, const std::array<Unit, n>& units, std::in
   return fmt::format("{}{}", text, units[unit].name);
 }
 
+/// amount * scale / rate to the nearest picosecond; nullopt where no duration holds that.
+std::optional<Duration> quotient(std::int64_t amount, std::uint64_t scale, std::int64_t rate) {
+  const auto divisor = static_cast<unsigned __int128>(rate);
+  const auto picos = (static_cast<unsigned __int128>(amount) * scale + divisor / 2) / divisor;
+  if (picos > static_cast<unsigned __int128>(std::numeric_limits<std::int64_t>::max())) return std::nullopt;
+  return Duration{static_cast<std::int64_t>(picos)};
+}
+
 }  // namespace
 
 Duration transfer_time(Bytes bytes, Bandwidth bandwidth) {
@@ -35,14 +45,22 @@ Duration transfer_time(Bytes bytes, Bandwidth bandwidth) {
   if (bytes.count() == 0) return Duration{0};
   LOCKSTEP_CHECK(bandwidth.bits_per_second() > 0, "{} bytes to move at bandwidth 0", bytes.count());
   // bytes < 2^63, so the product is below 2^63 * 8e12 < 2^106.
-  const auto rate = static_cast<unsigned __int128>(bandwidth.bits_per_second());
-  const auto product = static_cast<unsigned __int128>(bytes.count()) * 8'000'000'000'000ULL;
-  const auto picos = (product + rate / 2) / rate;
-  if (picos > static_cast<unsigned __int128>(std::numeric_limits<std::int64_t>::max())) {
+  const auto time = quotient(bytes.count(), 8'000'000'000'000ULL, bandwidth.bits_per_second());
+  if (!time)
     throw InputError(fmt::format("moving {} at {} takes more than the 106 days that a duration covers",
                                  format_bytes(bytes), format_bandwidth(bandwidth)));
-  }
-  return Duration{static_cast<std::int64_t>(picos)};
+  return *time;
+}
+
+Duration work_time(Flops work, FlopRate rate) {
+  LOCKSTEP_CHECK(work.count() >= 0 && rate.per_second() >= 0, "{} flop at {} flop/s", work.count(), rate.per_second());
+  if (work.count() == 0) return Duration{0};
+  LOCKSTEP_CHECK(rate.per_second() > 0, "{} flop to do at rate 0", work.count());
+  const auto time = quotient(work.count(), 1'000'000'000'000ULL, rate.per_second());
+  if (!time)
+    throw InputError(fmt::format("{} flop at {} flop/s take more than the 106 days that a duration covers",
+                                 work.count(), rate.per_second()));
+  return *time;
 }
 
 Bandwidth scale(Bandwidth bandwidth, double factor) {

@@ -1,4 +1,5 @@
-// Workload -> plan: every row is a loop of {fill, start together, collective, verify}.
+// Workload -> plan: every collective is a loop of {fill, start together, collective, verify}; every kernel is made
+// ready, and then a loop of {start together, compute}.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -121,6 +122,32 @@ Collective collective_of(const Row& row, const GroupShape& shape) {
   return collective;
 }
 
+// Appends the operations of a kernel; `id` is that of the next operation.
+void add_kernel(const Workload& workload, const Kernel& kernel, std::uint32_t& id, Stream& stream,
+                std::vector<PlannedKernel>& planned) {
+  const std::string tag = std::to_string(planned.size());
+  const std::string text = to_text(kernel);
+  PlannedKernel entry;
+  entry.kernel = kernel;
+  entry.name = "compute" + tag;
+  entry.prepare = id;
+  entry.start = id + 1;
+  entry.operation = id + 2;
+  id += 4;
+  stream.items.emplace_back(Operation{"prepare" + tag, Prepare{text}, {}});
+  Repeat repeat;
+  repeat.count = workload.warmup + workload.iterations;
+  repeat.warmup = workload.warmup;
+  repeat.independent = true;
+  repeat.body.emplace_back(Operation{"kernel_start" + tag, Mark{"start", true, true}, {}});
+  repeat.body.emplace_back(
+      Operation{entry.name, Compute{static_cast<double>(kernel.flops().count()), kernel.traffic(), text}, {}});
+  // Ranks that share cores: none may go on while another computes.
+  repeat.body.emplace_back(Operation{"kernel_finish" + tag, Mark{"finish", true, false}, {}});
+  stream.items.emplace_back(std::move(repeat));
+  planned.push_back(std::move(entry));
+}
+
 }  // namespace
 
 GroupShape shape_of(const Topology& topology, int ranks) {
@@ -170,7 +197,7 @@ PlannedWorkload plan_workload(const Workload& workload, int ranks, const GroupSh
   }
   Role role;
   role.name = "all";
-  role.buffers.push_back({"target", largest_target});
+  if (!rows.empty()) role.buffers.push_back({"target", largest_target});
   const bool separate = std::any_of(rows.begin(), rows.end(), [&](const Row& row) { return !in_place(row); });
   if (separate) role.buffers.push_back({"source", largest_source});
   const auto scratch_buffer = static_cast<BufferId>(role.buffers.size());
@@ -208,6 +235,8 @@ PlannedWorkload plan_workload(const Workload& workload, int ranks, const GroupSh
     id += 5;
     planned.rows.push_back(std::move(entry));
   }
+  for (const auto& spec : workload.kernels)
+    for (const Kernel& kernel : spec.kernels) add_kernel(workload, kernel, id, stream, planned.kernels);
   role.streams.push_back(std::move(stream));
   plan.roles.push_back(std::move(role));
   plan.role_ranges.push_back({0, ranks - 1, 0});

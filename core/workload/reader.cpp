@@ -4,6 +4,7 @@
 
 #include "core/base/hash.hpp"
 #include "core/config/type.hpp"
+#include "core/workload/kernel_reader.hpp"
 #include "core/workload/workload.hpp"
 
 namespace lockstep {
@@ -202,9 +203,11 @@ config::Type<Workload> workload_type() {
         return result;
       },
       keys.schema());
-  return config::record<Workload>("workload", "What a run does: a list of collectives, or a data loader.")
+  return config::record<Workload>("workload", "What a run does: lists of collectives and kernels, or a data loader.")
       .required("name", &Workload::name, config::text(), "the name of the workload, as results show it")
       .optional("collectives", &Workload::collectives, config::list(spec, 1), "run one after another, in this order")
+      .optional("kernels", &Workload::kernels, config::list(kernel_spec_type(), 1),
+                "what every rank computes, one after another, behind the collectives")
       .optional("loader", &Workload::loader, loader_type(), "a data loader and its consumer, instead of collectives")
       .optional("iterations", &Workload::iterations, config::integer(1, 1'000'000),
                 "timed repetitions of every row; default 5")
@@ -214,10 +217,10 @@ config::Type<Workload> workload_type() {
                 "number of ranks; absent: as many as the topology holds")
       .optional("faults", &Workload::faults, faults_type(), "disturbances, besides those of the topology")
       .rule([](const Workload& workload, const config::Node& node, config::Diagnostics& diagnostics) {
-        if (!workload.loader && workload.collectives.empty())
-          diagnostics.error(node.position, "a workload needs 'collectives' or 'loader'");
+        if (!workload.loader && workload.collectives.empty() && workload.kernels.empty())
+          diagnostics.error(node.position, "a workload needs 'collectives', 'kernels' or 'loader'");
         if (workload.loader)
-          for (const char* key : {"collectives", "iterations", "warmup", "faults"})
+          for (const char* key : {"collectives", "kernels", "iterations", "warmup", "faults"})
             if (node.find(key) != nullptr)
               diagnostics.error(node.position, fmt::format("'{}' is not for a workload with a loader; remove it", key));
         std::size_t rows = 0;
@@ -231,6 +234,9 @@ config::Type<Workload> workload_type() {
             return;
           }
         }
+        for (const auto& spec_of_kernel : workload.kernels) rows += spec_of_kernel.kernels.size();
+        if (rows > max_rows)
+          diagnostics.error(node.position, fmt::format("more than {} rows, those of kernels included", max_rows));
       })
       .type();
 }

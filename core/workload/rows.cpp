@@ -12,7 +12,7 @@ namespace {
 
 std::string kind_of(const Action& action) {
   static constexpr const char* names[] = {"compute",    "send", "receive", "combine", "copy",
-                                          "collective", "fill", "verify",  "mark"};
+                                          "collective", "fill", "verify",  "mark",    "prepare"};
   return names[action.index()];
 }
 
@@ -26,12 +26,57 @@ struct Extent {
   [[nodiscard]] double length_s() const { return to_seconds(end - start); }
 };
 
+/// By operation: the time of each execution, in the order of the iterations.
+class Executions {
+ public:
+  explicit Executions(const Timeline& timeline) {
+    for (const auto& record : timeline.operations)
+      if (!record.warmup) extents_[record.operation][record.iteration].add(record);
+  }
+  [[nodiscard]] std::vector<double> samples_of(std::uint32_t operation) const {
+    std::vector<double> samples;
+    if (const auto found = extents_.find(operation); found != extents_.end())
+      for (const auto& [iteration, extent] : found->second) samples.push_back(extent.length_s());
+    return samples;
+  }
+
+ private:
+  std::map<std::uint32_t, std::map<std::int64_t, Extent>> extents_;
+};
+
+KernelFigures figures_of(const Kernel& kernel) {
+  KernelFigures figures;
+  figures.kernel = to_text(kernel);
+  figures.flops = kernel.flops().count();
+  figures.memory_bytes = kernel.traffic().count();
+  return figures;
+}
+
+void add_kernels(const PlannedWorkload& planned, const Timeline& timeline, bool measured,
+                 std::vector<OperationRow>& rows) {
+  if (planned.kernels.empty()) return;
+  const Executions executions(timeline);
+  for (const auto& entry : planned.kernels) {
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const OperationRow& candidate) {
+      return candidate.kind == "compute" && candidate.name == entry.name;
+    });
+    std::vector<double> samples = executions.samples_of(entry.operation);
+    if (row == rows.end() || samples.empty()) continue;
+    KernelFigures figures = figures_of(entry.kernel);
+    figures.time_s = median(samples);
+    if (measured) {
+      figures.p95_s = percentile(samples, 0.95);
+      figures.iterations = static_cast<std::int64_t>(samples.size());
+      figures.samples_s = std::move(samples);
+    }
+    row->kernel = std::move(figures);
+  }
+}
+
 }  // namespace
 
 std::vector<CollectiveRow> collective_rows(const PlannedWorkload& planned, const Timeline& timeline, bool measured) {
-  std::map<std::uint32_t, std::map<std::int64_t, Extent>> executions;
-  for (const auto& record : timeline.operations)
-    if (!record.warmup) executions[record.operation][record.iteration].add(record);
+  const Executions executions(timeline);
   std::vector<CollectiveRow> rows;
   for (const auto& entry : planned.rows) {
     CollectiveRow row;
@@ -41,8 +86,7 @@ std::vector<CollectiveRow> collective_rows(const PlannedWorkload& planned, const
     row.size_bytes = entry.spec.sizes.empty() ? 0 : entry.spec.sizes.front().count();
     row.type = std::string(to_string(entry.spec.type));
     if (reduces(entry.spec.kind)) row.reduction = std::string(to_string(entry.spec.reduction));
-    std::vector<double> samples;
-    for (const auto& [iteration, extent] : executions[entry.operation]) samples.push_back(extent.length_s());
+    std::vector<double> samples = executions.samples_of(entry.operation);
     if (!samples.empty()) row.time_s = median(samples);
     if (measured && !samples.empty()) {
       row.min_s = *std::min_element(samples.begin(), samples.end());
@@ -56,7 +100,7 @@ std::vector<CollectiveRow> collective_rows(const PlannedWorkload& planned, const
 }
 
 Summary collective_summary(const PlannedWorkload& planned, const Timeline& timeline,
-                           const std::vector<CollectiveRow>& rows) {
+                           const std::vector<CollectiveRow>& rows, const std::vector<OperationRow>& operations) {
   Summary summary;
   std::map<std::string, double> by_kind;
   for (const auto& row : rows) {
@@ -64,9 +108,12 @@ Summary collective_summary(const PlannedWorkload& planned, const Timeline& timel
     by_kind[std::string(to_string(row.kind))] += row.time_s;
   }
   summary.exposed_communication_s = summary.step_time_s;
+  for (const auto& row : operations)
+    if (row.kernel) summary.compute_s += row.kernel->time_s;
+  summary.step_time_s += summary.compute_s;
   summary.exposed_communication_by_kind_s.assign(by_kind.begin(), by_kind.end());
 
-  // Per rank: the time in the collectives' operations of one pass (the mean over counted iterations), in whole
+  // Per rank: the time in the rows' operations of one pass (the mean over counted iterations), in whole
   // picoseconds, so that ranks that were simulated as one give the same mean as each of them.
   struct Sum {
     std::int64_t time = 0;
@@ -78,10 +125,12 @@ Summary collective_summary(const PlannedWorkload& planned, const Timeline& timel
   };
   std::map<Rank, PerRank> by_rank;
   std::vector<bool> is_row;
-  for (const auto& entry : planned.rows) {
-    is_row.resize(std::max<std::size_t>(is_row.size(), entry.operation + 1), false);
-    is_row[entry.operation] = true;
-  }
+  const auto count_in = [&](std::uint32_t operation) {
+    is_row.resize(std::max<std::size_t>(is_row.size(), operation + 1), false);
+    is_row[operation] = true;
+  };
+  for (const auto& entry : planned.rows) count_in(entry.operation);
+  for (const auto& entry : planned.kernels) count_in(entry.operation);
   Duration last_end{std::numeric_limits<std::int64_t>::min()};
   for (const auto& record : timeline.operations) {
     if (record.warmup || record.operation >= is_row.size() || !is_row[record.operation]) continue;
@@ -116,7 +165,8 @@ Summary collective_summary(const PlannedWorkload& planned, const Timeline& timel
   return summary;
 }
 
-std::vector<OperationRow> operation_rows(const Plan& plan, const Timeline& timeline) {
+std::vector<OperationRow> operation_rows(const PlannedWorkload& planned, const Timeline& timeline, bool measured) {
+  const Plan& plan = planned.plan;
   struct Sum {
     std::int64_t count = 0;
     __int128 total = 0;  // picoseconds
@@ -154,7 +204,21 @@ std::vector<OperationRow> operation_rows(const Plan& plan, const Timeline& timel
     row.first_start_s = to_seconds(sum.first);
     rows.push_back(std::move(row));
   }
+  add_kernels(planned, timeline, measured, rows);
   return rows;
+}
+
+OperationRow kernel_row(const PlannedWorkload& planned, const PlannedKernel& kernel, Duration time) {
+  OperationRow row;
+  row.role = planned.plan.roles.front().name;
+  row.stream = planned.plan.roles.front().streams.front().name;
+  row.name = kernel.name;
+  row.kind = "compute";
+  row.count = planned.plan.ranks;
+  row.mean_s = row.min_s = row.max_s = to_seconds(time);
+  row.kernel = figures_of(kernel.kernel);
+  row.kernel->time_s = to_seconds(time);
+  return row;
 }
 
 }  // namespace lockstep

@@ -1,4 +1,5 @@
-// What training does; for now a list of collectives, or a data loader. Later issues add the section `train:`.
+// What training does; for now lists of collectives and kernels, or a data loader. Later issues add the section
+// `train:`.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/compute/kernel.hpp"
 #include "core/config/document.hpp"
 #include "core/config/keys.hpp"
 #include "core/faults/fault.hpp"
@@ -46,11 +48,18 @@ struct CollectiveSpec {
   std::optional<Skew> skew;                       ///< all_to_all_v: the same by a rule
 };
 
+/// An element of `kernels:`; every shape is one row of the result.
+struct KernelSpec {
+  config::Position position;
+  std::vector<Kernel> kernels;
+};
+
 struct Workload {
   std::string name;
   std::string file;
   std::string sha256;
   std::vector<CollectiveSpec> collectives;  ///< empty with a loader
+  std::vector<KernelSpec> kernels;          ///< after the collectives; empty with a loader
   std::optional<LoaderSpec> loader;
   std::int64_t iterations = 5;
   std::int64_t warmup = 1;
@@ -75,9 +84,19 @@ struct PlannedCollective {
   Collective collective;        ///< as planned
 };
 
+/// The same for a kernel.
+struct PlannedKernel {
+  Kernel kernel;
+  std::string name;             ///< of its operation
+  std::uint32_t operation = 0;  ///< CompiledOperation::id in role 0
+  std::uint32_t start = 0;      ///< that of the common start before it
+  std::uint32_t prepare = 0;    ///< that of what makes it ready, and checks it
+};
+
 struct PlannedWorkload {
   Plan plan;
   std::vector<PlannedCollective> rows;
+  std::vector<PlannedKernel> kernels;
 };
 
 /// What a command knows of the group's place in the topology: used where the workload does not say it.
@@ -91,9 +110,9 @@ GroupShape shape_of(const Topology& topology, int ranks);
 /// library's to choose and to do: a plan may hold it (keep), but no executor of ours can run it.
 enum class AutoRows { refuse, keep };
 
-/// Workload + number of ranks -> plan. Reads the files that `algorithm: file:PATH` names, PATH relative to the
-/// workload's file. Throws InputError with the position of the spec (root outside the ranks, a size that is no multiple
-/// of the element, an algorithm that does not do the kind, ...).
+/// Workload + number of ranks -> plan: the collectives, then the kernels, which every rank runs. Reads the files that
+/// `algorithm: file:PATH` names, PATH relative to the workload's file. Throws InputError with the position of the spec
+/// (root outside the ranks, a size that is no multiple of the element, an algorithm that does not do the kind, ...).
 PlannedWorkload plan_workload(const Workload& workload, int ranks, const GroupShape& shape = {},
                               AutoRows auto_rows = AutoRows::refuse);
 

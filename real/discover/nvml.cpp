@@ -7,7 +7,7 @@
 #include <map>
 #include <utility>
 
-#include "real/gpu/shared_library.hpp"
+#include "real/library/shared_library.hpp"
 
 namespace lockstep::real {
 namespace {

@@ -11,7 +11,9 @@
 #include "core/base/error.hpp"
 #include "core/collective/data_request.hpp"
 #include "core/plan/walker.hpp"
+#include "real/compute/rank_kernels.hpp"
 #include "real/executor/buffers.hpp"
+#include "real/launch/sleep.hpp"
 #include "real/transport/native.hpp"
 
 namespace lockstep::real {
@@ -137,8 +139,18 @@ class Rankwise {
                      combine.source.bytes.count() / static_cast<std::int64_t>(element_bytes(combine.type)));
     return true;
   }
+  // Nothing else of this rank goes on meanwhile: it is one thread.
   bool start_compute(RealWalker&, Token, const Compute& compute) {
-    throw InputError(fmt::format("the plan computes ('{}'), and this backend has no kernels", compute.kernel));
+    if (options_.sleep) {
+      sleep_until(WallClock::now() + sleep_of(compute.kernel));
+    } else {
+      kernels_.run(compute.kernel);
+    }
+    return true;
+  }
+  bool start_prepare(RealWalker& walker, Token token, const Prepare& prepare) {
+    if (!options_.sleep) wrong_[walker.cursor(token.stream).operation().id] += kernels_.prepare(prepare.kernel);
+    return true;
   }
   bool start_native(RealWalker& walker, Token token, const Collective& collective) {
     const auto place = plan_.groups[collective.group].place_of(rank_);
@@ -221,6 +233,13 @@ class Rankwise {
     std::array<AlignedBuffer, 2> packed;  // what scattered sends send
     std::uint8_t sends_left = 0;
   };
+
+  [[nodiscard]] std::chrono::nanoseconds sleep_of(const std::string& kernel) const {
+    const auto time = options_.sleep->find(kernel);
+    if (time == options_.sleep->end())
+      throw InputError(fmt::format("--compute sleep: nothing says how long '{}' takes", kernel));
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(time->second);
+  }
 
   [[nodiscard]] std::vector<int> members_of(GroupId group, const GroupFamily::Place& place) const {
     std::vector<int> members;
@@ -455,6 +474,7 @@ class Rankwise {
   Rank rank_;
   Program program_;
   Buffers buffers_;
+  RankKernels kernels_;
   RealWalker walker_;
   std::vector<WallClock::time_point> starts_;
   std::vector<std::vector<Thread>> threads_;

@@ -1,14 +1,17 @@
 // The plan in wall time: walks one rank's streams over any Transport.
 //
 // Received data that are combined go through scratch and are combined piece by piece while the rest is still arriving,
-// in the order that the schedule fixes; everything else moves from and into the plan's buffers.
+// in the order that the schedule fixes; everything else moves from and into the plan's buffers. Kernels run on this
+// thread (real/compute/), one after another.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,6 +25,8 @@ struct ExecutorOptions {
   std::chrono::milliseconds timeout{60'000};  ///< longest wait without any progress
   std::chrono::nanoseconds quiet{2'000'000};  ///< between the barrier of a common start and its instant
   std::size_t combine_piece = 64 * 1024;      ///< combined at once while a message arrives
+  /// Kernels, by their text, take so long asleep instead of being run; none: they are run.
+  std::optional<std::map<std::string, Duration>> sleep{};
   /// Called after every common start, warm-up too, with its instant, and once more when this rank comes to the meeting
   /// that ends what began there.
   std::function<void(WallClock::time_point)> on_section_start{};

@@ -6,6 +6,7 @@
 
 #include "core/base/error.hpp"
 #include "core/units/quantity.hpp"
+#include "real/compute/blas.hpp"
 #include "real/lab/command.hpp"
 #include "real/lab/cpu_load.hpp"
 #include "real/lab/isolate.hpp"
@@ -79,6 +80,9 @@ std::vector<Finding> probe_machine() {
                                   "the lab delays links of 500us and more"));
   findings.push_back(transport("MPI", "mpi", "mpirun", "install openmpi-bin and libopenmpi-dev, and build again"));
   findings.push_back(transport("UCX", "ucx", "", "install libucx-dev, and build again"));
+  const std::string no_blas = Blas::why_not();
+  findings.push_back({"OpenBLAS", no_blas.empty(), no_blas.empty() ? Blas::open().description() : no_blas,
+                      no_blas.empty() ? "" : "install libopenblas0-serial; only for kernels (matmul)"});
   findings.push_back(library("CUDA driver", "libcuda.so.1", "NVIDIA's driver; only for GPU runs"));
   findings.push_back(library("NCCL", "libnccl.so.2", "NVIDIA's NCCL 2; only for GPU runs"));
   const auto ring = read_setting("kernel/io_uring_disabled");

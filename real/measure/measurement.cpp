@@ -186,8 +186,13 @@ Result result_of(const PlannedWorkload& planned, const Measurement& measurement)
       row.cpu_limited = *row.cpu_load >= cpu_limit;
     }
   }
-  result.summary = collective_summary(planned, measurement.timeline, result.collectives);
-  result.operations = operation_rows(planned.plan, measurement.timeline);
+  result.operations = operation_rows(planned, measurement.timeline, true);
+  for (auto& row : result.operations)
+    for (const auto& entry : planned.kernels)
+      if (row.kernel && row.name == entry.name)
+        if (const auto wrong = measurement.wrong.find(entry.prepare); wrong != measurement.wrong.end())
+          row.kernel->wrong = wrong->second;
+  result.summary = collective_summary(planned, measurement.timeline, result.collectives, result.operations);
   result.as_built = measurement.as_built;
   result.run["sends_by"] = measurement.sends_by;
   result.run["clock"] = measurement.clock;

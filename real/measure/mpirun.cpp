@@ -61,10 +61,19 @@ void write_file(const std::string& name, const std::string& text) {
   fs::rename(name + ".part", name);
 }
 
+// Picoseconds by kernel; null: kernels are run.
+Json sleep_json(const ExecutorOptions& options) {
+  if (!options.sleep) return nullptr;
+  Json times = Json::object();
+  for (const auto& [kernel, time] : *options.sleep) times[kernel] = time.count();
+  return times;
+}
+
 Json job_json(const MpirunJob& job, const Plan& plan, const MeasurementOptions& options) {
   return {{"transport", options.transport},
           {"timeout_ms", options.executor.timeout.count()},
           {"quiet_ns", options.executor.quiet.count()},
+          {"sleep", sleep_json(options.executor)},
           {"rendezvous_timeout_ms", options.rendezvous_timeout.count()},
           {"cores", options.cores},
           {"pin", options.pin},
@@ -271,6 +280,11 @@ int run_started_rank(const std::string& folder) {
     options.transport = json.at("transport").get<std::string>();
     options.executor.timeout = std::chrono::milliseconds(json.at("timeout_ms").get<std::int64_t>());
     options.executor.quiet = std::chrono::nanoseconds(json.at("quiet_ns").get<std::int64_t>());
+    if (const Json& sleep = json.at("sleep"); sleep.is_object()) {
+      options.executor.sleep.emplace();
+      for (const auto& [kernel, time] : sleep.items())
+        (*options.executor.sleep)[kernel] = Duration{time.get<std::int64_t>()};
+    }
     options.rendezvous_timeout = std::chrono::milliseconds(json.at("rendezvous_timeout_ms").get<std::int64_t>());
     options.cores = json.at("cores").get<int>();
     options.pin = json.at("pin").get<bool>();

@@ -1,15 +1,17 @@
 // The processors that run the ranks' communication software: each rank does one job at a time, in order; `cores` of
 // them run at once.
 //
-// Quantities: a job is (rank, duration). First come first served among the ranks that have work: the fluid limit of a
-// fair scheduler whose time slice is one job. Of those that get work in one moment, the lowest rank is first: the order
-// of calls within a moment changes nothing. When it is wrong: jobs longer than the kernel's slice, busy polling,
-// unequal priorities.
+// Quantities: a job is (rank, duration), and the slice after which it gives its core to whoever waits, itself behind
+// them. First come first served among the ranks that have work: the fluid limit of a
+// fair scheduler whose time slice is one job, but for jobs with slices of their own. Of those that get work in one
+// moment, the lowest rank is first: the order of calls within a moment changes nothing. When it is wrong: jobs longer
+// than the kernel's slice, busy polling, unequal priorities.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "sim/fifo.hpp"
@@ -26,17 +28,25 @@ class Processors {
     std::uint32_t rank = 0;
     std::int64_t duration = 0;
   };
+  static constexpr std::int64_t whole = std::numeric_limits<std::int64_t>::max();
   /// Queues a job; `tag` comes back when it is done. It begins with dispatch().
-  void submit(std::uint32_t rank, std::int64_t duration, std::uint64_t tag) {
+  void submit(std::uint32_t rank, std::int64_t duration, std::uint64_t tag, std::int64_t slice = whole) {
     Rank& r = ranks_[rank];
-    r.jobs.push({duration, tag});
+    r.jobs.push({duration, slice, tag});
     if (r.jobs.size() == 1) fresh_.push_back(rank);
   }
-  /// The running job of `rank` is done: returns its tag.
-  std::uint64_t finish(std::uint32_t rank) {
+  /// What dispatch() began of `rank` has passed: the tag of its job, or none where that was a slice and more is to
+  /// come.
+  std::optional<std::uint64_t> finish(std::uint32_t rank) {
     Rank& r = ranks_[rank];
-    const std::uint64_t tag = r.jobs.pop().tag;
     ++free_;
+    Job& job = r.jobs.front();
+    job.left -= std::min(job.left, job.slice);
+    if (job.left > 0) {
+      fresh_.push_back(rank);
+      return std::nullopt;
+    }
+    const std::uint64_t tag = r.jobs.pop().tag;
     if (!r.jobs.empty()) fresh_.push_back(rank);
     return tag;
   }
@@ -48,13 +58,15 @@ class Processors {
     while (free_ > 0 && !waiting_.empty()) {
       const std::uint32_t rank = waiting_.pop();
       --free_;
-      started.push_back({rank, ranks_[rank].jobs.front().duration});
+      const Job& job = ranks_[rank].jobs.front();
+      started.push_back({rank, std::min(job.left, job.slice)});
     }
   }
 
  private:
   struct Job {
-    std::int64_t duration;
+    std::int64_t left;
+    std::int64_t slice;
     std::uint64_t tag;
   };
   struct Rank {

@@ -28,6 +28,11 @@ Prediction predict(const Topology& topology, const Profile& profile, const Plann
   LOCKSTEP_CHECK(profile.nccl.has_value(), "rows for NCCL under the profile '{}', which has no section 'nccl'",
                  profile.name);
   const System system = lockstep::nccl::system_of(topology, planned.plan.ranks, *profile.nccl);
+  if (!planned.kernels.empty())
+    throw InputError(
+        fmt::format("kernels are the simulator's to predict, 'auto' is NCCL's under the profile '{}': put them into "
+                    "workloads of their own",
+                    profile.name));
   Prediction prediction;
   for (const auto& row : planned.rows) {
     if (!is_nccl_row(row))

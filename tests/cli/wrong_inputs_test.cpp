@@ -114,7 +114,8 @@ const WrongInput wrong_inputs[] = {
     // Workloads.
     {"UnknownWorkloadKey", "w.yaml", "name: a\niteration: 3\ncollectives: [{kind: all_reduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
-     "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, loader, "
+     "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, kernels, "
+     "loader, "
      "iterations, warmup, ranks, faults"},
     {"UnknownCollective", "w.yaml", "name: a\ncollectives: [{kind: allreduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
@@ -132,7 +133,7 @@ const WrongInput wrong_inputs[] = {
     {"NoCollectives", "w.yaml", "name: a\ncollectives: []\n", "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:14: needs at least 1 element"},
     {"MissingCollectives", "w.yaml", "name: a\n", "simulate -t t.yaml -w w.yaml",
-     "w.yaml:1:1: a workload needs 'collectives' or 'loader'"},
+     "w.yaml:1:1: a workload needs 'collectives', 'kernels' or 'loader'"},
     {"UnitlessSize", "w.yaml", "name: a\ncollectives: [{kind: all_reduce, size: 4096}]\n",
      "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:40: '4096' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers "
@@ -158,7 +159,8 @@ const WrongInput wrong_inputs[] = {
     {"ReductionOfACopy", "w.yaml", "name: a\ncollectives: [{kind: all_gather, size: 4KiB, reduction: sum}]\n",
      "simulate -t t.yaml -w w.yaml", "w.yaml:2:46: all_gather does not combine data; remove 'reduction'"},
     {"TrainingAsText", "w.yaml", "name: a\ntrain: {model: llama3_8b}\n", "simulate -t t.yaml -w w.yaml",
-     "w.yaml:2:1: unknown workload key 'train'; known: name, collectives, loader, iterations, warmup, ranks, faults"},
+     "w.yaml:2:1: unknown workload key 'train'; known: name, collectives, kernels, loader, iterations, warmup, ranks, "
+     "faults"},
     // Ranks.
     {"RanksThatDoNotFit", "w.yaml", "name: a\nranks: 9\ncollectives: [{kind: all_reduce, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
@@ -176,7 +178,7 @@ const WrongInput wrong_inputs[] = {
      "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, start_latency, "
      "start_overhead, "
      "copy_bandwidth, "
-     "reduction, tcp, transport, nccl, loader, measured"},
+     "reduction, compute, tcp, transport, nccl, loader, measured"},
     {"UnitlessOverhead", "p.yaml", "name: p\ntcp: {overhead: 3}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
      "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h"},
     {"NegativeOverhead", "p.yaml", "name: p\ntcp: {overhead: -3us}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",

@@ -98,7 +98,7 @@ TEST(LoaderReader, WrongOnesAreRefused) {
   EXPECT_EQ(error("  sampler: {order: weighted, weights: [{share: 50%, weight: 1}]}\n"),
             "w.yaml:5:12: the shares of 'weights' add up to 0.5, not 1");
   EXPECT_EQ(test::message_of<InputError>([] { read("name: w\n"); }),
-            "w.yaml:1:1: a workload needs 'collectives' or 'loader'");
+            "w.yaml:1:1: a workload needs 'collectives', 'kernels' or 'loader'");
   EXPECT_EQ(error("iterations: 3\n"), "w.yaml:1:1: 'iterations' is not for a workload with a loader; remove it");
   EXPECT_THAT(test::message_of<InputError>([] {
                 plan_workload(read("name: w\nloader: {dataset: {samples: 1, size: "

@@ -46,7 +46,7 @@ TEST(ProfileReader, IdealCostsNothing) {
   EXPECT_EQ(ideal.sha256.size(), 64U);
   EXPECT_TRUE(ideal.tcp.messages.empty());
   EXPECT_EQ(ideal.tcp.framing.packet_header, 0_B);
-  EXPECT_FALSE(ideal.tcp.eager_threshold || ideal.reduction.bandwidth || ideal.copy_bandwidth || ideal.cores);
+  EXPECT_FALSE(ideal.tcp.eager_threshold || ideal.reduction.costs() || ideal.copy_bandwidth || ideal.cores);
   EXPECT_EQ(load_profile("ideal").sha256, ideal.sha256);
   EXPECT_EQ(test::message_of<InputError>([] { load_profile("./ideal"); }), "./ideal: no such file");
 }
@@ -58,7 +58,7 @@ TEST(ProfileReader, ReadsEveryKey) {
   EXPECT_EQ(profile.backend, "tcp");
   EXPECT_EQ(profile.cores, 2);
   EXPECT_EQ(profile.copy_bandwidth, 40_Gbps);
-  EXPECT_EQ(profile.reduction.bandwidth, 24_Gbps);
+  EXPECT_EQ(profile.reduction.intervals.at(0).bandwidth, 24_Gbps);
   EXPECT_EQ(profile.reduction.granularity, 64_KiB);
   ASSERT_EQ(profile.tcp.messages.size(), 2U);
   EXPECT_EQ(profile.tcp.messages[0].up_to, 1_KiB);
@@ -135,8 +135,14 @@ bool same(const Profile& a, const Profile& b) {
     return x.up_to == y.up_to && x.overhead == y.overhead && x.receive_overhead == y.receive_overhead &&
            x.latency == y.latency && x.send_bandwidth == y.send_bandwidth && x.receive_bandwidth == y.receive_bandwidth;
   };
+  const auto equal_traffic = [](const std::vector<TrafficInterval>& x, const std::vector<TrafficInterval>& y) {
+    return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](const TrafficInterval& i, const TrafficInterval& j) {
+      return i.up_to == j.up_to && i.overhead == j.overhead && i.bandwidth == j.bandwidth;
+    });
+  };
   return a.name == b.name && a.backend == b.backend && a.cores == b.cores && a.copy_bandwidth == b.copy_bandwidth &&
-         a.reduction.bandwidth == b.reduction.bandwidth && a.reduction.granularity == b.reduction.granularity &&
+         equal_traffic(a.reduction.intervals, b.reduction.intervals) &&
+         a.reduction.granularity == b.reduction.granularity &&
          std::equal(a.tcp.messages.begin(), a.tcp.messages.end(), b.tcp.messages.begin(), b.tcp.messages.end(),
                     equal_costs) &&
          a.tcp.framing.packet_header == b.tcp.framing.packet_header &&

@@ -185,6 +185,9 @@ TEST(Schema, AgreesWithTheReaderOfWorkloads) {
       "channels: 2, chunk: 4KiB, in_place: false, ranks_per_node: 4, dimensions: [2, 2]}, {kind: all_reduce, sizes: "
       "{from: 1B, to: 64B}}, {kind: barrier}, {kind: all_to_all_v, counts: [[0, 1], [2, 3]]}]}"));
   originals.push_back(plain(
+      "{name: w, kernels: [{kernel: matmul, m: 8, n: [1, 2Ki], k: {from: 1, to: 1k, factor: 10}, type: float64}, "
+      "{kernel: softmax, rows: 3, columns: 4}, {kernel: adam, elements: 1Mi}, {kernel: matmul, size: [8, 16]}]}"));
+  originals.push_back(plain(
       "{name: w, loader: {dataset: {samples: 10, format: records, size: {quantiles: [1B, 2B]}, alignment: 4KiB, "
       "damage: {corrupt: 1}}, sampler: {order: weighted, weights: [{share: 50%, weight: 2}, {share: 0.5, weight: "
       "1}]}, storage: {kind: nvme, latency: {mean: 1ms, shape: exponential}, depth: 3}, cache: {memory: 1GiB, "
@@ -206,7 +209,9 @@ TEST(Schema, AgreesWithTheReaderOfWorkloads) {
            "it is square",
            "'counts' says the sizes",
            "three dimensions at most",
-           "a workload needs 'collectives' or 'loader'",
+           "a workload needs 'collectives', 'kernels' or 'loader'",
+           "has the shape",
+           "'size' says all lengths",
            "is not for a workload with a loader",
            "say it all; remove",
            "a distribution needs 'mean'",
@@ -236,6 +241,10 @@ TEST(Schema, AgreesWithTheReaderOfWorkloads) {
 TEST(Schema, AgreesWithTheReaderOfProfiles) {
   const std::vector<Node> originals = {
       plain("name: p"),
+      plain("{name: p, reduction: {overhead: 1us, intervals: [{up_to: 1KiB, bandwidth: 2GB/s}, {overhead: 1us}]}, "
+            "compute: {matmul: {float32: {memory: 1GB/s, rate: 1Gflop/s, overhead: 1us, intervals: [{up_to: 2Mflop, "
+            "overhead: 1us, rate: 3Gflop/s}, {rate: 1.5Tflop/s}]}}, adam: {float64: {bandwidth: 1GB/s, intervals: "
+            "[{up_to: 1MiB, overhead: 2us}, {bandwidth: 1GB/s}]}, float32: {}}}}"),
       plain("{name: p, tcp: {overhead: 1us, receive_overhead: 1us, latency: 1us, send_bandwidth: 1GB/s, "
             "receive_bandwidth: 1GB/s}}"),
       plain(

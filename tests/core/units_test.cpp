@@ -6,6 +6,7 @@
 
 #include "core/base/error.hpp"
 #include "core/units/parse.hpp"
+#include "core/units/work.hpp"
 #include "tests/core/messages.hpp"
 
 namespace lockstep {
@@ -26,6 +27,37 @@ std::string bandwidth_error(std::string_view text) {
 }
 std::string fraction_error(std::string_view text) {
   return message_of<UnitError>([&] { parse_fraction(text); });
+}
+
+TEST(Units, ReadsWorkRatesAndCounts) {
+  EXPECT_EQ(parse_flops("7flop"), Flops{7});
+  EXPECT_EQ(parse_flops("1.5Mflop"), Flops{1'500'000});
+  EXPECT_EQ(parse_flops("2Pflop"), Flops{2'000'000'000'000'000});
+  EXPECT_EQ(parse_flop_rate("2.5Gflop/s"), FlopRate::per_second(2'500'000'000));
+  EXPECT_EQ(parse_count("4096"), 4096);
+  EXPECT_EQ(parse_count("0"), 0);
+  EXPECT_EQ(parse_count("1.5k"), 1500);
+  EXPECT_EQ(parse_count("3Mi"), 3 << 20);
+  EXPECT_EQ(work_time(Flops{3}, FlopRate::per_second(2'000'000'000)), picoseconds(1500));
+  EXPECT_EQ(work_time(Flops{0}, FlopRate::per_second(0)), Duration{0});
+  const auto flops_error = [](std::string_view text) { return message_of<UnitError>([&] { parse_flops(text); }); };
+  EXPECT_EQ(
+      flops_error("2Gflops"),
+      "'2Gflops' has the unknown unit 'Gflops'; did you mean 'Gflop'? A number of floating-point operations takes "
+      "flop, kflop, Mflop, Gflop, Tflop or Pflop");
+  EXPECT_EQ(flops_error("2GB"),
+            "'2GB' is a size, not a number of floating-point operations; a number of floating-point operations takes "
+            "flop, kflop, Mflop, Gflop, Tflop or Pflop");
+  EXPECT_EQ(message_of<UnitError>([] { parse_count("8K"); }),
+            "'8K' has the unknown unit 'K'; did you mean 'k' (1000) or 'Ki' (1024)? A count takes k, M, G or T (powers "
+            "of 1000), Ki, Mi, Gi or Ti");
+  for (const char* text : {"", "-1", "+1", "08", "1.5", "1e3", "k", "8 x", "0x10", "99999999999999999999"})
+    EXPECT_NE(message_of<UnitError>([&] { parse_count(text); }), "(no error)") << text;
+  EXPECT_TRUE(rc::check("work survives being written", [] {
+    const auto any = *rc::gen::inRange<std::int64_t>(0, largest);
+    RC_ASSERT(parse_flops(to_text(Flops{any})) == Flops{any});
+    RC_ASSERT(parse_flop_rate(to_text(FlopRate::per_second(any))) == FlopRate::per_second(any));
+  }));
 }
 
 TEST(Units, ReadsEveryUnit) {

@@ -82,16 +82,17 @@ TEST(WorkloadReader, ReadsEveryFileOfTheFolder) {
 }
 
 TEST(WorkloadReader, RefusesWithPositionAndRemedy) {
-  EXPECT_EQ(error("name: w\n"), "w.yaml:1:1: a workload needs 'collectives' or 'loader'");
+  EXPECT_EQ(error("name: w\n"), "w.yaml:1:1: a workload needs 'collectives', 'kernels' or 'loader'");
   EXPECT_EQ(error("name: w\ncollectives: []\n"), "w.yaml:2:14: needs at least 1 element");
   EXPECT_EQ(error("name: w\ncollectives: {kind: barrier}\n"), "w.yaml:2:14: expected a list, got a map");
   EXPECT_EQ(error("- 1\n"), "w.yaml:1:1: expected a map with the keys of a workload, got a list");
   EXPECT_EQ(error("name: 7\ncollectives: [{kind: barrier}]\n"),
             "w.yaml:1:7: expected text, got the number '7'; put it in quotes");
-  EXPECT_EQ(error("name: w\nwarm_up: 1\ncollectives: [{kind: barrier}]\n"),
-            "w.yaml:2:1: unknown workload key 'warm_up'; did you mean 'warmup'? known: name, collectives, loader, "
-            "iterations, "
-            "warmup, ranks, faults");
+  EXPECT_EQ(
+      error("name: w\nwarm_up: 1\ncollectives: [{kind: barrier}]\n"),
+      "w.yaml:2:1: unknown workload key 'warm_up'; did you mean 'warmup'? known: name, collectives, kernels, loader, "
+      "iterations, "
+      "warmup, ranks, faults");
   EXPECT_EQ(error("name: w\niterations: 0\ncollectives: [{kind: barrier}]\n"),
             "w.yaml:2:13: must be between 1 and 1000000, is 0");
   EXPECT_EQ(error("name: w\niterations: 010\ncollectives: [{kind: barrier}]\n"),
@@ -183,17 +184,17 @@ TEST(WorkloadPlan, RefusesShapesThatDoNotFit) {
 }
 
 TEST(WorkloadReader, ReportsEveryErrorInOneGo) {
-  EXPECT_EQ(
-      error("name: w\niteration: 3\ncollectives:\n  - {kind: ring, size: 5}\n  - {size: 1B}\nwarmup: -1\n"),
-      "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, loader, "
-      "iterations, warmup, ranks, faults\n"
-      "w.yaml:4:12: unknown collective 'ring'; known: all_reduce, all_gather, reduce_scatter, broadcast, reduce, "
-      "all_to_all, barrier, "
-      "send_recv, gather, scatter, all_to_all_v\n"
-      "w.yaml:4:24: '5' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB "
-      "(powers of 1024)\n"
-      "w.yaml:5:5: the collective lacks the key 'kind'\n"
-      "w.yaml:6:9: must be between 0 and 1000000, is -1");
+  EXPECT_EQ(error("name: w\niteration: 3\ncollectives:\n  - {kind: ring, size: 5}\n  - {size: 1B}\nwarmup: -1\n"),
+            "w.yaml:2:1: unknown workload key 'iteration'; did you mean 'iterations'? known: name, collectives, "
+            "kernels, loader, "
+            "iterations, warmup, ranks, faults\n"
+            "w.yaml:4:12: unknown collective 'ring'; known: all_reduce, all_gather, reduce_scatter, broadcast, reduce, "
+            "all_to_all, barrier, "
+            "send_recv, gather, scatter, all_to_all_v\n"
+            "w.yaml:4:24: '5' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB "
+            "(powers of 1024)\n"
+            "w.yaml:5:5: the collective lacks the key 'kind'\n"
+            "w.yaml:6:9: must be between 0 and 1000000, is -1");
 }
 
 TEST(WorkloadReader, BoundsTheNumberOfRows) {

@@ -1,4 +1,4 @@
-#include "real/gpu/shared_library.hpp"
+#include "real/library/shared_library.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -340,11 +340,12 @@ TEST(Reduction, CostsWhatIsLeftBehindTheLastByte) {
   const std::int64_t count = 2 * 250'000;  // one message of 1 MB each way
   const Duration plain = time_of(shift(2, count, true), profile);
   EXPECT_EQ(plain, milliseconds(8) + microseconds(10));
-  profile.reduction.bandwidth = Bandwidth::bytes_per_second(1'000'000'000);
+  profile.reduction.intervals = {{std::nullopt, Duration{0}, Bandwidth::bytes_per_second(1'000'000'000)}};
   EXPECT_EQ(time_of(shift(2, count, true), profile), plain + milliseconds(1));
   profile.reduction.granularity = Bytes{100'000};  // the last piece
   EXPECT_EQ(time_of(shift(2, count, true), profile), plain + microseconds(100));
-  profile.reduction.bandwidth = Bandwidth::bytes_per_second(62'500'000);  // slower than the wire: 16 ms for 8 ms
+  profile.reduction.intervals = {
+      {std::nullopt, Duration{0}, Bandwidth::bytes_per_second(62'500'000)}};  // slower than the wire: 16 ms for 8 ms
   EXPECT_EQ(time_of(shift(2, count, true), profile), plain + milliseconds(8));
   EXPECT_EQ(time_of(shift(2, count, false), profile), time_of(shift(2, count, false), ideal_profile()));
 }

@@ -122,6 +122,18 @@ TEST(IdleKeys, OfAProfile) {
                           "p.yaml:4:1: 'cores' has no effect: fidelity 'analytic' has no queues for processors"));
 }
 
+TEST(IdleKeys, OfKernels) {
+  Files files;
+  files.set_profile = {{"compute.adam.float32.bandwidth", "1GB/s"}, {"cores", "2"}};
+  EXPECT_THAT(idle(files),
+              ElementsAre("--set profile.compute.adam.float32.bandwidth=1GB/s: has no effect: the workload "
+                          "has no kernels"));
+  files.workload = "name: w\nkernels: [{kernel: adam, elements: 8}]\n";
+  EXPECT_THAT(idle(files), IsEmpty());
+  files.fidelity = "analytic";  // which has no queues for cores, but turns of kernels
+  EXPECT_THAT(idle(files), IsEmpty());
+}
+
 TEST(IdleKeys, SwitchOverheadWithoutASwitch) {
   Files files;
   files.topology =

@@ -78,7 +78,7 @@ inline Profile laden_profile() {
   profile.tcp.message_header = Bytes{16};
   profile.tcp.eager_threshold = Bytes{4096};
   profile.tcp.ordered = true;
-  profile.reduction.bandwidth = Bandwidth::bytes_per_second(4'000'000'000);
+  profile.reduction.intervals = {{std::nullopt, Duration{0}, Bandwidth::bytes_per_second(4'000'000'000)}};
   profile.reduction.granularity = Bytes{65536};
   profile.copy_bandwidth = Bandwidth::bytes_per_second(8'000'000'000);
   profile.cores = 2;

@@ -66,5 +66,29 @@ TEST(Processors, TheOrderOfCallsWithinAMomentChangesNothing) {
   }
 }
 
+TEST(Processors, ALongJobGivesItsCoreUpAfterASlice) {
+  Processors processors(2, 1);
+  processors.submit(0, 25, 100, 10);
+  processors.submit(0, 1, 101);
+  processors.submit(1, 5, 200, 10);
+  std::vector<Processors::Started> started;
+  const auto begun_now = [&] {
+    started.clear();
+    processors.dispatch(started);
+    return started.size() == 1 ? std::pair{started[0].rank, started[0].duration} : std::pair{99U, std::int64_t{0}};
+  };
+  using Begun = std::pair<std::uint32_t, std::int64_t>;
+  EXPECT_EQ(begun_now(), Begun(0, 10));
+  EXPECT_EQ(processors.finish(0), std::nullopt);
+  EXPECT_EQ(begun_now(), Begun(1, 5));
+  EXPECT_EQ(processors.finish(1), 200U);
+  EXPECT_EQ(begun_now(), Begun(0, 10));
+  EXPECT_EQ(processors.finish(0), std::nullopt);
+  EXPECT_EQ(begun_now(), Begun(0, 5));  // what is left of it, before the rank's next job
+  EXPECT_EQ(processors.finish(0), 100U);
+  EXPECT_EQ(begun_now(), Begun(0, 1));
+  EXPECT_EQ(processors.finish(0), 101U);
+}
+
 }  // namespace
 }  // namespace lockstep::sim

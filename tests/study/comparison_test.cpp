@@ -50,6 +50,45 @@ TEST(Comparison, DuplicatesMatchInOrder) {
   EXPECT_EQ(c.rows[1].error, 1);
 }
 
+OperationRow kernel_row(const std::string& kernel, double time, std::vector<double> samples = {}) {
+  OperationRow r;
+  r.name = "compute0";
+  r.kind = "compute";
+  r.kernel.emplace();
+  r.kernel->kernel = kernel;
+  r.kernel->time_s = time;
+  r.kernel->samples_s = std::move(samples);
+  if (!r.kernel->samples_s.empty()) r.kernel->p95_s = 2 * time;
+  return r;
+}
+
+TEST(Comparison, KernelsMatchByTheirText) {
+  Result predicted = result_of({row("ring", 8, 1.0)});
+  predicted.operations = {kernel_row("add:float32:1", 3.0), kernel_row("copy:float32:8", 1.0),
+                          kernel_row("copy:float32:8", 4.0), OperationRow{}};
+  Result measured = result_of({row("ring", 8, 2.0)});
+  measured.operations = {kernel_row("copy:float32:8", 2.0, {0.5, 2.0, 3.0}), kernel_row("copy:float32:8", 2.0),
+                         kernel_row("gelu:float32:1", 1.0)};
+  measured.operations[0].kernel->wrong = 3;
+  const Comparison c = compare(predicted, measured);
+  ASSERT_EQ(c.rows.size(), 3U);
+  EXPECT_EQ(c.rows[1].name, "copy:float32:8");
+  EXPECT_EQ(c.rows[1].kind, "compute");
+  EXPECT_EQ(c.rows[1].signed_error, -0.5);
+  EXPECT_EQ(c.rows[1].within_noise, true);
+  EXPECT_EQ(c.rows[2].signed_error, 1.0);
+  EXPECT_EQ(c.rows[2].within_noise, std::nullopt);
+  EXPECT_EQ(c.unmatched, (std::vector<std::string>{"measured: gelu:float32:1: no predicted row",
+                                                   "predicted: add:float32:1: no measured row"}));
+  const Verdict verdict = judge(c, {});
+  EXPECT_EQ(verdict.code, ExitCode::fell_short);
+  EXPECT_EQ(verdict.sentence, "copy:float32:8: 3 elements of the measured result are wrong");
+  // Kernels alone are a list, too, not a training step.
+  predicted.collectives.clear();
+  measured.collectives.clear();
+  EXPECT_EQ(compare(predicted, measured).rows.size(), 2U);
+}
+
 TEST(Comparison, UnknownAlgorithmMatchesASingleCandidate) {
   const Comparison one = compare(result_of({row("ring", 8, 1.0), row("ring", 16, 1.0)}),
                                  result_of({row("", 8, 2.0), row("native", 16, 4.0)}));

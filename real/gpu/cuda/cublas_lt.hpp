@@ -8,7 +8,7 @@
 #include <string>
 
 #include "real/gpu/cuda/runtime.hpp"
-#include "real/gpu/shared_library.hpp"
+#include "real/library/shared_library.hpp"
 
 namespace lockstep::real::gpu {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/plan/types.hpp"
-#include "real/gpu/shared_library.hpp"
+#include "real/library/shared_library.hpp"
 
 namespace lockstep::real::gpu {
 

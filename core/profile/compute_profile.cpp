@@ -1,0 +1,193 @@
+#include "core/profile/compute_profile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/catalogue.hpp"
+#include "core/base/error.hpp"
+#include "core/config/work_type.hpp"
+#include "core/units/parse.hpp"
+
+namespace lockstep {
+namespace {
+
+struct WorkKeys {
+  struct Interval {
+    config::Position position;
+    std::optional<Flops> up_to;
+    std::optional<Duration> overhead;
+    std::optional<FlopRate> rate;
+  };
+  std::optional<std::vector<Interval>> intervals;
+  std::optional<Duration> overhead;
+  std::optional<FlopRate> rate;
+  std::optional<Bandwidth> memory;
+};
+
+// A record needs a struct of its own.
+struct StreamKeys : TrafficKeys {};
+
+config::Type<WorkKeys> work_type() {
+  using Interval = WorkKeys::Interval;
+  const auto interval =
+      config::record<Interval>("interval", "Products of up to `up_to`, and more than the interval before.")
+          .optional("up_to", &Interval::up_to, config::flops(),
+                    "the most operations of this interval; absent in the last one")
+          .optional("overhead", &Interval::overhead, config::duration(), "time besides, whatever the size")
+          .optional("rate", &Interval::rate, config::flop_rate(), "operations per second; absent: free")
+          .keep_position(&Interval::position)
+          .type();
+  return config::record<WorkKeys>("product", "overhead + flops / rate + bytes of the operands / memory")
+      .optional("rate", &WorkKeys::rate, config::flop_rate(), "operations per second")
+      .optional("memory", &WorkKeys::memory, config::bandwidth().positive(),
+                "rate at which operands are taken up, beside the arithmetic; absent: free")
+      .optional("overhead", &WorkKeys::overhead, config::duration(), "time besides, whatever the size")
+      .optional("intervals", &WorkKeys::intervals, config::list(interval, 1),
+                "intervals of operations, ascending in up_to; the keys beside them replace that figure in each")
+      .rule([](const WorkKeys& keys, const config::Node&, config::Diagnostics& diagnostics) {
+        if (keys.intervals)
+          check_intervals(
+              *keys.intervals, [](Flops f) { return to_text(f); }, "ones", diagnostics);
+      })
+      .type();
+}
+
+config::Type<StreamKeys> stream_type() {
+  auto record = config::record<StreamKeys>("kernel", "overhead + traffic / bandwidth, by the working set");
+  declare_traffic(record, "working set", "bytes that pass through memory per second");
+  return record.type();
+}
+
+std::vector<WorkInterval> intervals_of(const WorkKeys& keys) {
+  std::vector<WorkInterval> intervals;
+  if (keys.intervals)
+    for (const auto& one : *keys.intervals)
+      intervals.push_back({one.up_to, one.overhead.value_or(Duration{0}), one.rate});
+  else if (keys.overhead || keys.rate)
+    intervals.emplace_back();
+  for (auto& interval : intervals) {
+    if (keys.overhead) interval.overhead = *keys.overhead;
+    if (keys.rate) interval.rate = keys.rate;
+  }
+  return intervals;
+}
+
+std::vector<std::string> kernel_type_names() {
+  std::vector<std::string> names;
+  for (const ElementType type : kernel_types()) names.emplace_back(to_string(type));
+  return names;
+}
+
+config::Json map_schema(const std::string& title, const std::string& description, config::Json properties) {
+  return {{"type", "object"},
+          {"title", title},
+          {"description", description},
+          {"properties", std::move(properties)},
+          {"additionalProperties", false}};
+}
+
+// What stands under a kernel and a type.
+struct CostReader {
+  config::Type<WorkKeys> work = work_type();
+  config::Type<StreamKeys> stream = stream_type();
+
+  [[nodiscard]] const config::Json& schema(const KernelKind& kind) const {
+    return kind.by_flops ? work.schema() : stream.schema();
+  }
+  std::optional<KernelCost> read(const KernelKind& kind, ElementType type, const config::Node& node,
+                                 config::Diagnostics& diagnostics) const {
+    KernelCost cost;
+    cost.kernel = kind.name;
+    cost.type = type;
+    if (kind.by_flops) {
+      const auto keys = work.read(node, diagnostics);
+      if (!keys) return std::nullopt;
+      cost.work = intervals_of(*keys);
+      cost.memory = keys->memory;
+    } else {
+      const auto keys = stream.read(node, diagnostics);
+      if (!keys) return std::nullopt;
+      cost.traffic = lockstep::intervals_of(*keys);
+    }
+    return cost;
+  }
+};
+
+}  // namespace
+
+Duration KernelCost::time_of(const Kernel& shaped) const {
+  if (!shaped.kind().by_flops) return traffic_time(traffic, shaped.working_set(), shaped.traffic());
+  return work_time(work, shaped.flops()) + (memory ? transfer_time(shaped.traffic(), *memory) : Duration{0});
+}
+
+const KernelCost* ComputeProfile::find(const std::string& kernel, ElementType type) const {
+  const auto found = std::find_if(kernels.begin(), kernels.end(),
+                                  [&](const KernelCost& cost) { return cost.kernel == kernel && cost.type == type; });
+  return found == kernels.end() ? nullptr : &*found;
+}
+
+Duration kernel_time(const ComputeProfile& compute, const Kernel& kernel, const std::string& profile) {
+  if (const KernelCost* cost = compute.find(kernel.name, kernel.type)) return cost->time_of(kernel);
+  throw InputError(
+      fmt::format("the plan computes ('{}'), and the profile '{}' does not say how fast {} of {} is: measure it with "
+                  "'lockstep calibrate --backend cpu -o PROFILE', and name that with -p",
+                  to_text(kernel), profile, kernel.name, to_string(kernel.type)));
+}
+
+config::Type<ComputeProfile> compute_profile_type() {
+  const CostReader cost;
+  config::Json properties = config::Json::object();
+  std::vector<std::string> names;
+  for (const KernelKind& kind : kernel_catalogue()) {
+    config::Json types = config::Json::object();
+    for (const auto& type : kernel_type_names()) types[type] = cost.schema(kind);
+    properties[kind.name] = map_schema(kind.name, kind.description, std::move(types));
+    names.push_back(kind.name);
+  }
+  const auto read = [cost, names](const config::Node& node,
+                                  config::Diagnostics& diagnostics) -> std::optional<ComputeProfile> {
+    if (!config::detail::expect_kind(node, config::Node::Kind::map, "a map of kernels", diagnostics))
+      return std::nullopt;
+    const auto before = diagnostics.errors().size();
+    config::detail::check_keys(node, "compute", names, {}, diagnostics);
+    ComputeProfile compute;
+    for (const KernelKind& kind : kernel_catalogue()) {
+      const config::Node* of_kind = node.find(kind.name);
+      if (of_kind == nullptr) continue;
+      if (!config::detail::expect_kind(*of_kind, config::Node::Kind::map, "a map of element types", diagnostics))
+        continue;
+      config::detail::check_keys(*of_kind, kind.name, kernel_type_names(), {}, diagnostics);
+      for (const ElementType type : kernel_types())
+        if (const config::Node* of_type = of_kind->find(to_string(type)))
+          if (auto one = cost.read(kind, type, *of_type, diagnostics)) compute.kernels.push_back(std::move(*one));
+    }
+    if (diagnostics.errors().size() != before) return std::nullopt;
+    return compute;
+  };
+  return {read, map_schema("compute", "How fast kernels are, by name and element type.", std::move(properties))};
+}
+
+std::string to_yaml(const ComputeProfile& compute) {
+  std::string text;
+  std::string kernel;
+  for (const KernelCost& cost : compute.kernels) {
+    if (cost.kernel != kernel) text += fmt::format("  {}:\n", cost.kernel);
+    kernel = cost.kernel;
+    const bool nothing = cost.work.empty() && cost.traffic.empty() && !cost.memory;
+    text += fmt::format("    {}:{}\n", to_string(cost.type), nothing ? " {}" : "");
+    if (cost.memory) text += fmt::format("      memory: {}\n", to_text(*cost.memory));
+    if (!cost.work.empty() || !cost.traffic.empty()) text += "      intervals:\n";
+    for (const auto& interval : cost.work) {
+      text += "        - {";
+      if (interval.up_to) text += fmt::format("up_to: {}, ", to_text(*interval.up_to));
+      text += fmt::format("overhead: {}", to_text(interval.overhead));
+      if (interval.rate) text += fmt::format(", rate: {}", to_text(*interval.rate));
+      text += "}\n";
+    }
+    text += intervals_yaml(cost.traffic, "        ");
+  }
+  return text;
+}
+
+}  // namespace lockstep
