@@ -182,6 +182,7 @@ TEST_P(Over, RandomDataGiveTheInterpretersBits) {
 
 INSTANTIATE_TEST_SUITE_P(Tcp, Over, testing::Combine(testing::Values("tcp"), testing::Range(2, 9)));
 INSTANTIATE_TEST_SUITE_P(OnADevice, Over, testing::Combine(testing::Values(fake_device), testing::Values(2, 3, 5, 8)));
+INSTANTIATE_TEST_SUITE_P(Nccl, Over, testing::Combine(testing::Values("nccl"), testing::Values(2, 3, 4)));
 INSTANTIATE_TEST_SUITE_P(Ucx, Over, testing::Combine(testing::Values("ucx", "ucx_put"), testing::Values(2, 3, 5, 8)));
 
 TEST(Files, AlgorithmsFromFilesGiveTheInterpretersBits) {
