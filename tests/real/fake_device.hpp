@@ -71,7 +71,8 @@ class FakeDevice final : public Device {
   static std::byte* shown(const std::byte* address) { return flipped(address); }
   // No address of a process has this bit.
   static std::byte* flipped(const std::byte* address) {
-    return reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(address) ^ (std::uintptr_t{1} << 62));
+    const auto flipped = reinterpret_cast<std::uintptr_t>(address) ^ (std::uintptr_t{1} << 62);
+    return reinterpret_cast<std::byte*>(flipped);  // NOLINT(performance-no-int-to-ptr): nobody follows it
   }
   void begin(std::function<void()> work) { work_.push_back(std::move(work)); }
 
