@@ -140,8 +140,10 @@ int bench(const Options& options) {
     else
       note(options.output, "predicted with profile 'ideal'; --backend lab measures too");
   }
-  const PlannedWorkload planned =
-      sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks);
+  Workload chosen =
+      sim::choose_algorithms(workload, topology, Routing(topology, {options.output.seed}), profile, ranks);
+  if (backend != nullptr) chosen = with_native_rows(std::move(chosen), *backend);
+  const PlannedWorkload planned = plan_workload(chosen, ranks, shape_of(topology, ranks), AutoRows::keep);
   std::optional<Result> measured;
   if (backend != nullptr) {
     const Routing routing(topology, {options.output.seed});

@@ -104,6 +104,11 @@ std::span<const Backend> backend_catalogue() {
               false,
               {"ucx", "ucx_put"},
               measure_here},
+      Backend{"nccl",
+              "NCCL, data in GPU memory: ranks on this machine with --ranks N, or those that a launcher started",
+              false,
+              {"nccl"},
+              measure_here},
   };
   return catalogue;
 }
@@ -127,6 +132,13 @@ std::string transport_of(const Backend& backend, const std::string& wanted) {
     throw InputError(fmt::format("backend '{}' does not send by {}; it can: {}", backend.name, wanted,
                                  join(backend.transports, ", ")));
   return wanted;
+}
+
+Workload with_native_rows(Workload workload, const Backend& backend) {
+  if (backend.name != "nccl") return workload;
+  for (auto& spec : workload.collectives)
+    std::replace(spec.algorithms.begin(), spec.algorithms.end(), std::string("auto"), std::string("native"));
+  return workload;
 }
 
 void RunLimits::declare(CLI::App& app) {

@@ -54,6 +54,9 @@ std::string backend_help();
 /// What the backend sends by: `wanted`, or its own where that is empty. Throws InputError where it cannot.
 std::string transport_of(const Backend& backend, const std::string& wanted);
 
+/// Rows that are left to NCCL (`auto` after sim::choose_algorithms) as a backend that is NCCL runs them: `native`.
+Workload with_native_rows(Workload workload, const Backend& backend);
+
 /// Options of commands that measure.
 struct RunLimits {
   std::string timeout = "60s";

@@ -63,11 +63,11 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
 endif()
 
 # lockstep_room(NAME LIBRARIES... [COLD REGEX]): one static library from every .cpp below the current folder (real/gpu/cuda/,
-# real/mpi/ and real/ucx/ build their own). COLD: sources, by their paths from the room, that are not worth full optimisation.
+# real/mpi/, real/ucx/ and real/nccl/ build their own). COLD: sources, by their paths from the room, that are not worth full optimisation.
 function(lockstep_room name)
   cmake_parse_arguments(PARSE_ARGV 1 room "" "COLD" "")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "/(gpu/cuda|mpi|ucx)/")
+  list(FILTER sources EXCLUDE REGEX "/real/(gpu/cuda|mpi|ucx|nccl)/")
   set(cold ${sources})
   if(room_COLD AND LOCKSTEP_COLD_OPTIONS)
     list(FILTER cold INCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/(${room_COLD})")

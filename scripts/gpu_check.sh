@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Checks our GPU code on this machine's first GPU and measures the GPU and its software: under 8 minutes on one GPU.
+# Checks our GPU code on this machine's first GPU and measures the GPU and its software: under 8 minutes on one GPU, and up to 5
+# more where it also runs plans.
 #
 #   scripts/gpu_check.sh [--output FOLDER] [--quick] [BINARY]
 #
 # BINARY is build/release/bench/gpu_check, carried from a machine with the CUDA toolkit; without it, it is built here. A
-# `lockstep` beside it also writes the topology of this machine. Results go to FOLDER (default: build/gpu_check):
-# gpu_check.json; nccl_time_slices.json; nccl_mps.json, where NVIDIA's MPS can be started; topology.yaml; NCCL's logs.
+# `lockstep` beside it also writes the topology of this machine and, with lockstep_nccl.so beside it, runs plans over NCCL.
+# Libraries that this machine lacks for it may lie in lib/ there. Without it, or where it does not start, the rest is done.
+# Results go to FOLDER (default: build/gpu_check): gpu_check.json; nccl_time_slices.json; nccl_mps.json, where NVIDIA's MPS can
+# be started; plans_*.json; topology.yaml; NCCL's logs.
 # Exit code: 0 done, 1 a check failed, 2 bad usage, 3 no GPU.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -21,7 +24,7 @@ while (($#)); do
       ;;
     --quick) options+=(--quick) ;;
     -h | --help)
-      sed -n '2,10s/^# \{0,1\}//p' "$0"
+      sed -n '2,12s/^# \{0,1\}//p' "$0"
       exit 0
       ;;
     -*) die "unknown option '$1'; known: --output FOLDER, --quick, --help" ;;
@@ -59,13 +62,37 @@ say "the device as its driver tells of it"
 
 lockstep=$(dirname "$binary")/lockstep
 [[ -x $lockstep ]] || lockstep=build/release/cli/lockstep
+with_lockstep() { LD_LIBRARY_PATH=$(dirname "$lockstep")/lib:$LD_LIBRARY_PATH "$lockstep" "$@"; }
+runs_plans=no
 if [[ -x $lockstep ]]; then
-  # Libraries that this machine lacks may lie in lib/ beside it.
-  LD_LIBRARY_PATH=$(dirname "$lockstep")/lib:$LD_LIBRARY_PATH "$lockstep" topology discover >"$output/topology.yaml" \
-    2>"$output/topology.log" && say "topology: $output/topology.yaml" || say "topology: not written ($output/topology.log says why)"
+  with_lockstep topology discover >"$output/topology.yaml" 2>"$output/topology.log" && say "topology: $output/topology.yaml" ||
+    say "topology: not written ($output/topology.log says why)"
+  # A library that it is linked with may be missing: then its own words say which.
+  if with_lockstep doctor >"$output/doctor.txt" 2>&1 && grep -q '^NCCL  *yes' "$output/doctor.txt"; then
+    runs_plans=yes
+  else
+    say "plans over NCCL: not run ($output/doctor.txt says why)"
+  fi
+else
+  say "plans over NCCL: not run, no program lockstep beside $binary or in build/release/cli"
 fi
 
 status=0
+plans() { # SHARING RANKS WORKLOAD...: whole plans by lockstep, every element checked
+  local sharing=$1 ranks=$2 workload name
+  shift 2
+  [[ $runs_plans == yes ]] || return 0
+  for workload in "$@"; do
+    name=plans_${sharing}_${workload}_${ranks}
+    if LD_LIBRARY_PATH=$(dirname "$lockstep")/lib:$LD_LIBRARY_PATH timeout 90 "$lockstep" run -w "workloads/$workload.yaml" \
+      --backend nccl --ranks "$ranks" --json "$output/$name.json" >"$output/$name.txt" 2>&1; then
+      say "$name: done, every element right"
+    else
+      status=1
+      say "$name: failed ($output/$name.txt): $(tail -n 1 "$output/$name.txt")"
+    fi
+  done
+}
 part() { # SECONDS FILE OPTIONS...: one run of the program, bounded in time; what fails is remembered, what cannot run ends here
   local limit=$1 file=$2 code=0
   shift 2
@@ -89,11 +116,15 @@ trap end_mps EXIT
 mkdir -p "$folder/none" "$folder/pipe" "$folder/log"
 export CUDA_MPS_PIPE_DIRECTORY=$folder/none
 part 60 nccl_time_slices.json --sections nccl --quick --nccl-ranks 2 --sharing "time slices"
+plans alone 1 quickstart
+plans slices 2 every_native every_algorithm
 if command -v nvidia-cuda-mps-control >/dev/null; then
   export CUDA_MPS_PIPE_DIRECTORY=$folder/pipe CUDA_MPS_LOG_DIRECTORY=$folder/log
   if nvidia-cuda-mps-control -d; then
     mps=yes
     part 220 nccl_mps.json --sections nccl --nccl-ranks 2,4,8 --sharing mps
+    plans mps 2 every_native every_algorithm
+    plans mps 4 every_native every_algorithm
   else
     say "MPS: cannot be started here"
   fi

@@ -10,6 +10,7 @@
 #include "core/collective/schedule.hpp"
 #include "core/faults/timetable.hpp"
 #include "core/workload/row_requests.hpp"
+#include "sim/nccl/predict.hpp"
 #include "sim/network/packet/settings.hpp"
 
 namespace lockstep::sim {
@@ -134,7 +135,7 @@ bool only_loses(const std::vector<Fault>& faults) {
 Reason no_faults(const Inputs& inputs, const std::vector<Fault>& faults) {
   if (analytic(inputs)) return "fidelity 'analytic' does not simulate faults";
   for (const auto& row : inputs.planned->rows)
-    if (row.spec.algorithms.front() == "auto") return "the model of NCCL does not simulate faults";
+    if (nccl::is_nccl_row(row, *inputs.profile)) return "the model of NCCL does not simulate faults";
   return only_loses(faults) ? loss_is_of_packets(inputs) : std::nullopt;
 }
 // Where faults do other things too; else no_faults() has the word.

@@ -1,4 +1,5 @@
-// Memory of one rank's buffers, aligned for vector instructions, and the scratch that combining receives need.
+// Memory of one rank's buffers, aligned for vector instructions, and the scratch that combining receives need: the
+// host's, or that of the transport's device.
 #pragma once
 
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 
 #include "core/base/error.hpp"
 #include "core/plan/plan.hpp"
+#include "real/transport/device.hpp"
 
 namespace lockstep::real {
 
@@ -21,10 +23,16 @@ namespace lockstep::real {
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(std::size_t bytes) { grow(bytes); }
-  /// Contents are lost when it grows.
-  void grow(std::size_t bytes) {
+  explicit AlignedBuffer(std::size_t bytes, Device* device = nullptr) { grow(bytes, device); }
+  /// Contents are lost when it grows. `device`: whose memory it is, the same in all calls; null: the host's.
+  void grow(std::size_t bytes, Device* device = nullptr) {
     if (bytes <= size_) return;
+    if (device != nullptr) {
+      const auto memory = device->allocate(bytes);
+      memory_ = Memory(memory.data(), Free{std::align_val_t{0}});
+      size_ = bytes;
+      return;
+    }
     const std::align_val_t alignment{bytes >= 2 * huge_page ? huge_page : vector_size};
     memory_ = Memory(static_cast<std::byte*>(::operator new[](bytes, alignment)), Free{alignment});
     size_ = bytes;
@@ -36,8 +44,10 @@ class AlignedBuffer {
  private:
   static constexpr std::size_t vector_size = 64, huge_page = 2u << 20;
   struct Free {
-    std::align_val_t alignment;  // that of the allocation
-    void operator()(std::byte* memory) const { ::operator delete[](memory, alignment); }
+    std::align_val_t alignment;  // that of the allocation; 0: a device's, which frees it itself
+    void operator()(std::byte* memory) const {
+      if (alignment != std::align_val_t{0}) ::operator delete[](memory, alignment);
+    }
   };
   using Memory = std::unique_ptr<std::byte[], Free>;
   Memory memory_{nullptr, Free{std::align_val_t{vector_size}}};
@@ -46,12 +56,13 @@ class AlignedBuffer {
 
 class Buffers {
  public:
-  /// Memory that nobody has written yet is one page of zeros, which costs nothing to read: all of it is written here.
-  explicit Buffers(const Role& role) {
+  /// Memory of this machine that nobody has written yet is one page of zeros, which costs nothing to read: all of it is
+  /// written here.
+  Buffers(const Role& role, Device* device) {
     for (const auto& buffer : role.buffers) {
-      buffers_.emplace_back(static_cast<std::size_t>(buffer.bytes.count()));
+      buffers_.emplace_back(static_cast<std::size_t>(buffer.bytes.count()), device);
       const auto bytes = buffers_.back().bytes();
-      if (!bytes.empty()) std::memset(bytes.data(), 1, bytes.size());
+      if (device == nullptr && !bytes.empty()) std::memset(bytes.data(), 1, bytes.size());
     }
   }
   [[nodiscard]] BufferId count() const { return static_cast<BufferId>(buffers_.size()); }

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 #include <time.h>
 
-#include <cstring>
+#include <algorithm>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/base/error.hpp"
@@ -13,6 +14,7 @@
 #include "core/plan/walker.hpp"
 #include "real/compute/rank_kernels.hpp"
 #include "real/executor/buffers.hpp"
+#include "real/executor/memory.hpp"
 #include "real/launch/sleep.hpp"
 #include "real/transport/native.hpp"
 
@@ -43,14 +45,17 @@ class Rankwise {
         sections_(sections),
         rank_(control.rank()),
         program_(compile(plan.role_of(rank_))),
-        buffers_(plan.role_of(rank_)),
+        memory_(transport.device()),
+        buffers_(plan.role_of(rank_), memory_.device()),
         walker_(plan, program_, rank_, *this, false),
         starts_(program_.streams.size()),
+        ends_(program_.streams.size()),
         threads_(program_.streams.size()),
         keep_parts_(recorder.wants_parts()) {}
 
   void run() {
     for (BufferId buffer = 0; buffer < buffers_.count(); ++buffer) transport_.keep(buffers_.whole(buffer));
+    if (memory_.device() != nullptr) prepare_device();
     prepare_native();
     walker_.start();
     std::vector<Completion> completions;
@@ -86,12 +91,12 @@ class Rankwise {
     part_start(token);
     if (out.scattered != nullptr) {
       AlignedBuffer& packed = thread.packed[token.part];
-      packed.grow(static_cast<std::size_t>(out.bytes));
+      packed.grow(static_cast<std::size_t>(out.bytes), memory_.device());
       const auto width = static_cast<std::int64_t>(element_bytes(out.collective->type));
       std::size_t at = 0;
       for (const Range& piece : out.scattered->pieces(*out.part)) {
         const auto from = buffers_.span(out.buffer, out.offset_bytes + piece.begin * width, piece.size() * width);
-        if (!from.empty()) std::memcpy(packed.bytes().data() + at, from.data(), from.size());
+        memory_.copy(from, packed.bytes().data() + at);
         at += from.size();
       }
       transport_.send(out.peer, out.tag, packed.bytes().first(static_cast<std::size_t>(out.bytes)), token.packed());
@@ -123,10 +128,10 @@ class Rankwise {
     const auto to = buffers_.span(move.to, move.to_bytes, move.bytes);
     if (move.combine != nullptr) {
       const auto count = move.bytes / static_cast<std::int64_t>(element_bytes(move.combine->type));
-      combine_elements(move.combine->type, move.combine->reduction, from.data(), to.data(), count);
-      if (move.finish) finish_average(move.combine->type, to.data(), count, move.group_size);
+      memory_.combine(move.combine->type, move.combine->reduction, from.data(), to.data(), count);
+      if (move.finish) memory_.finish_average(move.combine->type, to.data(), count, move.group_size);
     } else {
-      std::memmove(to.data(), from.data(), from.size());
+      memory_.copy(from, to.data());
     }
     return true;
   }
@@ -135,8 +140,8 @@ class Rankwise {
         buffers_.span(combine.source.buffer, combine.source.offset.at(indices), combine.source.bytes.count());
     const auto to =
         buffers_.span(combine.target.buffer, combine.target.offset.at(indices), combine.target.bytes.count());
-    combine_elements(combine.type, combine.reduction, from.data(), to.data(),
-                     combine.source.bytes.count() / static_cast<std::int64_t>(element_bytes(combine.type)));
+    memory_.combine(combine.type, combine.reduction, from.data(), to.data(),
+                    combine.source.bytes.count() / static_cast<std::int64_t>(element_bytes(combine.type)));
     return true;
   }
   // Nothing else of this rank goes on meanwhile: it is one thread.
@@ -154,35 +159,23 @@ class Rankwise {
   }
   bool start_native(RealWalker& walker, Token token, const Collective& collective) {
     const auto place = plan_.groups[collective.group].place_of(rank_);
-    NativeCollective native;
-    native.kind = collective.kind;
-    native.members = members_of(collective.group, place);
-    native.own = place.index;
-    native.root = collective.root;
-    native.type = collective.type;
-    native.reduction = collective.reduction;
-    native.count = collective.count;
-    native.source = span_of(walker, token, collective.source);
-    native.target = span_of(walker, token, collective.target);
-    if (!collective.counts.empty())
-      for (int other = 0; other < place.size; ++other) {
-        native.send_counts.push_back(collective.counts.at(place.index, other));
-        native.receive_counts.push_back(collective.counts.at(other, place.index));
-      }
-    transport_.native()->run(native);
-    if (collective.reduction == Reduction::average && reduces(collective.kind))
+    const NativeCollective native = native_of(collective, place, walker.cursor(token.stream).indices());
+    if (!transport_.native()->run(native, token.packed())) return false;
+    if (collective.reduction == Reduction::average && reduces(collective.kind) && !transport_.native()->divides())
       finish_native(collective, place, native);
     return true;
   }
   bool start_fill(RealWalker& walker, Token token, const Collective& collective) {
-    const auto source = span_of(walker, token, collective.source);
-    const auto target = span_of(walker, token, collective.target);
-    fill_input(data_request(plan_, collective, rank_, walker.cursor(token.stream).indices()[0]), source, target);
-    if (hooks_.on_fill) hooks_.on_fill(collective, source, target);
+    memory_.change(span_of(walker, token, collective.source), span_of(walker, token, collective.target),
+                   [&](std::span<std::byte> source, std::span<std::byte> target) {
+                     fill_input(data_request(plan_, collective, rank_, walker.cursor(token.stream).indices()[0]),
+                                source, target);
+                     if (hooks_.on_fill) hooks_.on_fill(collective, source, target);
+                   });
     return true;
   }
   bool start_verify(RealWalker& walker, Token token, const Collective& collective) {
-    const auto target = span_of(walker, token, collective.target);
+    const auto target = memory_.read(span_of(walker, token, collective.target));
     if (hooks_.on_verify) hooks_.on_verify(collective, target);
     wrong_[walker.cursor(token.stream).operation().id] +=
         count_wrong(data_request(plan_, collective, rank_, walker.cursor(token.stream).indices()[0]), target);
@@ -200,11 +193,12 @@ class Rankwise {
     // A collective that follows a common start began at that instant, however late this rank woke up.
     const bool follows = common_start_ && common_start_stream_ == stream;
     starts_[stream] = follows && is_collective ? *common_start_ : WallClock::now();
+    ends_[stream] = {};
     if (follows) common_start_.reset();
   }
   void operation_done(RealWalker& walker, std::size_t stream) {
     const Cursor& cursor = walker.cursor(stream);
-    const auto now = WallClock::now();
+    const auto end = end_of(stream);
     OperationRecord record;
     record.rank = rank_;
     record.role = plan_.role_index(rank_);
@@ -214,7 +208,7 @@ class Rankwise {
     record.iteration = cursor.indices()[0];
     record.warmup = cursor.warming_up();
     record.start = starts_[stream] - hooks_.epoch();
-    record.end = (mark_end_ ? *mark_end_ : now) - hooks_.epoch();
+    record.end = (mark_end_ ? *mark_end_ : end) - hooks_.epoch();
     mark_end_.reset();
     recorder_.operation(record);
   }
@@ -247,8 +241,85 @@ class Rankwise {
     return members;
   }
 
-  // Groups whose collectives the library does are made known to it before anything is timed.
+  // With a device, all messages and all memory are made known to it before anything is timed: it connects and allocates
+  // while nothing runs on it.
+  void prepare_device() {
+    for (const CompiledOperation* operation : program_.by_id)
+      if (const auto* prepare = std::get_if<Prepare>(&operation->operation->action); prepare && !options_.sleep)
+        throw InputError(
+            fmt::format("kernel '{}': there are kernels for processors alone yet; --compute sleep lets them "
+                        "take their predicted time",
+                        prepare->kernel));
+    std::set<MessageChannel> channels;
+    const auto talk = [&](bool send, Rank peer, std::uint64_t tag) {
+      channels.insert(send ? MessageChannel{rank_, peer, tag} : MessageChannel{peer, rank_, tag});
+    };
+    for (std::size_t stream = 0; stream < program_.streams.size(); ++stream)
+      for (const CompiledOperation& operation : program_.streams[stream].operations) {
+        const Action& action = operation.operation->action;
+        if (const auto* send = std::get_if<Send>(&action))
+          talk(true, peer_rank(plan_, rank_, send->to), message_tag(send->to.group, send->tag));
+        if (const auto* receive = std::get_if<Receive>(&action))
+          talk(false, peer_rank(plan_, rank_, receive->from), message_tag(receive->from.group, receive->tag));
+        if (const auto* collective = std::get_if<Collective>(&action))
+          prepare_schedules(static_cast<std::uint8_t>(stream), *collective, talk);
+      }
+    memory_.device()->connect({channels.begin(), channels.end()});
+  }
+
+  template <class Talk>
+  void prepare_schedules(std::uint8_t stream, const Collective& collective, Talk&& talk) {
+    const GroupFamily& group = plan_.groups[collective.group];
+    const auto place = group.place_of(rank_);
+    if (collective.algorithm == "native" || place.instance < 0) return;
+    const ScheduleRequest request = request_for(collective, place);
+    const Algorithm& algorithm = algorithm_of(collective);
+    const int threads = algorithm.threads(request);
+    Step step;
+    for (int t = 0; t < threads; ++t) {
+      Thread& thread = thread_of({stream, 0, static_cast<std::uint16_t>(t)});
+      const auto schedule = algorithm.make(request, t);
+      const auto message = [&](bool send, const Part& part, AlignedBuffer& beside, bool needs) {
+        talk(send, group.member(place.instance, part.peer), collective_tag(collective.group, part.lane));
+        if (needs) beside.grow(static_cast<std::size_t>(part.count) * request.element_bytes, memory_.device());
+      };
+      while (schedule->next(step)) {
+        for (std::size_t i = 0; i < step.send_count; ++i)
+          message(true, step.sends[i], thread.packed[i], step.sends[i].scattered);
+        for (std::size_t i = 0; i < step.receive_count; ++i)
+          message(false, step.receives[i], thread.receptions[i].scratch,
+                  step.receives[i].combine || step.receives[i].scattered);
+      }
+    }
+  }
+
+  [[nodiscard]] NativeCollective native_of(const Collective& collective, const GroupFamily::Place& place,
+                                           const LoopIndices& indices) const {
+    const auto bytes_of = [&](const Span& span) {
+      return buffers_.span(span.buffer, span.offset.at(indices), span.bytes.count());
+    };
+    NativeCollective native;
+    native.kind = collective.kind;
+    native.members = members_of(collective.group, place);
+    native.own = place.index;
+    native.root = collective.root;
+    native.type = collective.type;
+    native.reduction = collective.reduction;
+    native.count = collective.count;
+    native.source = bytes_of(collective.source);
+    native.target = bytes_of(collective.target);
+    if (!collective.counts.empty())
+      for (int other = 0; other < place.size; ++other) {
+        native.send_counts.push_back(collective.counts.at(place.index, other));
+        native.receive_counts.push_back(collective.counts.at(other, place.index));
+      }
+    return native;
+  }
+
+  // Collectives that the library does are made known to it before anything is timed: by group, and in a group in the
+  // order of the plan, which is an order that all its members share.
   void prepare_native() {
+    std::multimap<GroupId, NativeCollective> by_group;
     for (const CompiledOperation* operation : program_.by_id) {
       const auto* collective = std::get_if<Collective>(&operation->operation->action);
       if (collective == nullptr || collective->algorithm != "native") continue;
@@ -257,8 +328,12 @@ class Rankwise {
       if (transport_.native() == nullptr)
         throw InputError(fmt::format("this backend has no native {}: name an algorithm ({})",
                                      to_string(collective->kind), default_algorithm(collective->kind)));
-      transport_.native()->prepare(members_of(collective->group, place));
+      by_group.emplace(collective->group, native_of(*collective, place, {}));
     }
+    if (transport_.native() == nullptr) return;
+    std::vector<NativeCollective> natives;
+    for (auto& [group, native] : by_group) natives.push_back(std::move(native));
+    transport_.native()->prepare(natives);
   }
 
   // The library has summed; an average is ours to finish, where this rank has a result.
@@ -266,16 +341,16 @@ class Rankwise {
     if (collective.kind == CollectiveKind::reduce && place.index != collective.root) return;
     Range range{0, collective.count};
     if (collective.kind == CollectiveKind::reduce_scatter) range = partition(collective.count, place.size, place.index);
-    finish_average(collective.type,
-                   native.target.data() + range.begin * static_cast<std::int64_t>(element_bytes(collective.type)),
-                   range.size(), place.size);
+    memory_.finish_average(
+        collective.type, native.target.data() + range.begin * static_cast<std::int64_t>(element_bytes(collective.type)),
+        range.size(), place.size);
   }
 
   // Scratch that grows moves.
   void grow_scratch(AlignedBuffer& scratch, std::int64_t bytes) {
     if (static_cast<std::size_t>(bytes) <= scratch.bytes().size()) return;
     transport_.forget(scratch.bytes());
-    scratch.grow(static_cast<std::size_t>(bytes));
+    scratch.grow(static_cast<std::size_t>(bytes), memory_.device());
     transport_.keep(scratch.bytes());
   }
 
@@ -327,6 +402,7 @@ class Rankwise {
 
   void handle(const Completion& completion) {
     const Token token = Token::unpack(static_cast<std::uint32_t>(completion.token));
+    if (completion.when > ends_[token.stream]) ends_[token.stream] = completion.when;
     if (token.part == whole_operation) return walker_.complete(token);
     Thread& thread = thread_of(token);
     if (token.part < first_receive_part) {
@@ -371,9 +447,9 @@ class Rankwise {
       if (until > reception.combined) {
         const auto target = buffers_.span(in.buffer, in.offset_bytes + reception.combined, until - reception.combined);
         const std::int64_t count = (until - reception.combined) / width;
-        combine_elements(in.collective->type, in.collective->reduction,
-                         reception.scratch.bytes().data() + reception.combined, target.data(), count);
-        if (in.finish) finish_average(in.collective->type, target.data(), count, in.group_size);
+        memory_.combine(in.collective->type, in.collective->reduction,
+                        reception.scratch.bytes().data() + reception.combined, target.data(), count);
+        if (in.finish) memory_.finish_average(in.collective->type, target.data(), count, in.group_size);
         reception.combined = until;
       }
       any = true;
@@ -388,10 +464,10 @@ class Rankwise {
       if (piece.size() == 0) continue;
       const auto target = buffers_.span(in.buffer, in.offset_bytes + piece.begin * width, piece.size() * width);
       if (in.combine) {
-        combine_elements(in.collective->type, in.collective->reduction, data, target.data(), piece.size());
-        if (in.finish) finish_average(in.collective->type, target.data(), piece.size(), in.group_size);
+        memory_.combine(in.collective->type, in.collective->reduction, data, target.data(), piece.size());
+        if (in.finish) memory_.finish_average(in.collective->type, target.data(), piece.size(), in.group_size);
       } else {
-        std::memcpy(target.data(), data, target.size());
+        memory_.copy({data, target.size()}, target.data());
       }
       data += target.size();
     }
@@ -419,6 +495,15 @@ class Rankwise {
       part_end(token);
       walker_.complete(token);
     }
+  }
+
+  // When what the stream does now ended. On a device: its last message or collective by the device's clock, or the work
+  // on its bytes that came after, for which this waits.
+  WallClock::time_point end_of(std::size_t stream) {
+    if (memory_.device() == nullptr) return WallClock::now();
+    auto end = ends_[stream];
+    if (const auto worked = memory_.device()->finish()) end = std::max(end, *worked);
+    return end == WallClock::time_point{} ? WallClock::now() : end;
   }
 
   void part_start(Token token) {
@@ -473,10 +558,12 @@ class Rankwise {
   double section_cpu_ = 0;
   Rank rank_;
   Program program_;
+  Memory memory_;
   Buffers buffers_;
   RankKernels kernels_;
   RealWalker walker_;
   std::vector<WallClock::time_point> starts_;
+  std::vector<WallClock::time_point> ends_;  // of the streams' latest completions, where the transport says when
   std::vector<std::vector<Thread>> threads_;
   std::map<std::uint32_t, WallClock::time_point> part_starts_;
   std::optional<Token> meeting_;

@@ -1,5 +1,10 @@
 #include "real/gpu/nccl_choice.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
 #include "core/base/number.hpp"
 
 namespace lockstep::real::gpu {
@@ -39,6 +44,22 @@ std::optional<NcclChoice> nccl_choice_in(std::string_view line) {
   choice.first_channel = *first_channel;
   choice.last_channel = *last_channel;
   return choice;
+}
+
+std::string nccl_choices_text(std::string_view log) {
+  std::vector<NcclChoice> seen;
+  std::string text;
+  while (!log.empty()) {
+    const auto end = std::min(log.find('\n'), log.size());
+    const auto choice = nccl_choice_in(log.substr(0, end));
+    log.remove_prefix(std::min(end + 1, log.size()));
+    if (!choice || std::find(seen.begin(), seen.end(), *choice) != seen.end()) continue;
+    seen.push_back(*choice);
+    const int channels = choice->last_channel - choice->first_channel + 1;
+    text += fmt::format("{}{} {} B: {} {}, {} channel{}", text.empty() ? "" : "; ", choice->collective, choice->bytes,
+                        choice->algorithm, choice->protocol, channels, channels == 1 ? "" : "s");
+  }
+  return text;
 }
 
 }  // namespace lockstep::real::gpu

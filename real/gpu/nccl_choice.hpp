@@ -21,4 +21,7 @@ struct NcclChoice {
 /// From "... AllReduce: 8388608 Bytes -> Algo RING proto SIMPLE channel{Lo..Hi}={0..1}"; nullopt for any other line.
 std::optional<NcclChoice> nccl_choice_in(std::string_view line);
 
+/// All choices in a log, each once: "AllReduce 8388608 B: RING SIMPLE, 2 channels; ..."; empty where there are none.
+std::string nccl_choices_text(std::string_view log);
+
 }  // namespace lockstep::real::gpu

@@ -83,8 +83,12 @@ std::vector<Finding> probe_machine() {
   const std::string no_blas = Blas::why_not();
   findings.push_back({"OpenBLAS", no_blas.empty(), no_blas.empty() ? Blas::open().description() : no_blas,
                       no_blas.empty() ? "" : "install libopenblas0-serial; only for kernels (matmul)"});
-  findings.push_back(library("CUDA driver", "libcuda.so.1", "NVIDIA's driver; only for GPU runs"));
-  findings.push_back(library("NCCL", "libnccl.so.2", "NVIDIA's NCCL 2; only for GPU runs"));
+  findings.push_back(
+      library("CUDA driver", "libcuda.so.1", "NVIDIA's driver (package nvidia-driver); only for GPU runs"));
+  findings.push_back(
+      transport("NCCL", "nccl", "",
+                "see docs/gpu.md: built with the CUDA toolkit, libnccl.so.2 (package libnccl2) and a GPU "
+                "where it runs"));
   const auto ring = read_setting("kernel/io_uring_disabled");
   findings.push_back({"io_uring", ring == "0",
                       ring.empty() ? "this kernel does not say" : "kernel.io_uring_disabled = " + ring,

@@ -74,6 +74,8 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   const auto transport = make_transport(
       find_transport(options.transport), *control,
       several ? all_but(environment.rank, control->size()) : peers_of(plan, environment.rank), options.tcp);
+  if (several && transport->device() != nullptr)
+    throw InputError("--processes: ranks with a GPU are processes of their own");
   const Control::ClockOffset clock = control->estimate_clock_offset();
 
   // One epoch for all: rank 0's, on each rank's own clock. An offset within its uncertainty is none (one host has one

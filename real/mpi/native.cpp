@@ -91,9 +91,11 @@ Blocks blocks_of(const std::vector<std::int64_t>& counts) {
 
 }  // namespace
 
-void MpiCollectives::prepare(const std::vector<int>& members) {
-  const Watchdog::Guard guard(watchdog_, "MPI's making of a communicator");
-  job_.of(members);
+void MpiCollectives::prepare(const std::vector<NativeCollective>& collectives) {
+  for (const NativeCollective& collective : collectives) {
+    const Watchdog::Guard guard(watchdog_, "MPI's making of a communicator");
+    job_.of(collective.members);
+  }
 }
 
 // The call of MPI for the collective; its code.
@@ -171,10 +173,11 @@ int MpiCollectives::call(const NativeCollective& c) {
   return MPI_ERR_ARG;
 }
 
-void MpiCollectives::run(const NativeCollective& collective) {
+bool MpiCollectives::run(const NativeCollective& collective, std::uint64_t /*token*/) {
   const char* name = names[static_cast<std::size_t>(collective.kind)];
   const Watchdog::Guard guard(watchdog_, name);
   check_mpi(call(collective), name);
+  return true;
 }
 
 }  // namespace lockstep::real

@@ -6,16 +6,16 @@
 #include <vector>
 
 #include "real/mpi/communicators.hpp"
-#include "real/mpi/watchdog.hpp"
 #include "real/transport/native.hpp"
+#include "real/transport/watchdog.hpp"
 
 namespace lockstep::real {
 
 class MpiCollectives final : public NativeCollectives {
  public:
   MpiCollectives(MpiJob& job, Watchdog& watchdog) : job_(job), watchdog_(watchdog) {}
-  void prepare(const std::vector<int>& members) override;
-  void run(const NativeCollective& collective) override;
+  void prepare(const std::vector<NativeCollective>& collectives) override;
+  bool run(const NativeCollective& collective, std::uint64_t token) override;
 
  private:
   int call(const NativeCollective& collective);

@@ -14,6 +14,8 @@ std::span<const TransportKind> transport_catalogue() {
                     400, false},
       TransportKind{"ucx", "UCX's tagged messages", "ucx", true, 400, 400, false},
       TransportKind{"ucx_put", "UCX's one-sided writes into registered memory", "ucx", true, 800, 800, false},
+      // In no lab, so without wire sizes.
+      TransportKind{"nccl", "NCCL's sends and receives between GPU memories", "nccl", true, 0, 0, false},
   };
   return catalogue;
 }

@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "core/base/error.hpp"
@@ -10,6 +12,15 @@
 
 namespace lockstep::real {
 namespace {
+
+struct Library {
+  const char* module;
+  const char* name;
+  const char* brings;  // a module that was not built
+};
+constexpr std::array libraries{Library{"mpi", "MPI", "the package libopenmpi-dev"},
+                               Library{"ucx", "UCX", "the package libucx-dev"},
+                               Library{"nccl", "NCCL", "the CUDA toolkit with nccl.h (docs/gpu.md)"}};
 
 struct Opened {
   const TransportModule* module = nullptr;
@@ -37,14 +48,22 @@ Opened open(const std::string& name) {
 
 const TransportModule& open_module(const std::string& name) {
   const Opened opened = open(name);
-  if (opened.module == nullptr)
+  if (opened.module == nullptr) {
+    const auto library =
+        std::find_if(libraries.begin(), libraries.end(), [&](const Library& one) { return one.module == name; });
+    LOCKSTEP_CHECK(library != libraries.end(), "module '{}'", name);
     throw InputError(
-        fmt::format("this program cannot use {}: {} (install the package {} and build again; "
+        fmt::format("this program cannot use {}: {} (install {} and build again; "
                     "'lockstep doctor' says what is there)",
-                    name == "mpi" ? "MPI" : "UCX", opened.problem, name == "mpi" ? "libopenmpi-dev" : "libucx-dev"));
+                    library->name, opened.problem, library->brings));
+  }
   return *opened.module;
 }
 
-std::string why_no_module(const std::string& name) { return open(name).problem; }
+std::string why_no_module(const std::string& name) {
+  const Opened opened = open(name);
+  if (opened.module == nullptr || opened.module->missing == nullptr) return opened.problem;
+  return opened.module->missing();
+}
 
 }  // namespace lockstep::real

@@ -19,12 +19,15 @@ struct TransportModule {
   std::unique_ptr<Transport> (*make)(Control& control, const std::vector<int>& peers, const std::string& variant);
   /// Name and version of the library: "Open MPI 4.1.4".
   std::string (*library)();
+  /// What this machine lacks for it beside the library that the module is linked with, in words that name the remedy;
+  /// empty: nothing. Null: there is nothing else.
+  std::string (*missing)() = nullptr;
 };
 
-/// Opens a module by its name ("mpi", "ucx"). Throws InputError that names the library and its package where it is
-/// missing.
+/// Opens a module by its name ("mpi", "ucx", "nccl"). Throws InputError that names the library and its package where it
+/// is missing.
 const TransportModule& open_module(const std::string& name);
-/// Why it cannot be opened; empty if it can.
+/// Why it cannot be opened, or what the machine lacks for it; empty if all is there.
 std::string why_no_module(const std::string& name);
 
 }  // namespace lockstep::real

@@ -1,7 +1,8 @@
 // Collectives that a transport's library does itself (`algorithm: native`): what a Transport may offer beside messages.
 //
-// Contract: every rank of the group calls run() for the same collectives in the same order; run() returns when this
-// rank's part is done, so a plan that uses it has one stream; the loss of a peer ends it as it ends wait().
+// Contract: every rank of the group calls run() for the same collectives in the same order; a library that blocks
+// returns from run() when this rank's part is done, so a plan that uses it has one stream; the loss of a peer ends it
+// as it ends wait().
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,7 @@ struct NativeCollective {
   int own = 0;               ///< this rank's index among them
   int root = 0;              ///< index
   ElementType type = ElementType::float32;
-  Reduction reduction = Reduction::sum;  ///< an average is summed here; the caller divides
+  Reduction reduction = Reduction::sum;  ///< an average: see NativeCollectives::divides
   std::int64_t count = 0;                ///< elements of the whole buffer of one rank
   std::span<const std::byte> source;
   std::span<std::byte> target;
@@ -32,9 +33,13 @@ struct NativeCollective {
 class NativeCollectives {
  public:
   virtual ~NativeCollectives() = default;
-  /// Before anything is timed: what the library has to set up for a group. All its members call it together.
-  virtual void prepare(const std::vector<int>& members) = 0;
-  virtual void run(const NativeCollective& collective) = 0;
+  /// Before anything is timed: what the library has to set up for the groups of these collectives, all that this rank
+  /// will run, in an order that all ranks share. All ranks of the job call it together, those without any, too.
+  virtual void prepare(const std::vector<NativeCollective>& collectives) = 0;
+  /// True: it is done. False: it has begun; its completion, `sent` with this token, comes from Transport::wait().
+  virtual bool run(const NativeCollective& collective, std::uint64_t token) = 0;
+  /// Whether averages come out divided; else they come as sums, and the caller divides.
+  [[nodiscard]] virtual bool divides() const { return false; }
 };
 
 }  // namespace lockstep::real

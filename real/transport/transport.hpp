@@ -31,9 +31,13 @@ struct Completion {
   enum class Kind : std::uint8_t { sent, received, progress } kind = Kind::sent;
   std::uint64_t token = 0;
   std::size_t bytes = 0;  ///< received, progress: bytes of the message that have arrived so far
+  /// When it happened, where the transport knows better than whoever is told now (a device's own clock); else the
+  /// epoch.
+  WallClock::time_point when{};
 };
 
 class NativeCollectives;
+class Device;
 
 class Transport {
  public:
@@ -67,6 +71,8 @@ class Transport {
   [[nodiscard]] virtual Statistics statistics() const = 0;
   /// The library's own collectives (native.hpp); null: it has none.
   virtual NativeCollectives* native() { return nullptr; }
+  /// Where its data lie (device.hpp), if not in the host's memory: all spans are addresses of that device then.
+  virtual Device* device() { return nullptr; }
   /// What the library chose to send by, for the record: "tcp/eth0"; empty where there is nothing to choose.
   [[nodiscard]] virtual std::string chosen() const { return {}; }
   /// What is outstanding, for time-out messages: "waiting for 4096 bytes with tag 0x10000 from rank 2; ...".

@@ -5,7 +5,10 @@
 
 namespace lockstep::sim::nccl {
 
-bool is_nccl_row(const PlannedCollective& row) { return row.spec.algorithms.front() == "auto"; }
+bool is_nccl_row(const PlannedCollective& row, const Profile& profile) {
+  const std::string& algorithm = row.spec.algorithms.front();
+  return algorithm == "auto" || (algorithm == "native" && profile.nccl.has_value());
+}
 
 CollectiveRow row_of(const System& system, const CollectiveSpec& spec) {
   const std::int64_t bytes =
@@ -35,9 +38,9 @@ Prediction predict(const Topology& topology, const Profile& profile, const Plann
                     profile.name));
   Prediction prediction;
   for (const auto& row : planned.rows) {
-    if (!is_nccl_row(row))
+    if (!is_nccl_row(row, profile))
       throw InputError(
-          fmt::format("algorithm '{}' of {} is Lockstep's own, 'auto' is NCCL's under the profile '{}': "
+          fmt::format("algorithm '{}' of {} is Lockstep's own, 'auto' and 'native' are NCCL's under the profile '{}': "
                       "put them into workloads of their own",
                       row.spec.algorithms.front(), to_string(row.spec.kind), profile.name));
     prediction.collectives.push_back(row_of(system, row.spec));

@@ -66,7 +66,8 @@ TEST_P(Backends, EveryAlgorithmMovesItsDataRightly) {
 INSTANTIATE_TEST_SUITE_P(OneHost, Backends,
                          testing::Values(Way{"tcp", "", 5}, Way{"ucx", "UCX", 5},
                                          Way{"ucx --transport ucx_put", "UCX", 5}, Way{"mpi", "MPI", 2},
-                                         Way{"mpi", "MPI", 3}, Way{"mpi", "MPI", 5}, Way{"mpi", "MPI", 8}));
+                                         Way{"mpi", "MPI", 3}, Way{"mpi", "MPI", 5}, Way{"mpi", "MPI", 8},
+                                         Way{"nccl", "NCCL", 2}, Way{"nccl", "NCCL", 4}));
 INSTANTIATE_TEST_SUITE_P(AcrossHosts, Backends,
                          testing::Values(Way{"lab -t t.yaml", "namespaces", 4},
                                          Way{"lab -t t.yaml --transport mpi", "namespaces+MPI", 4},
@@ -377,19 +378,62 @@ TEST(Transports, AJobAroundItDoesNotConfuseTheRanksOfAnother) {
   EXPECT_EQ(outcome.code, 0) << outcome.errors;
 }
 
+TEST(Nccl, ItsOwnCollectivesAreRight) {
+  if (!can("NCCL")) GTEST_SKIP() << "no GPU with NCCL here";
+  const Folder folder;
+  for (const char* ranks : {"2", "3", "4"}) {
+    const Outcome outcome =
+        lockstep(words("run -w " + workloads + "every_native.yaml --backend nccl --json r.json --ranks " + ranks),
+                 {folder.path(), {}}, 120s);
+    ASSERT_EQ(outcome.code, 0) << outcome.errors;
+    EXPECT_FALSE(outcome.left_behind);
+    const Json result = Json::parse(folder.read("r.json"));
+    for (const Json& row : result.at("collectives")) EXPECT_EQ(row.at("wrong"), 0) << row;
+    EXPECT_THAT(result.at("run").at("transport")[0].at("chosen").get<std::string>(), HasSubstr("NCCL 2."));
+  }
+}
+
+TEST(Nccl, WithoutAGpuItSaysWhatIsMissing) {
+  if (can("NCCL")) GTEST_SKIP() << "this machine has a GPU and NCCL";
+  const Folder folder;
+  folder.write("t.yaml", "name: here\ngenerate: {star: {hosts: 2, link: {bandwidth: 10000Gbps, latency: 0us}}}\n");
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, algorithm: ring, size: 4KiB}]\n");
+  for (const char* line : {"run -w w.yaml --backend nccl --ranks 2 --json r.json",
+                           "check -t t.yaml -w w.yaml --backend nccl --json r.json",
+                           "bench all_reduce -b 8 -e 8 -t t.yaml --backend nccl --json r.json"}) {
+    const Outcome outcome = lockstep(words(line), {folder.path(), {{"XDG_CACHE_HOME", folder.path() + "/cache"}}});
+    EXPECT_EQ(outcome.code, 2) << line << ": " << outcome.errors;
+    EXPECT_EQ(outcome.output, "") << line;
+    EXPECT_FALSE(outcome.left_behind);
+    // Built with the module, or without.
+    EXPECT_THAT(outcome.errors,
+                testing::ContainsRegex("this machine cannot run NCCL: no (usable GPU|NCCL): |this program cannot use "
+                                       "NCCL: lockstep_nccl.so"))
+        << line;
+    EXPECT_THAT(outcome.errors, testing::ContainsRegex("nvidia-driver|libnccl2|CUDA toolkit")) << line;
+    EXPECT_EQ(folder.read("r.json"), "");
+  }
+  EXPECT_EQ(lockstep(words("doctor")).code, 0);
+}
+
 TEST(Transports, AMissingLibraryIsNamed) {
   // The program alone, without its modules, as on a machine that lacks the libraries.
   const Folder folder;
   folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, size: 4KiB}]\n");
   Outcome copied = Process({"cp", command({}).front(), folder.path() + "/lockstep"}, {folder.path(), {}}).wait();
   ASSERT_EQ(copied.code, 0);
-  Outcome outcome = Process({folder.path() + "/lockstep", "run", "-w", "w.yaml", "--backend", "ucx", "--ranks", "2"},
-                            {folder.path(), {}})
-                        .wait();
-  EXPECT_EQ(outcome.code, 2);
-  EXPECT_THAT(outcome.errors, HasSubstr("this program cannot use UCX: lockstep_ucx.so"));
-  EXPECT_THAT(outcome.errors, HasSubstr("libucx-dev"));
-  EXPECT_FALSE(outcome.left_behind);
+  const auto expect_named = [&](const std::string& backend, const std::string& library, const std::string& remedy) {
+    const Outcome outcome =
+        Process({folder.path() + "/lockstep", "run", "-w", "w.yaml", "--backend", backend, "--ranks", "2"},
+                {folder.path(), {}})
+            .wait();
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.errors, HasSubstr("this program cannot use " + library + ": lockstep_" + backend + ".so"));
+    EXPECT_THAT(outcome.errors, HasSubstr(remedy));
+    EXPECT_FALSE(outcome.left_behind);
+  };
+  expect_named("ucx", "UCX", "install the package libucx-dev and build again");
+  expect_named("nccl", "NCCL", "install the CUDA toolkit with nccl.h");
 }
 
 }  // namespace

@@ -246,7 +246,7 @@ const WrongInput wrong_inputs[] = {
     {"UnknownFidelity", "", "", "simulate -t t.yaml -w w.yaml --fidelity flwo",
      "unknown fidelity 'flwo'; did you mean 'flow'? known: analytic, flow, packet, mixed"},
     {"UnknownBackend", "", "", "run -w w.yaml --ranks 2 --backend tpc",
-     "unknown backend 'tpc'; did you mean 'tcp'? known: tcp, lab, mpi, ucx"},
+     "unknown backend 'tpc'; did you mean 'tcp'? known: tcp, lab, mpi, ucx, nccl"},
     {"UnknownDetail", "", "", "simulate -t t.yaml -w w.yaml --detail all", "unknown --detail 'all'; known: steps"},
     {"LabWithoutTopology", "", "", "run -w w.yaml --ranks 2 --backend lab",
      "--backend lab builds a topology: name it with -t FILE"},

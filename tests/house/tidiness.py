@@ -65,7 +65,7 @@ def sources(repository, compile_commands):
         taken = re.compile(r"^((core|sim|real|study)/.*|(cli|cmake)/[^/]*|tests/\w+/[^/]*)\.cpp$")
         unreached = [path for path in repository.having(".cpp") if not taken.match(path)]
     for path in unreached:
-        if not path.startswith(("bench/", "real/gpu/cuda/")):  # built where they can be: benchmarks if asked for, CUDA if there
+        if not path.startswith(("bench/", "real/gpu/cuda/", "real/nccl/", "tests/stand_in/")):  # built where they can be: benchmarks if asked for, CUDA if there
             yield Finding(path, 1, "reach", "no build compiles this source (cli/ and the rooms of tests/ have no folders)")
     for path in repository.having(".cpp", ".hpp"):
         if room_of(path) in ROOMS and not repository.code(path).strip():

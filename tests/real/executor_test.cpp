@@ -11,6 +11,7 @@
 #include "real/transport/catalogue.hpp"
 #include "real/transport/module.hpp"
 #include "tests/plans.hpp"
+#include "tests/real/fake_device.hpp"
 #include "tests/real/ranks.hpp"
 
 namespace lockstep::real {
@@ -69,6 +70,16 @@ void add_report(Rank rank, const json& report, Ran& ran) {
   ran.wrong += report.at("wrong").get<std::int64_t>();
 }
 
+// A device that is not there: what the executor asks of one, without a GPU.
+constexpr const char* fake_device = "fake_device";
+
+std::unique_ptr<Transport> make(const std::string& kind, Control& control, const TcpOptions& tcp) {
+  if (kind == fake_device)
+    return std::make_unique<OnFakeDevice>(control,
+                                          make_transport(find_transport("tcp"), control, everyone_but(control), tcp));
+  return make_transport(find_transport(kind), control, everyone_but(control), tcp);
+}
+
 // Runs the plans one after another in one set of processes. With random data the checks of Verify mean nothing; what
 // they see is kept.
 std::vector<Ran> run_over(const std::string& kind, const std::vector<Plan>& plans, bool random,
@@ -76,8 +87,9 @@ std::vector<Ran> run_over(const std::string& kind, const std::vector<Plan>& plan
   const auto epoch = WallClock::now();  // the processes of one host share this clock
   const std::string text = run_ranks(plans.front().ranks, [&](Control& control) {
     std::vector<std::string> rows;
-    const auto transport = make_transport(find_transport(kind), control, everyone_but(control), tcp);
+    const auto transport = make(kind, control, tcp);
     for (const Plan& plan : plans) {
+      if (auto* fake = dynamic_cast<OnFakeDevice*>(transport.get())) fake->rest();
       ExecutorOptions options;
       options.quiet = std::chrono::microseconds(50);
       options.timeout = std::chrono::seconds(15);
@@ -136,9 +148,12 @@ void expect_order(const Plan& plan, const Timeline& timeline) {
 class Over : public testing::TestWithParam<std::tuple<std::string, int>> {
  protected:
   void SetUp() override {
+    if (kind_ == fake_device) return;
     const std::string& module = find_transport(kind_).module;
     if (module.empty()) return;
-    if (const std::string missing = why_no_module(module); !missing.empty()) GTEST_SKIP() << missing;
+    // In a process of its own: one that has used CUDA cannot start ranks that use it.
+    const std::string missing = run_ranks(1, [&](Control&) { return why_no_module(module); });
+    if (!missing.empty()) GTEST_SKIP() << missing;
   }
   const std::string kind_ = std::get<0>(GetParam());
   const int ranks_ = std::get<1>(GetParam());
@@ -166,6 +181,8 @@ TEST_P(Over, RandomDataGiveTheInterpretersBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tcp, Over, testing::Combine(testing::Values("tcp"), testing::Range(2, 9)));
+INSTANTIATE_TEST_SUITE_P(OnADevice, Over, testing::Combine(testing::Values(fake_device), testing::Values(2, 3, 5, 8)));
+INSTANTIATE_TEST_SUITE_P(Nccl, Over, testing::Combine(testing::Values("nccl"), testing::Values(2, 3, 4)));
 INSTANTIATE_TEST_SUITE_P(Ucx, Over, testing::Combine(testing::Values("ucx", "ucx_put"), testing::Values(2, 3, 5, 8)));
 
 TEST(Files, AlgorithmsFromFilesGiveTheInterpretersBits) {

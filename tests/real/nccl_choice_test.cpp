@@ -25,5 +25,15 @@ TEST(NcclChoice, OfOtherLines) {
     EXPECT_FALSE(nccl_choice_in(line)) << line;
 }
 
+TEST(NcclChoice, OfALogEachOnce) {
+  EXPECT_EQ(nccl_choices_text(""), "");
+  EXPECT_EQ(nccl_choices_text("NCCL version 2.28.9+cuda13.0\n"), "");
+  EXPECT_EQ(nccl_choices_text("NCCL INFO AllReduce: 20 Bytes -> Algo RING proto LL channel{Lo..Hi}={0..0}\n"
+                              "NCCL INFO comm 0x1 rank 0\n"
+                              "NCCL INFO AllReduce: 204800 Bytes -> Algo TREE proto SIMPLE channel{Lo..Hi}={0..1}\n"
+                              "NCCL INFO AllReduce: 20 Bytes -> Algo RING proto LL channel{Lo..Hi}={0..0}"),
+            "AllReduce 20 B: RING LL, 1 channel; AllReduce 204800 B: TREE SIMPLE, 2 channels");
+}
+
 }  // namespace
 }  // namespace lockstep::real::gpu

@@ -165,14 +165,30 @@ TEST(NcclModel, RowsOfBothFidelities) {
   }
 }
 
+TEST(NcclModel, NativeRowsAreNcclsUnderItsProfileAlone) {
+  const Topology topology = topology_of("name: t\nnodes: [{name: n, kind: hgx_h100}]\n");
+  const Profile profile = load_profile("nccl");
+  const Routing routing(topology, {});
+  const auto planned = planned_of("  - {kind: all_reduce, algorithm: [auto, native], size: 1MiB}\n", topology, profile);
+  const auto rows = predict(topology, profile, planned).collectives;
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[1].algorithm, rows[0].algorithm);
+  EXPECT_EQ(rows[1].time_s, rows[0].time_s);
+  const auto native = planned_of("  - {kind: all_reduce, algorithm: native, size: 1MiB}\n", topology, ideal_profile());
+  Timeline timeline;
+  for (const auto& fidelity : fidelity_catalogue())
+    EXPECT_THROW(static_cast<void>(fidelity.predict(topology, routing, ideal_profile(), native, timeline)), InputError);
+}
+
 TEST(NcclModel, OwnAlgorithmsNeedAWorkloadOfTheirOwn) {
   const Topology topology = topology_of("name: t\nnodes: [{name: n, kind: hgx_h100}]\n");
   const Profile profile = load_profile("nccl");
   const auto planned = planned_of("  - {kind: all_reduce, algorithm: [auto, ring], size: 1KiB}\n", topology, profile);
-  EXPECT_THAT([&] { predict(topology, profile, planned); },
-              testing::ThrowsMessage<InputError>(
-                  "algorithm 'ring' of all_reduce is Lockstep's own, 'auto' is NCCL's under the profile 'nccl': put "
-                  "them into workloads of their own"));
+  EXPECT_THAT(
+      [&] { predict(topology, profile, planned); },
+      testing::ThrowsMessage<InputError>(
+          "algorithm 'ring' of all_reduce is Lockstep's own, 'auto' and 'native' are NCCL's under the profile 'nccl': "
+          "put them into workloads of their own"));
 }
 
 TEST(Auto, TakesTheFastestByTheClosedForms) {

@@ -15,7 +15,10 @@ NcclLibrary::NcclLibrary(SharedLibrary from) : library(std::move(from)) {
   find(last_error, "ncclGetLastError");
   find(get_unique_id, "ncclGetUniqueId");
   find(init_rank, "ncclCommInitRank");
+  find(init_rank_config, "ncclCommInitRankConfig");
   find(destroy, "ncclCommDestroy");
+  find(abort, "ncclCommAbort");
+  find(get_async_error, "ncclCommGetAsyncError");
   find(all_reduce, "ncclAllReduce");
   find(all_gather, "ncclAllGather");
   find(reduce_scatter, "ncclReduceScatter");

@@ -1,4 +1,4 @@
-#include "real/mpi/watchdog.hpp"
+#include "real/transport/watchdog.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -29,7 +29,7 @@ void Watchdog::watch() {
     if (begun == 0) continue;
     const std::chrono::steady_clock::time_point since{std::chrono::steady_clock::duration(begun)};
     if (std::chrono::steady_clock::now() - since < timeout_) continue;
-    // No exception leaves MPI's call in the other thread, so this is said here.
+    // No exception leaves the library's call in the other thread, so this is said here.
     const std::string message =
         fmt::format("error: rank {} has waited {:.3g} s in {} (--timeout waits longer)\n", rank_,
                     std::chrono::duration<double>(timeout_).count(), what_.load(std::memory_order_relaxed));

@@ -1,4 +1,4 @@
-// Ends the process when a call of MPI takes too long: its blocking calls cannot be left otherwise.
+// Ends the process when a call of a library takes too long: blocking calls of MPI and NCCL cannot be left otherwise.
 #pragma once
 
 #include <atomic>
