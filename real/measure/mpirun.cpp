@@ -181,6 +181,15 @@ std::optional<Outcome> killed_rank(std::string_view said) {
   return outcome;
 }
 
+// What a rank said as it ended itself inside a call of MPI (real/transport/watchdog.hpp); empty: none did.
+std::string words_of_rank(const std::string& said) {
+  static constexpr std::string_view begins = "error: rank ";
+  const std::size_t at = said.find(begins);
+  if (at == std::string::npos) return {};
+  const std::size_t from = at + std::string_view("error: ").size();
+  return said.substr(from, said.find('\n', from) - from);
+}
+
 // mpirun frames what it says; its last lines with content tell.
 std::string last_words(const std::string& said) {
   std::string words;
@@ -246,6 +255,7 @@ MpirunResult measure_in_folder(const std::string& folder, const MpirunJob& job, 
         fmt::format("mpirun started no rank within {} s (--rendezvous-timeout waits longer); it ended with "
                     "status {}:\n{}",
                     std::chrono::duration<double>(options.rendezvous_timeout).count(), status, last_words(said)));
+  if (const std::string words = words_of_rank(said); status != 0 && !words.empty()) throw RunFailure(words);
   if (status != 0 || outcomes.empty() || outcomes.front().rank != 0)
     throw RunFailure(fmt::format("mpirun ended with status {}:\n{}", status, last_words(said)));
   return {outcomes.front().text, said};

@@ -189,6 +189,27 @@ TEST(Mpi, ItsOwnCollectivesAreRight) {
   }
 }
 
+TEST(Mpi, ItsOwnCollectivesEndWithARankThatDiesOrStops) {
+  if (!can("MPI")) GTEST_SKIP() << "no MPI here";
+  for (const int signal : {SIGKILL, SIGSTOP}) {
+    const Folder folder;
+    folder.write("w.yaml",
+                 "name: w\niterations: 1000000\ncollectives: [{kind: all_reduce, algorithm: native, size: 1MiB}]\n");
+    Process process(command(words("run -w w.yaml --backend mpi --ranks 3 --timeout 1s --json r.json")),
+                    {folder.path(), {}});
+    ASSERT_TRUE(eventually([&] { return workers(process.id()).size() == 3; }));
+    std::this_thread::sleep_for(1s);
+    ::kill(workers(process.id()).back(), signal);
+    const Outcome outcome = process.wait(30s);
+    EXPECT_EQ(outcome.code, 3) << outcome.errors;
+    EXPECT_FALSE(outcome.left_behind);
+    EXPECT_THAT(outcome.errors,
+                testing::ContainsRegex(signal == SIGKILL ? "rank [0-9] (was killed by signal 9|died)"
+                                                         : "error: rank [0-9] has waited 1 s in MPI_Allreduce"));
+    EXPECT_THAT(Json::parse(folder.read("r.json")).at("run").at("partial").get<std::string>(), HasSubstr("rank"));
+  }
+}
+
 TEST(Mpi, AnMpirunThatStartsNothingIsEnded) {
   if (!can("MPI")) GTEST_SKIP() << "no MPI here";
   const Folder folder;
