@@ -6,6 +6,7 @@
 // send and the receive of a schedule step overlap, so every (stream, schedule thread, lane, direction) has a track of
 // its own after them.
 #include <map>
+#include <nlohmann/json.hpp>
 #include <ostream>
 #include <set>
 #include <sstream>
