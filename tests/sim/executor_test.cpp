@@ -19,7 +19,7 @@ struct Outcome {
 };
 
 Outcome simulate(const Plan& plan, const Topology& topology, const Profile& profile,
-                 SimulationOptions options = {false}) {
+                 const SimulationOptions& options = {false}) {
   const Routing routing(topology);
   SimulatedExecutor executor(topology, routing, profile, options);
   Outcome run;
