@@ -1,6 +1,8 @@
 // The kernels of the catalogue as this processor runs them.
 #include "real/compute/kernel_body.hpp"
 
+#include <unistd.h>
+
 #include <array>
 #include <new>
 
@@ -34,11 +36,16 @@ std::unique_ptr<KernelBody> make_kernel(const Kernel& kernel, AlignedBuffer& mem
   check_kernel(kernel);
   const Maker* maker = find_in(makers(), kernel.name);
   LOCKSTEP_CHECK(maker != nullptr, "kernel '{}' of the catalogue is not made here", kernel.name);
+  const auto too_large = [&] {
+    return RunFailure(
+        fmt::format("{} needs {} of memory, more than there is", to_text(kernel), format_bytes(kernel.working_set())));
+  };
+  // An operating system promises memory that the machine does not have, and ends whoever uses it.
+  if (kernel.working_set() > Bytes{::sysconf(_SC_PHYS_PAGES) * ::sysconf(_SC_PAGESIZE)}) throw too_large();
   try {
     return maker->make(kernel, memory);
   } catch (const std::bad_alloc&) {
-    throw RunFailure(
-        fmt::format("{} needs {} of memory, more than there is", to_text(kernel), format_bytes(kernel.working_set())));
+    throw too_large();
   }
 }
 
