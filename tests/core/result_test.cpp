@@ -139,7 +139,7 @@ TEST(Result, RoundTrip) {
       CollectiveRow row;
       row.kind = static_cast<CollectiveKind>(*rc::gen::inRange(0, 8));
       row.algorithm = *rc::gen::arbitrary<bool>() ? "" : arbitrary_text();
-      row.ranks = *rc::gen::inRange(0, 4096);
+      row.ranks = *rc::gen::inRange(1, 4097);
       row.size_bytes = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 40);
       row.time_s = arbitrary_seconds();
       row.min_s = arbitrary_optional();
