@@ -19,6 +19,7 @@
 #include "core/base/version.hpp"
 #include "core/topology/as_built.hpp"
 #include "core/workload/ping_pong.hpp"
+#include "real/executor/executor.hpp"
 #include "real/measure/memory_rates.hpp"
 #include "real/transport/catalogue.hpp"
 #include "sim/executor.hpp"
@@ -28,7 +29,7 @@
 namespace lockstep::cli {
 namespace {
 
-constexpr Bytes combine_piece{64 * 1024};  // real/executor's ExecutorOptions::combine_piece
+constexpr Bytes combine_piece{real::default_combine_piece};
 constexpr int fit_rounds = 8;
 constexpr std::int64_t few_messages = 6;
 // From this size on messages are of data just written and sent once, as a collective's are: copies of what no cache

@@ -10,6 +10,7 @@
 #include "core/base/statistics.hpp"
 #include "real/compute/kernel_body.hpp"
 #include "real/compute/measure_kernels.hpp"
+#include "real/executor/executor.hpp"
 #include "real/lab/cpu_load.hpp"
 #include "real/measure/memory_rates.hpp"
 #include "study/calibration/kernel_fit.hpp"
@@ -18,8 +19,8 @@ namespace lockstep::cli {
 namespace {
 
 constexpr Bytes smallest = 4_KiB;
-constexpr Bytes combine_piece{64 * 1024};  // real/executor's ExecutorOptions::combine_piece
-constexpr std::int64_t columns = 1024;     // of kernels that work on rows
+constexpr Bytes combine_piece{real::default_combine_piece};
+constexpr std::int64_t columns = 1024;  // of kernels that work on rows
 
 struct Product {
   std::array<std::int64_t, 3> shape;

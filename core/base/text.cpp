@@ -61,6 +61,13 @@ std::string unknown_name(std::string_view what, std::string_view word, std::span
   return message;
 }
 
+std::string shown(std::string_view text) {
+  if (text.size() <= 60) return std::string(text);
+  std::size_t end = 60;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(text.substr(0, end)) + "...";
+}
+
 std::string join(std::span<const std::string> parts, std::string_view separator) {
   std::string text;
   for (std::size_t i = 0; i < parts.size(); ++i) {

@@ -9,6 +9,7 @@
 #include "core/base/catalogue.hpp"
 #include "core/base/error.hpp"
 #include "core/base/number.hpp"
+#include "core/base/text.hpp"
 
 namespace lockstep {
 namespace {
@@ -16,7 +17,6 @@ namespace {
 using Wide = __int128;
 using Shape = KernelKind::Shape;
 
-constexpr std::int64_t largest_dimension = 0x7FFFFFFF;  // what libraries of linear algebra take
 constexpr Wide most_flops = Wide{1} << 53;
 constexpr Wide most_bytes = Wide{1} << 46;
 
@@ -75,12 +75,6 @@ std::vector<KernelKind> make_catalogue() {
 }
 
 std::string shape_text(Shape shape) { return fmt::format("{}", fmt::join(shape, "x")); }
-
-// A message says what was written; what is long is cut.
-std::string shown(std::string_view text) {
-  constexpr std::size_t limit = 60;
-  return text.size() <= limit ? std::string(text) : std::string(text.substr(0, limit)) + "...";
-}
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;

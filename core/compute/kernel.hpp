@@ -26,6 +26,8 @@
 
 namespace lockstep {
 
+constexpr std::int64_t largest_dimension = 0x7FFFFFFF;  ///< what libraries of linear algebra take
+
 struct KernelKind {
   using Shape = std::span<const std::int64_t>;
   std::string name;

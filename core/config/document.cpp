@@ -109,6 +109,11 @@ void write(const Node& node, std::string& text) {
 
 std::string Position::text() const { return line == 0 ? file : fmt::format("{}:{}:{}", file, line, column); }
 
+const Position& Node::position_of(std::string_view key) const {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.key == key; });
+  return found == entries.end() ? position : found->key_position;
+}
+
 const Node* Node::find(std::string_view key) const {
   for (const auto& entry : entries)
     if (entry.key == key) return &entry.value;

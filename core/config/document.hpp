@@ -41,6 +41,8 @@ struct Node {
   std::vector<Entry> entries;  ///< of a map, in file order
 
   [[nodiscard]] const Node* find(std::string_view key) const;  ///< in a map; nullptr if absent
+  /// Of a key of a map, for a message about it; of the node itself if the key is absent.
+  [[nodiscard]] const Position& position_of(std::string_view key) const;
 };
 
 struct Node::Entry {

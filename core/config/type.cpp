@@ -15,13 +15,6 @@ namespace {
 
 constexpr std::string_view quantity_number = "^(0|[1-9][0-9]*)(\\.[0-9]+)? ?";
 
-std::string shown(const std::string& text) {
-  if (text.size() <= 60) return text;
-  std::size_t end = 60;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  return text.substr(0, end) + "...";
-}
-
 /// A scalar that is no boolean and no number by itself: quantities are text, with or without quotes.
 template <class T>
 Type<T> quantity(const char* expected, const char* units, T (*parse)(std::string_view)) {

@@ -31,12 +31,6 @@ config::Type<std::string> rank_or_any() {
       config::Json{{"oneOf", config::Json::array({number.schema(), config::Json{{"const", "any"}}})}});
 }
 
-config::Position position_of(const config::Node& node, const char* key) {
-  for (const auto& entry : node.entries)
-    if (entry.key == key) return entry.key_position;
-  return node.position;
-}
-
 struct EffectName {
   const char* key;
   bool on_link;
@@ -63,7 +57,7 @@ void check_target_and_effects(const Fault& fault, const config::Node& node, conf
     const bool possible = fault.link ? effect.on_link : fault.node ? effect.on_node : effect.on_rank;
     if (possible) continue;
     diagnostics.error(
-        position_of(node, effect.key),
+        node.position_of(effect.key),
         fault.link ? fmt::format("a link has no '{}'; ranks and nodes have (rank: N, node: NAME)", effect.key)
                    : fmt::format("a rank has no '{}'; links and nodes have (link: A-B, node: NAME)", effect.key));
   }
@@ -76,18 +70,18 @@ void check_target_and_effects(const Fault& fault, const config::Node& node, conf
   if (fault.effects.down)
     for (const char* key : {"bandwidth", "loss", "jitter"})
       if (node.find(key) != nullptr)
-        diagnostics.error(position_of(node, key), fmt::format("a link that is down carries nothing; remove '{}'", key));
+        diagnostics.error(node.position_of(key), fmt::format("a link that is down carries nothing; remove '{}'", key));
   if (fault.effects.kill && fault.effects.slow)
-    diagnostics.error(position_of(node, "slow"), "a rank that is killed does nothing; remove 'slow'");
+    diagnostics.error(node.position_of("slow"), "a rank that is killed does nothing; remove 'slow'");
 }
 
 void check_times(const Fault& fault, const config::Node& node, config::Diagnostics& diagnostics) {
   if (fault.at && fault.every)
-    diagnostics.error(position_of(node, "at"), "give 'at' (once) or 'every' (at random), not both");
+    diagnostics.error(node.position_of("at"), "give 'at' (once) or 'every' (at random), not both");
   if (fault.seed && !fault.every)
-    diagnostics.error(position_of(node, "seed"), "'seed' is for faults at random; add 'every', or remove it");
+    diagnostics.error(node.position_of("seed"), "'seed' is for faults at random; add 'every', or remove it");
   if (fault.effects.kill && fault.length)
-    diagnostics.error(position_of(node, "for"), "a killed rank does not come back; remove 'for'");
+    diagnostics.error(node.position_of("for"), "a killed rank does not come back; remove 'for'");
   if (fault.every) return;
   for (const char* key : {"link", "node", "rank"})
     if (const config::Node* value = node.find(key); value != nullptr && value->scalar == "any")

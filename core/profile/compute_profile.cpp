@@ -6,71 +6,29 @@
 
 #include "core/base/catalogue.hpp"
 #include "core/base/error.hpp"
-#include "core/config/work_type.hpp"
 #include "core/units/parse.hpp"
 
 namespace lockstep {
 namespace {
 
-struct WorkKeys {
-  struct Interval {
-    config::Position position;
-    std::optional<Flops> up_to;
-    std::optional<Duration> overhead;
-    std::optional<FlopRate> rate;
-  };
-  std::optional<std::vector<Interval>> intervals;
-  std::optional<Duration> overhead;
-  std::optional<FlopRate> rate;
+// Records need structs of their own.
+struct ProductKeys : WorkKeys {
   std::optional<Bandwidth> memory;
 };
-
-// A record needs a struct of its own.
 struct StreamKeys : TrafficKeys {};
 
-config::Type<WorkKeys> work_type() {
-  using Interval = WorkKeys::Interval;
-  const auto interval =
-      config::record<Interval>("interval", "Products of up to `up_to`, and more than the interval before.")
-          .optional("up_to", &Interval::up_to, config::flops(),
-                    "the most operations of this interval; absent in the last one")
-          .optional("overhead", &Interval::overhead, config::duration(), "time besides, whatever the size")
-          .optional("rate", &Interval::rate, config::flop_rate(), "operations per second; absent: free")
-          .keep_position(&Interval::position)
-          .type();
-  return config::record<WorkKeys>("product", "overhead + flops / rate + bytes of the operands / memory")
-      .optional("rate", &WorkKeys::rate, config::flop_rate(), "operations per second")
-      .optional("memory", &WorkKeys::memory, config::bandwidth().positive(),
-                "rate at which operands are taken up, beside the arithmetic; absent: free")
-      .optional("overhead", &WorkKeys::overhead, config::duration(), "time besides, whatever the size")
-      .optional("intervals", &WorkKeys::intervals, config::list(interval, 1),
-                "intervals of operations, ascending in up_to; the keys beside them replace that figure in each")
-      .rule([](const WorkKeys& keys, const config::Node&, config::Diagnostics& diagnostics) {
-        if (keys.intervals)
-          check_intervals(
-              *keys.intervals, [](Flops f) { return to_text(f); }, "ones", diagnostics);
-      })
-      .type();
+config::Type<ProductKeys> product_type() {
+  auto record = config::record<ProductKeys>("product", "overhead + flops / rate + bytes of the operands / memory");
+  record.optional("memory", &ProductKeys::memory, config::bandwidth().positive(),
+                  "rate at which operands are taken up, beside the arithmetic; absent: free");
+  declare_rates(record, work_words(), "operations per second");
+  return record.type();
 }
 
 config::Type<StreamKeys> stream_type() {
   auto record = config::record<StreamKeys>("kernel", "overhead + traffic / bandwidth, by the working set");
-  declare_traffic(record, "working set", "bytes that pass through memory per second");
+  declare_rates(record, traffic_words("largest working set"), "bytes that pass through memory per second");
   return record.type();
-}
-
-std::vector<WorkInterval> intervals_of(const WorkKeys& keys) {
-  std::vector<WorkInterval> intervals;
-  if (keys.intervals)
-    for (const auto& one : *keys.intervals)
-      intervals.push_back({one.up_to, one.overhead.value_or(Duration{0}), one.rate});
-  else if (keys.overhead || keys.rate)
-    intervals.emplace_back();
-  for (auto& interval : intervals) {
-    if (keys.overhead) interval.overhead = *keys.overhead;
-    if (keys.rate) interval.rate = keys.rate;
-  }
-  return intervals;
 }
 
 std::vector<std::string> kernel_type_names() {
@@ -89,11 +47,11 @@ config::Json map_schema(const std::string& title, const std::string& description
 
 // What stands under a kernel and a type.
 struct CostReader {
-  config::Type<WorkKeys> work = work_type();
+  config::Type<ProductKeys> product = product_type();
   config::Type<StreamKeys> stream = stream_type();
 
   [[nodiscard]] const config::Json& schema(const KernelKind& kind) const {
-    return kind.by_flops ? work.schema() : stream.schema();
+    return kind.by_flops ? product.schema() : stream.schema();
   }
   std::optional<KernelCost> read(const KernelKind& kind, ElementType type, const config::Node& node,
                                  config::Diagnostics& diagnostics) const {
@@ -101,14 +59,14 @@ struct CostReader {
     cost.kernel = kind.name;
     cost.type = type;
     if (kind.by_flops) {
-      const auto keys = work.read(node, diagnostics);
+      const auto keys = product.read(node, diagnostics);
       if (!keys) return std::nullopt;
       cost.work = intervals_of(*keys);
       cost.memory = keys->memory;
     } else {
       const auto keys = stream.read(node, diagnostics);
       if (!keys) return std::nullopt;
-      cost.traffic = lockstep::intervals_of(*keys);
+      cost.traffic = intervals_of(*keys);
     }
     return cost;
   }
@@ -117,8 +75,9 @@ struct CostReader {
 }  // namespace
 
 Duration KernelCost::time_of(const Kernel& shaped) const {
-  if (!shaped.kind().by_flops) return traffic_time(traffic, shaped.working_set(), shaped.traffic());
-  return work_time(work, shaped.flops()) + (memory ? transfer_time(shaped.traffic(), *memory) : Duration{0});
+  if (!shaped.kind().by_flops) return interval_time(traffic, shaped.working_set(), shaped.traffic());
+  return interval_time(work, shaped.flops(), shaped.flops()) +
+         (memory ? transfer_time(shaped.traffic(), *memory) : Duration{0});
 }
 
 const KernelCost* ComputeProfile::find(const std::string& kernel, ElementType type) const {
@@ -178,13 +137,7 @@ std::string to_yaml(const ComputeProfile& compute) {
     text += fmt::format("    {}:{}\n", to_string(cost.type), nothing ? " {}" : "");
     if (cost.memory) text += fmt::format("      memory: {}\n", to_text(*cost.memory));
     if (!cost.work.empty() || !cost.traffic.empty()) text += "      intervals:\n";
-    for (const auto& interval : cost.work) {
-      text += "        - {";
-      if (interval.up_to) text += fmt::format("up_to: {}, ", to_text(*interval.up_to));
-      text += fmt::format("overhead: {}", to_text(interval.overhead));
-      if (interval.rate) text += fmt::format(", rate: {}", to_text(*interval.rate));
-      text += "}\n";
-    }
+    text += intervals_yaml(cost.work, "        ");
     text += intervals_yaml(cost.traffic, "        ");
   }
   return text;

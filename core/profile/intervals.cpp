@@ -1,6 +1,7 @@
 #include "core/profile/intervals.hpp"
 
 #include "core/base/error.hpp"
+#include "core/config/work_type.hpp"
 #include "core/units/parse.hpp"
 
 namespace lockstep {
@@ -12,74 +13,81 @@ std::int64_t share(std::int64_t amount, std::int64_t part, std::int64_t whole) {
   return static_cast<std::int64_t>(product / static_cast<unsigned __int128>(whole));
 }
 
-Duration time_in(const TrafficInterval& interval, Bytes bytes) {
-  return interval.overhead + (interval.bandwidth ? transfer_time(bytes, *interval.bandwidth) : Duration{0});
+Duration time_at(Bytes bytes, Bandwidth bandwidth) { return transfer_time(bytes, bandwidth); }
+Duration time_at(Flops work, FlopRate rate) { return work_time(work, rate); }
+
+template <class Amount, class Rate>
+Duration time_in(const RateInterval<Amount, Rate>& interval, Amount amount) {
+  return interval.overhead + (interval.rate ? time_at(amount, *interval.rate) : Duration{0});
 }
 
-Duration time_in(const WorkInterval& interval, Flops work) {
-  return interval.overhead + (interval.rate ? work_time(work, *interval.rate) : Duration{0});
-}
-
-}  // namespace
-
-Duration traffic_time(const std::vector<TrafficInterval>& intervals, Bytes size, Bytes bytes) {
+template <class Amount, class Rate>
+Duration time_of(const std::vector<RateInterval<Amount, Rate>>& intervals, Amount size, Amount amount) {
   if (intervals.empty()) return Duration{0};
-  LOCKSTEP_CHECK(size.count() > 0 || bytes.count() == 0, "{} bytes of a working set of {}", bytes.count(),
+  LOCKSTEP_CHECK(size.count() > 0 || amount.count() == 0, "an amount of {} in a whole of {}", amount.count(),
                  size.count());
-  const TrafficInterval& own = interval_of(intervals, size);
-  Duration time = time_in(own, bytes);
-  for (const TrafficInterval* before = intervals.data(); before != &own; ++before) {
-    // An end that the working set has passed: less than `bytes`.
-    const std::int64_t part = share(before->up_to->count(), bytes.count(), size.count());
-    time = std::max(time, time_in(*before, Bytes{part}));
+  const auto& own = interval_of(intervals, size);
+  Duration time = time_in(own, amount);
+  for (const auto* before = intervals.data(); before != &own; ++before) {
+    // An end that the whole has passed: less than `amount`.
+    const Amount part{share(before->up_to->count(), amount.count(), size.count())};
+    time = std::max(time, time_in(*before, part));
   }
   return time;
 }
 
-Duration work_time(const std::vector<WorkInterval>& intervals, Flops work) {
-  if (intervals.empty()) return Duration{0};
-  const WorkInterval& own = interval_of(intervals, work);
-  Duration time = time_in(own, work);
-  for (const WorkInterval* before = intervals.data(); before != &own; ++before)
-    time = std::max(time, time_in(*before, *before->up_to));
-  return time;
-}
-
-config::Type<TrafficKeys::Interval> traffic_interval_type(const char* size) {
-  using Interval = TrafficKeys::Interval;
-  return config::record<Interval>("interval", "Sizes up to `up_to`, and more than the interval before.")
-      .optional("up_to", &Interval::up_to, config::bytes(),
-                fmt::format("the largest {} of this interval; absent in the last one", size))
-      .optional("overhead", &Interval::overhead, config::duration(), "time besides, whatever the size")
-      .optional("bandwidth", &Interval::bandwidth, config::bandwidth().positive(), "bytes per second; absent: free")
-      .keep_position(&Interval::position)
-      .type();
-}
-
-std::vector<TrafficInterval> intervals_of(const TrafficKeys& keys) {
-  std::vector<TrafficInterval> intervals;
-  if (keys.intervals)
-    for (const auto& one : *keys.intervals)
-      intervals.push_back({one.up_to, one.overhead.value_or(Duration{0}), one.bandwidth});
-  else if (keys.overhead || keys.bandwidth)
-    intervals.emplace_back();
-  for (auto& interval : intervals) {
-    if (keys.overhead) interval.overhead = *keys.overhead;
-    if (keys.bandwidth) interval.bandwidth = keys.bandwidth;
-  }
-  return intervals;
-}
-
-std::string intervals_yaml(const std::vector<TrafficInterval>& intervals, const std::string& indent) {
+template <class Amount, class Rate>
+std::string yaml_of(const std::vector<RateInterval<Amount, Rate>>& intervals, const std::string& rate,
+                    const std::string& indent) {
   std::string text;
   for (const auto& interval : intervals) {
     text += indent + "- {";
     if (interval.up_to) text += fmt::format("up_to: {}, ", to_text(*interval.up_to));
     text += fmt::format("overhead: {}", to_text(interval.overhead));
-    if (interval.bandwidth) text += fmt::format(", bandwidth: {}", to_text(*interval.bandwidth));
+    if (interval.rate) text += fmt::format(", {}: {}", rate, to_text(*interval.rate));
     text += "}\n";
   }
   return text;
+}
+
+}  // namespace
+
+Duration interval_time(const std::vector<TrafficInterval>& intervals, Bytes size, Bytes amount) {
+  return time_of(intervals, size, amount);
+}
+
+Duration interval_time(const std::vector<WorkInterval>& intervals, Flops size, Flops amount) {
+  return time_of(intervals, size, amount);
+}
+
+RateWords<Bytes, Bandwidth> traffic_words(const char* size) {
+  return {"bandwidth",
+          config::bandwidth().positive(),
+          "bytes per second",
+          "Sizes up to `up_to`, and more than the interval before.",
+          config::bytes(),
+          size,
+          "size",
+          format_bytes};
+}
+
+RateWords<Flops, FlopRate> work_words() {
+  return {"rate",
+          config::flop_rate(),
+          "operations per second",
+          "Products of up to `up_to`, and more than the interval before.",
+          config::flops(),
+          "most operations",
+          "operations",
+          to_text};
+}
+
+std::string intervals_yaml(const std::vector<TrafficInterval>& intervals, const std::string& indent) {
+  return yaml_of(intervals, "bandwidth", indent);
+}
+
+std::string intervals_yaml(const std::vector<WorkInterval>& intervals, const std::string& indent) {
+  return yaml_of(intervals, "rate", indent);
 }
 
 }  // namespace lockstep

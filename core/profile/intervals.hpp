@@ -20,23 +20,21 @@
 
 namespace lockstep {
 
-/// Bytes at a bandwidth: reductions, and kernels that memory limits.
-struct TrafficInterval {
-  std::optional<Bytes> up_to;  ///< of the working set; none: all larger ones
+template <class Amount, class Rate>
+struct RateInterval {
+  std::optional<Amount> up_to;  ///< none: all larger ones
   Duration overhead{0};
-  std::optional<Bandwidth> bandwidth;  ///< none: free
+  std::optional<Rate> rate;  ///< none: free
 };
+/// Bytes at a bandwidth: reductions, and kernels that memory limits. `up_to` is of the working set.
+using TrafficInterval = RateInterval<Bytes, Bandwidth>;
 /// Work at a rate: products.
-struct WorkInterval {
-  std::optional<Flops> up_to;
-  Duration overhead{0};
-  std::optional<FlopRate> rate;  ///< none: free
-};
+using WorkInterval = RateInterval<Flops, FlopRate>;
 
-/// `bytes` of a working set of `size`; intervals before its own are taken with the same share of bytes in the working
-/// set. No intervals: nothing.
-Duration traffic_time(const std::vector<TrafficInterval>& intervals, Bytes size, Bytes bytes);
-Duration work_time(const std::vector<WorkInterval>& intervals, Flops work);
+/// `amount` of a whole of `size` (bytes of a working set; for work both are the same); intervals before its own are
+/// taken with the same share of the whole. No intervals: nothing.
+Duration interval_time(const std::vector<TrafficInterval>& intervals, Bytes size, Bytes amount);
+Duration interval_time(const std::vector<WorkInterval>& intervals, Flops size, Flops amount);
 
 /// The interval of `size`: the first whose `up_to` is at least that.
 template <class Interval, class Amount>
@@ -64,40 +62,87 @@ void check_intervals(const std::vector<Interval>& intervals, const Text& text, c
   }
 }
 
-/// What a file says of traffic: intervals, or keys beside them that replace that figure in each.
-struct TrafficKeys {
+/// What a file says: intervals, or keys beside them that replace that figure in each.
+template <class Amount, class Rate>
+struct RateKeys {
   struct Interval {
     config::Position position;
-    std::optional<Bytes> up_to;
+    std::optional<Amount> up_to;
     std::optional<Duration> overhead;
-    std::optional<Bandwidth> bandwidth;
+    std::optional<Rate> rate;
   };
   std::optional<std::vector<Interval>> intervals;
   std::optional<Duration> overhead;
-  std::optional<Bandwidth> bandwidth;
+  std::optional<Rate> rate;
 };
-/// The declarations of its keys in a record whose struct is derived from TrafficKeys; `size` says what `up_to` is of.
-template <class Keys>
-void declare_traffic(config::Record<Keys>& record, const char* size, const char* bandwidth_meaning);
-config::Type<TrafficKeys::Interval> traffic_interval_type(const char* size);
-std::vector<TrafficInterval> intervals_of(const TrafficKeys& keys);
+using TrafficKeys = RateKeys<Bytes, Bandwidth>;
+using WorkKeys = RateKeys<Flops, FlopRate>;
+
+/// Names and meanings of the keys, as users read them.
+template <class Amount, class Rate>
+struct RateWords {
+  const char* rate;              ///< the key
+  config::Type<Rate> rate_type;  ///< of its value
+  const char* per_second;        ///< what it counts
+  const char* interval;          ///< what an interval holds for
+  config::Type<Amount> up_to_type;
+  const char* up_to;   ///< what `up_to` is the most of
+  const char* amount;  ///< what intervals are of
+  std::string (*text)(Amount);
+};
+/// `bandwidth:`, by `size`: "largest working set".
+RateWords<Bytes, Bandwidth> traffic_words(const char* size);
+/// `rate:`, by operations.
+RateWords<Flops, FlopRate> work_words();
+
+/// The declarations of these keys in a record whose struct is derived from RateKeys; `rate_meaning` is of the key that
+/// replaces the rate in every interval.
+template <class Keys, class Amount, class Rate>
+void declare_rates(config::Record<Keys>& record, const RateWords<Amount, Rate>& words, const char* rate_meaning);
+
+template <class Amount, class Rate>
+std::vector<RateInterval<Amount, Rate>> intervals_of(const RateKeys<Amount, Rate>& keys);
 /// "    - {up_to: 32KiB, overhead: 1us, bandwidth: 3GB/s}", a line each; empty for none.
 std::string intervals_yaml(const std::vector<TrafficInterval>& intervals, const std::string& indent);
+std::string intervals_yaml(const std::vector<WorkInterval>& intervals, const std::string& indent);
 
-template <class Keys>
-void declare_traffic(config::Record<Keys>& record, const char* size, const char* bandwidth_meaning) {
-  record
-      .optional("bandwidth", static_cast<std::optional<Bandwidth> Keys::*>(&TrafficKeys::bandwidth),
-                config::bandwidth().positive(), bandwidth_meaning)
-      .optional("overhead", static_cast<std::optional<Duration> Keys::*>(&TrafficKeys::overhead), config::duration(),
+template <class Keys, class Amount, class Rate>
+void declare_rates(config::Record<Keys>& record, const RateWords<Amount, Rate>& words, const char* rate_meaning) {
+  using Base = RateKeys<Amount, Rate>;
+  using Interval = typename Base::Interval;
+  const auto interval =
+      config::record<Interval>("interval", words.interval)
+          .optional("up_to", &Interval::up_to, words.up_to_type,
+                    fmt::format("the {} of this interval; absent in the last one", words.up_to))
+          .optional("overhead", &Interval::overhead, config::duration(), "time besides, whatever the size")
+          .optional(words.rate, &Interval::rate, words.rate_type, fmt::format("{}; absent: free", words.per_second))
+          .keep_position(&Interval::position)
+          .type();
+  record.optional(words.rate, static_cast<std::optional<Rate> Keys::*>(&Base::rate), words.rate_type, rate_meaning)
+      .optional("overhead", static_cast<std::optional<Duration> Keys::*>(&Base::overhead), config::duration(),
                 "time besides, whatever the size")
-      .optional("intervals",
-                static_cast<std::optional<std::vector<TrafficKeys::Interval>> Keys::*>(&TrafficKeys::intervals),
-                config::list(traffic_interval_type(size), 1),
-                "intervals of size, ascending in up_to; the keys beside them replace that figure in each")
-      .rule([](const Keys& keys, const config::Node&, config::Diagnostics& diagnostics) {
-        if (keys.intervals) check_intervals(*keys.intervals, format_bytes, "ones", diagnostics);
+      .optional("intervals", static_cast<std::optional<std::vector<Interval>> Keys::*>(&Base::intervals),
+                config::list(interval, 1),
+                fmt::format("intervals of {}, ascending in up_to; the keys beside them replace that figure in each",
+                            words.amount))
+      .rule([text = words.text](const Keys& keys, const config::Node&, config::Diagnostics& diagnostics) {
+        if (keys.intervals) check_intervals(*keys.intervals, text, "ones", diagnostics);
       });
+}
+
+template <class Amount, class Rate>
+std::vector<RateInterval<Amount, Rate>> intervals_of(const RateKeys<Amount, Rate>& keys) {
+  std::vector<RateInterval<Amount, Rate>> intervals;
+  if (keys.intervals)
+    for (const auto& one : *keys.intervals)
+      intervals.push_back({one.up_to, one.overhead.value_or(Duration{0}), one.rate});
+  else if (keys.overhead || keys.rate)
+    intervals.emplace_back();
+  for (auto& interval : intervals) {
+    if (keys.overhead) interval.overhead = *keys.overhead;
+    if (keys.rate) interval.rate = keys.rate;
+  }
+  return intervals;
 }
 
 }  // namespace lockstep

@@ -62,14 +62,13 @@ struct ReductionProfile {
   std::vector<TrafficInterval> intervals;  ///< empty: free
   Bytes granularity{0};  ///< combined while data arrive, in pieces of this size; 0: only when complete
   [[nodiscard]] bool costs() const {
-    return std::any_of(intervals.begin(), intervals.end(), [](const TrafficInterval& interval) {
-      return interval.bandwidth || interval.overhead.count() > 0;
-    });
+    return std::any_of(intervals.begin(), intervals.end(),
+                       [](const TrafficInterval& interval) { return interval.rate || interval.overhead.count() > 0; });
   }
   /// Of `size` bytes at once.
-  [[nodiscard]] Duration time_of(Bytes size) const { return traffic_time(intervals, size, size); }
+  [[nodiscard]] Duration time_of(Bytes size) const { return interval_time(intervals, size, size); }
   /// Of `piece` bytes out of data of `size`, which decides where they lie: in a cache, in memory.
-  [[nodiscard]] Duration time_of_piece(Bytes piece, Bytes size) const { return traffic_time(intervals, size, piece); }
+  [[nodiscard]] Duration time_of_piece(Bytes piece, Bytes size) const { return interval_time(intervals, size, piece); }
 };
 
 struct Profile {

@@ -126,7 +126,7 @@ config::Type<TransportKeys> transport_type() {
 
 config::Type<ReductionKeys> reduction_type() {
   auto record = config::record<ReductionKeys>("reduction", "Rate of local reductions.");
-  declare_traffic(record, "operand", "bytes of one operand per second; absent: free");
+  declare_rates(record, traffic_words("largest operand"), "bytes of one operand per second; absent: free");
   return record
       .optional("granularity", &ReductionKeys::granularity, config::bytes(),
                 "combined while data arrive, in pieces of this size; 0B: only when complete")

@@ -67,8 +67,8 @@ std::string to_yaml(const Profile& profile) {
   const auto& reduction = profile.reduction.intervals;
   // One rate for all sizes has a key of its own.
   const bool one = reduction.size() == 1 && !reduction.front().up_to && reduction.front().overhead.count() == 0;
-  if (one && reduction.front().bandwidth)
-    text += fmt::format("  bandwidth: {}\n", to_text(*reduction.front().bandwidth));
+  if (one && reduction.front().rate)
+    text += fmt::format("  bandwidth: {}\n", to_text(*reduction.front().rate));
   else if (!reduction.empty())
     text += "  intervals:\n" + intervals_yaml(reduction, "    ");
   text += fmt::format("  granularity: {}\n", to_text(profile.reduction.granularity));

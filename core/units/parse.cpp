@@ -153,15 +153,6 @@ constexpr Quantity count_quantity{
 constexpr std::array<const Quantity*, 5> quantities = {&duration_quantity, &byte_quantity, &bandwidth_quantity,
                                                        &flop_quantity, &flop_rate_quantity};
 
-/// Text of a message: long input is cut (on a character boundary) so that the message stays one readable line.
-std::string shown(std::string_view text) {
-  constexpr std::size_t limit = 60;
-  if (text.size() <= limit) return std::string(text);
-  std::size_t end = limit;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  return std::string(text.substr(0, end)) + "...";
-}
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string lower(std::string_view text) {

@@ -7,57 +7,22 @@
 #include "core/base/catalogue.hpp"
 #include "core/base/error.hpp"
 #include "core/config/work_type.hpp"
+#include "core/workload/sweep.hpp"
 
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t largest_length = 0x7FFFFFFF;
 constexpr std::size_t max_shapes = 10'000;
 
 using Lengths = std::vector<std::int64_t>;
 
-struct LengthSweep {
-  std::int64_t from = 1;
-  std::int64_t to = 1;
-  std::int64_t factor = 2;
-};
-
-config::Type<LengthSweep> sweep_type() {
-  return config::record<LengthSweep>("lengths", "from, from * factor, from * factor^2, ... up to and including to.")
-      .required("from", &LengthSweep::from, config::count(1, largest_length), "the first length")
-      .required("to", &LengthSweep::to, config::count(1, largest_length), "no length is larger")
-      .optional("factor", &LengthSweep::factor, config::integer(2, 1'000'000'000),
-                "each length is the one before times this; default 2")
-      .rule([](const LengthSweep& sweep, const config::Node& node, config::Diagnostics& diagnostics) {
-        if (sweep.to < sweep.from)
-          diagnostics.error(node.position, fmt::format("a sweep from {} to {} is empty; 'to' must not be below 'from'",
-                                                       sweep.from, sweep.to));
-      })
-      .type();
-}
-
-Lengths expand(const LengthSweep& sweep) {
-  Lengths lengths;
-  for (std::int64_t length = sweep.from;; length *= sweep.factor) {
-    lengths.push_back(length);
-    if (length > sweep.to / sweep.factor) return lengths;
-  }
-}
-
 /// A length, a list of them, or a sweep.
 config::Type<Lengths> lengths_type() {
-  const auto sweep = sweep_type();
-  const auto list = config::one_or_list(config::count(1, largest_length));
-  config::Json forms = list.schema()["oneOf"];
-  forms.push_back(sweep.schema());
-  return config::Type<Lengths>(
-      [sweep, list](const config::Node& node, config::Diagnostics& diagnostics) -> std::optional<Lengths> {
-        if (node.kind != config::Node::Kind::map) return list.read(node, diagnostics);
-        const auto read = sweep.read(node, diagnostics);
-        if (!read) return std::nullopt;
-        return expand(*read);
-      },
-      config::Json{{"oneOf", forms}});
+  const auto length = config::count(1, largest_dimension);
+  return sweep_or_list<std::int64_t>(
+      {"lengths", "length", length, length, [](std::int64_t n) { return std::to_string(n); },
+       [](std::int64_t n) { return n; }},
+      length);
 }
 
 struct Keys {
@@ -89,12 +54,6 @@ const std::optional<Lengths>& lengths_of(const Keys& keys, const std::string& di
   return keys.size;
 }
 
-config::Position position_of(const config::Node& node, const std::string& key) {
-  for (const auto& entry : node.entries)
-    if (entry.key == key) return entry.key_position;
-  return node.position;
-}
-
 /// All lengths of one dimension with all of the others, the last dimension fastest; or, with `size`, the same length in
 /// each.
 std::vector<std::vector<std::int64_t>> shapes_of(const Keys& keys, const KernelKind& kind) {
@@ -123,10 +82,10 @@ void check(const Keys& keys, const config::Node& node, config::Diagnostics& diag
   for (const Dimension& dimension : dimensions) {
     const bool given = (keys.*dimension.lengths).has_value();
     if (given && !has(kind, dimension.name))
-      diagnostics.error(position_of(node, dimension.name),
+      diagnostics.error(node.position_of(dimension.name),
                         fmt::format("{} has the shape {}; remove '{}'", kind.name, shape, dimension.name));
     else if (given && keys.size)
-      diagnostics.error(position_of(node, dimension.name),
+      diagnostics.error(node.position_of(dimension.name),
                         fmt::format("'size' says all lengths; remove '{}'", dimension.name));
     else if (!given && !keys.size && has(kind, dimension.name))
       diagnostics.error(node.position, fmt::format("{} has the shape {}: give '{}'", kind.name, shape, dimension.name));

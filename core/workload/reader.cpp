@@ -5,6 +5,7 @@
 #include "core/base/hash.hpp"
 #include "core/config/type.hpp"
 #include "core/workload/kernel_reader.hpp"
+#include "core/workload/sweep.hpp"
 #include "core/workload/workload.hpp"
 
 namespace lockstep {
@@ -45,88 +46,53 @@ config::Type<E> choice_of(const std::string& what, const std::vector<std::string
   return config::choice<E>(what, values);
 }
 
-config::Type<SizeSweep> sweep_type() {
-  return config::record<SizeSweep>("sweep", "Sizes from, from * factor, from * factor^2, ... up to and including to.")
-      .required("from", &SizeSweep::from, config::bytes().positive(), "the first size")
-      .required("to", &SizeSweep::to, config::bytes(), "no size is larger")
-      .optional("factor", &SizeSweep::factor, config::integer(2, 1'000'000'000),
-                "each size is the one before times this")
-      .rule([](const SizeSweep& sweep, const config::Node& node, config::Diagnostics& diagnostics) {
-        if (sweep.to < sweep.from) {
-          diagnostics.error(node.position, fmt::format("a sweep from {} to {} is empty; 'to' must not be below 'from'",
-                                                       format_bytes(sweep.from), format_bytes(sweep.to)));
-        }
-      })
-      .type();
-}
-
-std::vector<Bytes> expand(const SizeSweep& sweep) {
-  std::vector<Bytes> sizes;
-  for (Bytes size = sweep.from;; size = size * sweep.factor) {
-    sizes.push_back(size);
-    if (size.count() > sweep.to.count() / sweep.factor) return sizes;  // the next one would be larger than `to`
-  }
-}
-
-/// A sweep, a list of sizes, or one size.
+/// A size, a list of them, or a sweep.
 config::Type<std::vector<Bytes>> sizes_type() {
-  const auto sweep = sweep_type();
-  const auto list = config::one_or_list(config::bytes());
-  config::Json forms = list.schema()["oneOf"];
-  forms.push_back(sweep.schema());
-  return config::Type<std::vector<Bytes>>(
-      [sweep, list](const config::Node& node, config::Diagnostics& diagnostics) -> std::optional<std::vector<Bytes>> {
-        if (node.kind != config::Node::Kind::map) return list.read(node, diagnostics);
-        const auto read = sweep.read(node, diagnostics);
-        if (!read) return std::nullopt;
-        return expand(*read);
-      },
-      config::Json{{"oneOf", forms}});
+  return sweep_or_list<Bytes>({"sweep", "size", config::bytes().positive(), config::bytes(), format_bytes,
+                               [](Bytes size) { return size.count(); }},
+                              config::bytes());
 }
 
 void check_spec(const SpecKeys& keys, const config::Node& node, config::Diagnostics& diagnostics) {
-  const auto position_of = [&node](const char* key) {
-    for (const auto& entry : node.entries)
-      if (entry.key == key) return entry.key_position;
-    return node.position;
-  };
   const auto kind = to_string(keys.kind);
   const bool by_pair = keys.kind == CollectiveKind::all_to_all_v;
   for (const char* key : {"counts", "skew"})
     if (!by_pair && node.find(key) != nullptr)
-      diagnostics.error(position_of(key),
+      diagnostics.error(node.position_of(key),
                         fmt::format("{} deals equal blocks; remove '{}' (all_to_all_v has it)", kind, key));
   if (by_pair && !keys.counts && !keys.skew)
     diagnostics.error(
         node.position,
         "all_to_all_v needs 'counts' (elements from every rank to every other one) or 'skew' with 'sizes'");
-  if (by_pair && keys.counts && keys.skew) diagnostics.error(position_of("skew"), "give 'counts' or 'skew', not both");
+  if (by_pair && keys.counts && keys.skew)
+    diagnostics.error(node.position_of("skew"), "give 'counts' or 'skew', not both");
   if (by_pair && keys.counts) {
     for (const char* key : {"size", "sizes"})
       if (node.find(key) != nullptr)
-        diagnostics.error(position_of(key), fmt::format("'counts' says the sizes; remove '{}'", key));
+        diagnostics.error(node.position_of(key), fmt::format("'counts' says the sizes; remove '{}'", key));
     for (const auto& row : *keys.counts)
       if (row.size() != keys.counts->size()) {
-        diagnostics.error(position_of("counts"), fmt::format("counts: a row of {} in a matrix of {} rows; it is square",
-                                                             row.size(), keys.counts->size()));
+        diagnostics.error(
+            node.position_of("counts"),
+            fmt::format("counts: a row of {} in a matrix of {} rows; it is square", row.size(), keys.counts->size()));
         break;
       }
   } else if (keys.kind == CollectiveKind::barrier) {
     for (const char* key : {"size", "sizes"})
       if (node.find(key) != nullptr)
-        diagnostics.error(position_of(key), fmt::format("a barrier moves no data; remove '{}'", key));
+        diagnostics.error(node.position_of(key), fmt::format("a barrier moves no data; remove '{}'", key));
   } else if (keys.size && keys.sizes) {
-    diagnostics.error(position_of("sizes"), "give 'size' or 'sizes', not both");
+    diagnostics.error(node.position_of("sizes"), "give 'size' or 'sizes', not both");
   } else if (!keys.size && !keys.sizes) {
     diagnostics.error(node.position,
                       fmt::format("{} needs 'sizes': one size, a list, or a sweep {{from, to, factor}}", kind));
   }
   if (keys.reduction && !reduces(keys.kind)) {
-    diagnostics.error(position_of("reduction"), fmt::format("{} does not combine data; remove 'reduction'", kind));
+    diagnostics.error(node.position_of("reduction"), fmt::format("{} does not combine data; remove 'reduction'", kind));
   }
   if (keys.root && !rooted(keys.kind)) {
     diagnostics.error(
-        position_of("root"),
+        node.position_of("root"),
         fmt::format("{} has no root; remove 'root' (broadcast, reduce, gather and scatter have one)", kind));
   }
 }

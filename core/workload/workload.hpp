@@ -18,12 +18,6 @@
 
 namespace lockstep {
 
-struct SizeSweep {
-  Bytes from{0};
-  Bytes to{0};
-  std::int64_t factor = 2;
-};
-
 /// all_to_all_v: every rank sends `size`, dealt to the others by zipf_counts.
 struct Skew {
   double exponent = 1;

@@ -21,10 +21,13 @@
 
 namespace lockstep::real {
 
+/// Bytes combined at once while a message arrives: they are still in the cache.
+constexpr std::size_t default_combine_piece = 64 * 1024;
+
 struct ExecutorOptions {
+  std::size_t combine_piece = default_combine_piece;
   std::chrono::milliseconds timeout{60'000};  ///< longest wait without any progress
   std::chrono::nanoseconds quiet{2'000'000};  ///< between the barrier of a common start and its instant
-  std::size_t combine_piece = 64 * 1024;      ///< combined at once while a message arrives
   /// Kernels, by their text, take so long asleep instead of being run; none: they are run.
   std::optional<std::map<std::string, Duration>> sleep{};
   /// Called after every common start, warm-up too, with its instant, and once more when this rank comes to the meeting

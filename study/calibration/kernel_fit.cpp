@@ -142,7 +142,7 @@ KernelFit fit_reduction(std::span<const ReductionMeasurement> measurements) {
   result.reduction = traffic_intervals(result.fit, 1);
   for (const auto& one : measurements)
     result.residuals.push_back({format_bytes(one.size), median(one.samples_s),
-                                to_seconds(traffic_time(result.reduction, one.size, one.size)), one.held_out});
+                                to_seconds(interval_time(result.reduction, one.size, one.size)), one.held_out});
   return result;
 }
 

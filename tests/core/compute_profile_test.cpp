@@ -4,21 +4,13 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include "core/base/error.hpp"
-#include "core/profile/profile.hpp"
-#include "tests/core/messages.hpp"
+#include "tests/core/profiles.hpp"
 
 namespace lockstep {
 namespace {
 
-Profile read(const std::string& text, const std::vector<std::pair<std::string, std::string>>& settings = {}) {
-  auto root = config::parse_text(text, "p.yaml");
-  for (const auto& [key, value] : settings) config::set_key(root, key, value);
-  return read_profile(root, "p.yaml");
-}
-std::string error(const std::string& text) {
-  return test::message_of<InputError>([&] { read(text); });
-}
+using test::profile_error;
+using test::profile_in;
 
 const char* const full =
     "name: p\n"
@@ -41,7 +33,7 @@ Duration time_of(const Profile& profile, const std::string& kernel) {
 }
 
 TEST(ComputeProfile, TimesFollowTheirFormulas) {
-  const Profile profile = read(full);
+  const Profile profile = profile_in(full);
   // 2 * 10 * 10 * 10 = 2000 flops at 1 Gflop/s; 1200 bytes at 1 GB/s.
   EXPECT_EQ(time_of(profile, "matmul:float32:10x10x10"), microseconds(2) + microseconds(2) + nanoseconds(1200));
   // 2 Mflop at 2 Gflop/s would be 1 ms: as long as 1 Mflop takes, at least (1 ms and 2 us).
@@ -54,15 +46,15 @@ TEST(ComputeProfile, TimesFollowTheirFormulas) {
 
 TEST(ComputeProfile, SaysWhatIsMissingAndHowToGetIt) {
   EXPECT_EQ(
-      test::message_of<InputError>([] { time_of(read(full), "copy:float32:8"); }),
+      test::message_of<InputError>([] { time_of(profile_in(full), "copy:float32:8"); }),
       "the plan computes ('copy:float32:8'), and the profile 'p' does not say how fast copy of float32 is: measure "
       "it with 'lockstep calibrate --backend cpu -o PROFILE', and name that with -p");
 }
 
 TEST(ComputeProfile, KeysBesideIntervalsReplaceThemInEach) {
-  const Profile profile = read(full, {{"compute.matmul.float32.rate", "4Gflop/s"},
-                                      {"compute.adam.float32.bandwidth", "1GB/s"},
-                                      {"reduction.bandwidth", "1GB/s"}});
+  const Profile profile = profile_in(full, {{"compute.matmul.float32.rate", "4Gflop/s"},
+                                            {"compute.adam.float32.bandwidth", "1GB/s"},
+                                            {"reduction.bandwidth", "1GB/s"}});
   EXPECT_EQ(time_of(profile, "matmul:float32:10x10x10"), microseconds(2) + nanoseconds(500) + nanoseconds(1200));
   EXPECT_EQ(time_of(profile, "adam:float32:1000"), microseconds(28));
   EXPECT_EQ(profile.reduction.time_of(1000_B), microseconds(1));
@@ -70,20 +62,20 @@ TEST(ComputeProfile, KeysBesideIntervalsReplaceThemInEach) {
 }
 
 TEST(ComputeProfile, ReductionsGoByTheirSize) {
-  const Profile profile = read(full);
+  const Profile profile = profile_in(full);
   EXPECT_EQ(profile.reduction.time_of(8000_B), microseconds(1));
   EXPECT_EQ(profile.reduction.time_of(Bytes{400'000}), microseconds(101));
   // A piece is as slow as the data that it is a piece of.
   EXPECT_EQ(profile.reduction.time_of_piece(Bytes{40'000}, Bytes{400'000}), microseconds(11));
-  EXPECT_EQ(read("name: p\nreduction: {bandwidth: 4GB/s}\n").reduction.time_of(8000_B), microseconds(2));
+  EXPECT_EQ(profile_in("name: p\nreduction: {bandwidth: 4GB/s}\n").reduction.time_of(8000_B), microseconds(2));
   EXPECT_FALSE(ideal_profile().reduction.costs());
   EXPECT_EQ(ideal_profile().reduction.time_of(1_GiB), Duration{0});
 }
 
 TEST(ComputeProfile, SurvivesBeingWritten) {
-  const Profile profile = read(full);
+  const Profile profile = profile_in(full);
   const std::string text = to_yaml(profile);
-  const Profile again = read(text);
+  const Profile again = profile_in(text);
   EXPECT_EQ(to_yaml(again), text);
   for (const char* kernel :
        {"matmul:float32:10x10x10", "matmul:float32:1000x100x100", "adam:float32:1000", "copy:float64:7"})
@@ -92,25 +84,26 @@ TEST(ComputeProfile, SurvivesBeingWritten) {
 }
 
 TEST(ComputeProfile, WrongOnesAreRefused) {
-  EXPECT_EQ(error("name: p\ncompute: {matmull: {}}\n"),
+  EXPECT_EQ(profile_error("name: p\ncompute: {matmull: {}}\n"),
             "p.yaml:2:11: unknown compute key 'matmull'; did you mean 'matmul'? known: matmul, copy, scale, add, gelu, "
             "softmax, layer_norm, adam, adam_unfused");
-  EXPECT_EQ(error("name: p\ncompute: {copy: {int32: {}}}\n"),
+  EXPECT_EQ(profile_error("name: p\ncompute: {copy: {int32: {}}}\n"),
             "p.yaml:2:18: unknown copy key 'int32'; known: float32, float64");
-  EXPECT_EQ(error("name: p\ncompute: {copy: {float32: {rate: 1Gflop/s}}}\n"),
+  EXPECT_EQ(profile_error("name: p\ncompute: {copy: {float32: {rate: 1Gflop/s}}}\n"),
             "p.yaml:2:28: unknown kernel key 'rate'; known: bandwidth, overhead, intervals");
-  EXPECT_EQ(error("name: p\ncompute: {matmul: {float32: {rate: 1GB/s}}}\n"),
+  EXPECT_EQ(profile_error("name: p\ncompute: {matmul: {float32: {rate: 1GB/s}}}\n"),
             "p.yaml:2:36: '1GB/s' is a bandwidth, not a rate of floating-point operations; a rate of floating-point "
             "operations takes flop/s, kflop/s, Mflop/s, Gflop/s, Tflop/s or Pflop/s");
-  EXPECT_EQ(error("name: p\ncompute: {matmul: {float32: {rate: 0flop/s}}}\n"),
+  EXPECT_EQ(profile_error("name: p\ncompute: {matmul: {float32: {rate: 0flop/s}}}\n"),
             "p.yaml:2:36: must be positive, is 0flop/s");
-  EXPECT_EQ(error("name: p\ncompute: {copy: {float32: {intervals: [{up_to: 1KiB}, {up_to: 1B}]}}}\n"),
+  EXPECT_EQ(profile_error("name: p\ncompute: {copy: {float32: {intervals: [{up_to: 1KiB}, {up_to: 1B}]}}}\n"),
             "p.yaml:2:55: the last interval has no 'up_to': it holds for all larger ones");
-  EXPECT_EQ(error("name: p\ncompute: {matmul: {float32: {intervals: [{up_to: 2Mflop}, {up_to: 1Mflop}, {}]}}}\n"),
-            "p.yaml:2:59: 'up_to' must ascend: 1Mflop after 2Mflop");
-  EXPECT_EQ(error("name: p\nreduction: {intervals: [{}, {}]}\n"),
+  EXPECT_EQ(
+      profile_error("name: p\ncompute: {matmul: {float32: {intervals: [{up_to: 2Mflop}, {up_to: 1Mflop}, {}]}}}\n"),
+      "p.yaml:2:59: 'up_to' must ascend: 1Mflop after 2Mflop");
+  EXPECT_EQ(profile_error("name: p\nreduction: {intervals: [{}, {}]}\n"),
             "p.yaml:2:25: only the last interval may go without 'up_to'");
-  EXPECT_EQ(error("name: p\ncompute: [1]\n"), "p.yaml:2:10: expected a map of kernels, got a list");
+  EXPECT_EQ(profile_error("name: p\ncompute: [1]\n"), "p.yaml:2:10: expected a map of kernels, got a list");
 }
 
 // Any intervals, however wild.
@@ -124,7 +117,7 @@ std::vector<TrafficInterval> wild_intervals() {
     if (i + 1 < count) interval.up_to = Bytes{end};
     interval.overhead = Duration{*rc::gen::inRange<std::int64_t>(0, 1'000'000'000)};
     if (*rc::gen::inRange(0, 4) != 0)
-      interval.bandwidth = Bandwidth::bits_per_second(*rc::gen::inRange<std::int64_t>(1, 1'000'000'000'000));
+      interval.rate = Bandwidth::bits_per_second(*rc::gen::inRange<std::int64_t>(1, 1'000'000'000'000));
     intervals.push_back(interval);
   }
   return intervals;
@@ -148,7 +141,7 @@ TEST(ComputeProfile, MoreNeverTakesLessTime) {
     for (const auto& interval : wild_intervals()) {
       WorkInterval work{std::nullopt, interval.overhead, std::nullopt};
       if (interval.up_to) work.up_to = Flops{interval.up_to->count()};
-      if (interval.bandwidth) work.rate = FlopRate::per_second(interval.bandwidth->bits_per_second());
+      if (interval.rate) work.rate = FlopRate::per_second(interval.rate->bits_per_second());
       cost.work.push_back(work);
     }
     cost.traffic = wild_intervals();

@@ -2,22 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/base/error.hpp"
-#include "core/profile/profile.hpp"
+#include "tests/core/profiles.hpp"
 
 namespace lockstep {
 namespace {
 
-Profile profile_of(const std::string& yaml) { return read_profile(config::parse_text(yaml, "p.yaml"), "p.yaml"); }
-
-std::string refusal(const std::string& yaml) {
-  try {
-    profile_of(yaml);
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "no refusal";
-}
+using test::profile_error;
+using test::profile_in;
 
 TEST(NcclProfile, TheBuiltInOneHasTheSectionAndNoFile) {
   const Profile profile = load_profile("nccl");
@@ -33,8 +24,8 @@ TEST(NcclProfile, WrittenAndReadBack) {
       "name: site\nnccl: {version: \"2.21.5\", processes: one_per_node, cpu: arm, transport_latency: 12us, "
       "nic_bandwidth: 48.5GB/s, framework_overhead: 20us, channels: 16, nvls: false, algorithms: [ring, tree], "
       "protocols: Simple, offset: 3us, scale: 1.05}\n";
-  const Profile first = profile_of(text);
-  const Profile second = profile_of(to_yaml(first));
+  const Profile first = profile_in(text);
+  const Profile second = profile_in(to_yaml(first));
   ASSERT_TRUE(second.nccl);
   const NcclProfile& read = *second.nccl;
   EXPECT_EQ(read.version, "2.21.5");
@@ -52,13 +43,13 @@ TEST(NcclProfile, WrittenAndReadBack) {
 }
 
 TEST(NcclProfile, WrongValues) {
-  EXPECT_EQ(refusal("name: p\nnccl: {algorithms: [rng]}\n"),
+  EXPECT_EQ(profile_error("name: p\nnccl: {algorithms: [rng]}\n"),
             "p.yaml:2:21: unknown NCCL algorithm 'rng'; did you mean 'ring'? known: ring, tree, nvls, nvls_tree, pat");
-  EXPECT_EQ(refusal("name: p\nnccl: {protocols: ll}\n"),
+  EXPECT_EQ(profile_error("name: p\nnccl: {protocols: ll}\n"),
             "p.yaml:2:19: unknown NCCL protocol 'll'; known: LL, LL128, Simple");
-  EXPECT_THAT(refusal("name: p\nnccl: {transport_latency: 12}\n"), testing::StartsWith("p.yaml:2:27: "));
-  EXPECT_THAT(refusal("name: p\nnccl: {scale: 0}\n"), testing::StartsWith("p.yaml:2:15: "));
-  EXPECT_THAT(refusal("name: p\nnccl: {ofset: 1us}\n"), testing::HasSubstr("did you mean 'offset'?"));
+  EXPECT_THAT(profile_error("name: p\nnccl: {transport_latency: 12}\n"), testing::StartsWith("p.yaml:2:27: "));
+  EXPECT_THAT(profile_error("name: p\nnccl: {scale: 0}\n"), testing::StartsWith("p.yaml:2:15: "));
+  EXPECT_THAT(profile_error("name: p\nnccl: {ofset: 1us}\n"), testing::HasSubstr("did you mean 'offset'?"));
 }
 
 }  // namespace

@@ -2,21 +2,13 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include "core/base/error.hpp"
-#include "core/profile/profile.hpp"
-#include "tests/core/messages.hpp"
+#include "tests/core/profiles.hpp"
 
 namespace lockstep {
 namespace {
 
-Profile read(const std::string& text, const std::vector<std::pair<std::string, std::string>>& settings = {}) {
-  auto root = config::parse_text(text, "p.yaml");
-  for (const auto& [key, value] : settings) config::set_key(root, key, value);
-  return read_profile(root, "p.yaml");
-}
-std::string error(const std::string& text) {
-  return test::message_of<InputError>([&] { read(text); });
-}
+using test::profile_error;
+using test::profile_in;
 
 const char* const full =
     "schema: lockstep.profile/1\n"
@@ -52,13 +44,13 @@ TEST(ProfileReader, IdealCostsNothing) {
 }
 
 TEST(ProfileReader, ReadsEveryKey) {
-  const Profile profile = read(full);
+  const Profile profile = profile_in(full);
   EXPECT_EQ(profile.name, "lab");
   EXPECT_EQ(profile.file, "p.yaml");
   EXPECT_EQ(profile.backend, "tcp");
   EXPECT_EQ(profile.cores, 2);
   EXPECT_EQ(profile.copy_bandwidth, 40_Gbps);
-  EXPECT_EQ(profile.reduction.intervals.at(0).bandwidth, 24_Gbps);
+  EXPECT_EQ(profile.reduction.intervals.at(0).rate, 24_Gbps);
   EXPECT_EQ(profile.reduction.granularity, 64_KiB);
   ASSERT_EQ(profile.tcp.messages.size(), 2U);
   EXPECT_EQ(profile.tcp.messages[0].up_to, 1_KiB);
@@ -82,19 +74,19 @@ TEST(ProfileReader, ReadsEveryKey) {
 }
 
 TEST(ProfileReader, KeysBesideMessagesReplaceThatFigureEverywhere) {
-  const Profile alone = read("name: p\ntcp: {overhead: 3us, receive_bandwidth: 1GB/s}\n");
+  const Profile alone = profile_in("name: p\ntcp: {overhead: 3us, receive_bandwidth: 1GB/s}\n");
   ASSERT_EQ(alone.tcp.messages.size(), 1U);
   EXPECT_FALSE(alone.tcp.messages[0].up_to);
   EXPECT_EQ(alone.tcp.messages[0].overhead, microseconds(3));
   EXPECT_EQ(alone.tcp.messages[0].receive_bandwidth, 8_Gbps);
 
-  const Profile both = read(full, {{"tcp.overhead", "3us"}});
+  const Profile both = profile_in(full, {{"tcp.overhead", "3us"}});
   ASSERT_EQ(both.tcp.messages.size(), 2U);
   EXPECT_EQ(both.tcp.messages[0].overhead, microseconds(3));
   EXPECT_EQ(both.tcp.messages[1].overhead, microseconds(3));
   EXPECT_EQ(both.tcp.messages[0].receive_overhead, microseconds(6));
   EXPECT_EQ(both.tcp.messages[1].send_bandwidth, 32_Gbps);
-  EXPECT_NE(both.sha256, read(full).sha256);
+  EXPECT_NE(both.sha256, profile_in(full).sha256);
 
   auto ideal = load_profile_document("ideal");
   config::set_key(ideal, "tcp.overhead", "3us");
@@ -102,32 +94,32 @@ TEST(ProfileReader, KeysBesideMessagesReplaceThatFigureEverywhere) {
 }
 
 TEST(ProfileReader, RefusesWithPositionAndRemedy) {
-  EXPECT_EQ(error("backend: tcp\n"), "p.yaml:1:1: the profile lacks the key 'name'");
-  EXPECT_EQ(error("schema: lockstep.profile/2\nname: p\n"),
+  EXPECT_EQ(profile_error("backend: tcp\n"), "p.yaml:1:1: the profile lacks the key 'name'");
+  EXPECT_EQ(profile_error("schema: lockstep.profile/2\nname: p\n"),
             "p.yaml:1:9: unknown profile format 'lockstep.profile/2'; did you mean 'lockstep.profile/1'? known: "
             "lockstep.profile/1");
-  EXPECT_EQ(error("name: p\ncores: 0\n"), "p.yaml:2:8: must be between 1 and 1000000, is 0");
-  EXPECT_EQ(error("name: p\ncopy_bandwidth: 0GB/s\n"), "p.yaml:2:17: must be positive, is 0bps");
-  EXPECT_EQ(error("name: p\ntcp: {overhead: 3}\n"),
+  EXPECT_EQ(profile_error("name: p\ncores: 0\n"), "p.yaml:2:8: must be between 1 and 1000000, is 0");
+  EXPECT_EQ(profile_error("name: p\ncopy_bandwidth: 0GB/s\n"), "p.yaml:2:17: must be positive, is 0bps");
+  EXPECT_EQ(profile_error("name: p\ntcp: {overhead: 3}\n"),
             "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h");
   EXPECT_EQ(
-      error("name: p\ntcp: {overheads: 3us}\n"),
+      profile_error("name: p\ntcp: {overheads: 3us}\n"),
       "p.yaml:2:7: unknown tcp key 'overheads'; did you mean 'overhead'? known: overhead, receive_overhead, "
       "latency, send_bandwidth, "
       "receive_bandwidth, messages, framing, switch_overhead, message_header, eager_threshold, send_buffer, ordered");
-  EXPECT_EQ(error("name: p\ntcp: {send_buffer: 1KiB}\n"),
+  EXPECT_EQ(profile_error("name: p\ntcp: {send_buffer: 1KiB}\n"),
             "p.yaml:2:6: 'send_buffer' is a connection's: it needs 'ordered: true'");
-  EXPECT_EQ(error("name: p\ntcp: {messages: []}\n"), "p.yaml:2:17: needs at least 1 element");
-  EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 1B}]}\n"),
+  EXPECT_EQ(profile_error("name: p\ntcp: {messages: []}\n"), "p.yaml:2:17: needs at least 1 element");
+  EXPECT_EQ(profile_error("name: p\ntcp: {messages: [{up_to: 1B}]}\n"),
             "p.yaml:2:18: the last interval has no 'up_to': it holds for all larger messages");
-  EXPECT_EQ(error("name: p\ntcp: {messages: [{latency: 1us}, {latency: 2us}]}\n"),
+  EXPECT_EQ(profile_error("name: p\ntcp: {messages: [{latency: 1us}, {latency: 2us}]}\n"),
             "p.yaml:2:18: only the last interval may go without 'up_to'");
-  EXPECT_EQ(error("name: p\ntcp: {messages: [{up_to: 2B}, {up_to: 2B}, {}]}\n"),
+  EXPECT_EQ(profile_error("name: p\ntcp: {messages: [{up_to: 2B}, {up_to: 2B}, {}]}\n"),
             "p.yaml:2:31: 'up_to' must ascend: 2B after 2B");
-  EXPECT_EQ(error("name: p\nmeasured: [1]\n"), "p.yaml:2:11: expected a map, got a list");
-  EXPECT_EQ(error("name: p\nmeasured: {runs: 0x10}\n"),
+  EXPECT_EQ(profile_error("name: p\nmeasured: [1]\n"), "p.yaml:2:11: expected a map, got a list");
+  EXPECT_EQ(profile_error("name: p\nmeasured: {runs: 0x10}\n"),
             "p.yaml:2:18: '0x10' is not a plain decimal number (no leading zeros, no sign +, no 0x, no _)");
-  EXPECT_EQ(error("name: p\ntcp:\n"), "p.yaml:2:1: expected a map with the keys of a tcp, got nothing");
+  EXPECT_EQ(profile_error("name: p\ntcp:\n"), "p.yaml:2:1: expected a map with the keys of a tcp, got nothing");
 }
 
 bool same(const Profile& a, const Profile& b) {
@@ -137,7 +129,7 @@ bool same(const Profile& a, const Profile& b) {
   };
   const auto equal_traffic = [](const std::vector<TrafficInterval>& x, const std::vector<TrafficInterval>& y) {
     return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](const TrafficInterval& i, const TrafficInterval& j) {
-      return i.up_to == j.up_to && i.overhead == j.overhead && i.bandwidth == j.bandwidth;
+      return i.up_to == j.up_to && i.overhead == j.overhead && i.rate == j.rate;
     });
   };
   return a.name == b.name && a.backend == b.backend && a.cores == b.cores && a.copy_bandwidth == b.copy_bandwidth &&
@@ -153,8 +145,8 @@ bool same(const Profile& a, const Profile& b) {
 }
 
 TEST(ProfileWriter, WritesWhatTheReaderReads) {
-  EXPECT_TRUE(same(read(to_yaml(read(full))), read(full)));
-  EXPECT_TRUE(same(read(to_yaml(ideal_profile())), ideal_profile()));
+  EXPECT_TRUE(same(profile_in(to_yaml(profile_in(full))), profile_in(full)));
+  EXPECT_TRUE(same(profile_in(to_yaml(ideal_profile())), ideal_profile()));
   EXPECT_TRUE(rc::check("any profile survives being written", [] {
     const auto amount = [](std::int64_t least) {
       return *rc::gen::inRange<std::int64_t>(least, std::int64_t{1} << 50);
@@ -183,7 +175,7 @@ TEST(ProfileWriter, WritesWhatTheReaderReads) {
     profile.measured = config::Json::object();
     profile.measured[profile.name] = {
         {"text", profile.name}, {"number", static_cast<double>(amount(0)) / 7.0}, {"list", {1, "2", nullptr}}};
-    RC_ASSERT(same(read(to_yaml(profile)), profile));
+    RC_ASSERT(same(profile_in(to_yaml(profile)), profile));
   }));
 }
 

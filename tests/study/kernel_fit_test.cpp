@@ -29,8 +29,8 @@ TEST(KernelFit, FindsCacheLevels) {
   EXPECT_EQ(fit.name, "add float32");
   ASSERT_GE(fit.cost.traffic.size(), 2U);
   EXPECT_EQ(fit.cost.traffic.front().up_to, 1_MiB);
-  EXPECT_NEAR(fit.cost.traffic.front().bandwidth->bytes_per_second(), 40e9, 2e9);
-  EXPECT_NEAR(fit.cost.traffic.back().bandwidth->bytes_per_second(), 8e9, 0.4e9);
+  EXPECT_NEAR(fit.cost.traffic.front().rate->bytes_per_second(), 40e9, 2e9);
+  EXPECT_NEAR(fit.cost.traffic.back().rate->bytes_per_second(), 8e9, 0.4e9);
   const KernelErrors errors = errors_of({&fit, 1});
   EXPECT_EQ(errors.fitted.size(), 17U);
   EXPECT_EQ(errors.held_out.size(), 8U);
@@ -72,7 +72,7 @@ TEST(KernelFit, OfReductions) {
     measurements.push_back(
         {Bytes{bytes}, {noisy(static_cast<double>(bytes) / 5e9, static_cast<std::uint64_t>(bytes))}, bytes == 1 << 20});
   const KernelFit fit = fit_reduction(measurements);
-  EXPECT_NEAR(to_seconds(traffic_time(fit.reduction, 16_MiB, 16_MiB)), 16.78e6 / 5e9, 2e-4);
+  EXPECT_NEAR(to_seconds(interval_time(fit.reduction, 16_MiB, 16_MiB)), 16.78e6 / 5e9, 2e-4);
   EXPECT_EQ(errors_of({&fit, 1}).held_out.size(), 1U);
 }
 
