@@ -273,9 +273,9 @@ Measurement measure_inside(const Topology& topology, const Routing& routing, con
                      : measure_with_mpirun(mpirun_in(network, topology, plan.ranks, program), plan, options).measured;
     } catch (const RunFailure& failure) {
       network.check();  // the cause, rather than its consequences
-      if (agent) agent->check();
-      const std::string message = agent ? agent->explained(failure.what()) : failure.what();
-      throw RunFailure(message);
+      if (!agent) throw;
+      agent->check();
+      throw RunFailure(agent->explained(failure.what()));
     }
     network.check();
     if (agent) agent->check();

@@ -121,6 +121,8 @@ class Forwarding {
   }
   Forwarding(const Forwarding&) = delete;
   Forwarding& operator=(const Forwarding&) = delete;
+  /// mpirun was ended because no rank had begun.
+  [[nodiscard]] bool was_late() const { return late != 0; }
   /// In the process that is to get the signal, before it becomes another program.
   void here() const {
     ::alarm(0);
@@ -240,8 +242,8 @@ MpirunResult measure_in_folder(const std::string& folder, const MpirunJob& job, 
         ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // lost with the credentials
       }
     });
-    return Json{{"status", output.status}, {"said", output.output + output.errors}}.dump(
-        -1, ' ', false, Json::error_handler_t::replace);
+    return Json{{"status", output.status}, {"said", output.output + output.errors}, {"late", forwarding.was_late()}}
+        .dump(-1, ' ', false, Json::error_handler_t::replace);
   };
   const Json ended = Json::parse(run_local_ranks(launcher));
   const int status = ended.at("status").get<int>();
@@ -250,7 +252,7 @@ MpirunResult measure_in_folder(const std::string& folder, const MpirunJob& job, 
   if (const auto killed = killed_rank(said); killed && status != 0) outcomes.push_back(*killed);
   for (const Outcome& outcome : outcomes)
     if (outcome.kind != Outcome::Kind::result) throw_cause(outcomes);
-  if (!fs::exists(begun_file(folder)))
+  if (ended.at("late").get<bool>())
     throw RunFailure(
         fmt::format("mpirun started no rank within {} s (--rendezvous-timeout waits longer); it ended with "
                     "status {}:\n{}",

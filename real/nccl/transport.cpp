@@ -5,14 +5,12 @@
 // is begun is a kernel that waits on the device for its peers.
 #include <fmt/format.h>
 #include <sched.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <exception>
-#include <fstream>
 #include <map>
 #include <vector>
 
@@ -20,6 +18,7 @@
 #include "core/base/number.hpp"
 #include "core/base/version.hpp"
 #include "real/gpu/placement.hpp"
+#include "real/launch/machine.hpp"
 #include "real/nccl/collectives.hpp"
 #include "real/transport/module.hpp"
 #include "real/transport/outstanding.hpp"
@@ -65,15 +64,6 @@ gpu::NcclLibrary open_library() {
   auto nccl = gpu::open_nccl(problem);
   if (!nccl) throw InputError(fmt::format("NCCL: {}", problem));
   return std::move(*nccl);
-}
-
-// As NCCL tells machines apart: by name and boot.
-std::string this_machine() {
-  utsname kernel{};
-  ::uname(&kernel);
-  std::string boot;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
-  return fmt::format("{} {}", kernel.nodename, boot);
 }
 
 std::vector<std::string> visible_devices() {

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <new>
 #include <thread>
 
 #include "core/base/error.hpp"
+#include "real/launch/machine.hpp"
 #include "real/transport/outstanding.hpp"
 
 namespace lockstep::real {
@@ -23,12 +22,10 @@ constexpr unsigned calls_between_checks = 16;
 // Shared memory wakes nobody in another network namespace: never for long.
 constexpr std::chrono::milliseconds longest_sleep{5};
 
-// The hosts of a lab are one machine, and say so.
 bool has_own_core(Control& control) {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  const auto all = control.all_gather(name.data());
-  return std::count(all.begin(), all.end(), name.data()) <= ::get_nprocs();
+  const std::string own = this_machine();
+  const auto all = control.all_gather(own);
+  return std::count(all.begin(), all.end(), own) <= ::get_nprocs();
 }
 
 }  // namespace
