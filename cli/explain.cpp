@@ -215,8 +215,7 @@ int explain_loader_workload(const Options& options, const Workload& workload) {
   } else {
     const Topology topology = load_topology_with(options.topology, options.settings);
     prediction = loader_prediction(topology, workload, profile, rank_count(options.ranks, workload, &topology), "flow",
-                                   options.seed);
-    place_storage(topology, profile, prediction.machine.ranks, spec, prediction);
+                                   options.seed, spec);
   }
   // Enough to see its steady state; what an epoch's length decides (caches) is kept where there are several.
   if (spec.consumer.epochs == 1) spec.consumer.steps = std::min<std::int64_t>(spec.consumer.steps.value_or(500), 500);

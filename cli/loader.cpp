@@ -5,6 +5,7 @@
 #include "cli/inputs.hpp"
 #include "cli/output.hpp"
 #include "core/base/error.hpp"
+#include "core/collective/walk.hpp"
 #include "core/config/document.hpp"
 #ifdef LOCKSTEP_REAL
 #include "real/loader/calibrate.hpp"
@@ -57,7 +58,51 @@ Bandwidth payload_rate(const Topology& topology, const Profile& profile, int fro
   return *least;
 }
 
-}  // namespace
+/// The one collective of a plan of all_reduce_of.
+const Operation& collective_in(const Plan& plan) {
+  const Operation* found = nullptr;
+  for (const Item& item : std::get<Repeat>(plan.roles.front().streams.front().items.front()).body)
+    if (const auto* operation = std::get_if<Operation>(&item))
+      if (std::holds_alternative<Collective>(operation->action)) found = operation;
+  LOCKSTEP_CHECK(found != nullptr, "a plan of an all-reduce without one");
+  return *found;
+}
+
+/// From the memory of the CPU that is nearest to a rank's GPU; empty where a rank has no GPU, or that no CPU.
+std::vector<LinkId> way_to_gpu(const Topology& topology, const Routing& routing, int rank) {
+  const DeviceId gpu = topology.endpoint(rank);
+  if (topology.devices[gpu].kind != DeviceKind::gpu) return {};
+  std::vector<LinkId> way;
+  for (const DeviceId device : topology.nodes[topology.node_of_rank(rank)].devices) {
+    if (topology.devices[device].kind != DeviceKind::cpu || routing.path_count(device, gpu) == 0) continue;
+    auto route = routing.route(device, gpu);
+    if (way.empty() || route.size() < way.size()) way = std::move(route);
+  }
+  return way;
+}
+
+void place_devices(const Topology& topology, int ranks, const LoaderSpec& spec, const Workload& workload,
+                   sim::LoaderPrediction& prediction) {
+  if (!spec.copies_to_device()) return;
+  const Routing routing(topology, {prediction.seed});
+  std::vector<Bytes> received(topology.links.size(), Bytes{0});
+  if (spec.consumer.all_reduce && ranks > 1) {
+    const auto planned = plan_workload(all_reduce_of(workload), ranks, shape_of(topology, ranks));
+    for (const PairBytes& pair : traffic_of(planned.plan, std::get<Collective>(collective_in(planned.plan).action)))
+      for (const LinkId link : routing.route(topology.endpoint(pair.from), topology.endpoint(pair.to)))
+        received[link] += Bytes{pair.bytes};
+  }
+  for (int rank = 0; rank < ranks; ++rank) {
+    const auto way = way_to_gpu(topology, routing, rank);
+    if (way.empty()) continue;
+    const Bandwidth bandwidth = route_bandwidth(topology, way);
+    auto& link = prediction.device_link;
+    if (!link) link.emplace().bandwidth = bandwidth;
+    link->bandwidth = std::min(link->bandwidth, bandwidth);
+    link->latency = std::max(link->latency, route_latency(topology, way));
+    for (const LinkId part : way) link->all_reduce_received = std::max(link->all_reduce_received, received[part]);
+  }
+}
 
 void place_storage(const Topology& topology, const Profile& profile, int ranks, LoaderSpec& spec,
                    sim::LoaderPrediction& prediction) {
@@ -73,8 +118,10 @@ void place_storage(const Topology& topology, const Profile& profile, int ranks, 
     prediction.all_reduce_received = Bytes{2 * spec.consumer.all_reduce->count() * (ranks - 1) / ranks};
 }
 
+}  // namespace
+
 sim::LoaderPrediction loader_prediction(const Topology& topology, const Workload& workload, const Profile& profile,
-                                        int ranks, const std::string& fidelity, std::uint64_t seed) {
+                                        int ranks, const std::string& fidelity, std::uint64_t seed, LoaderSpec& spec) {
   sim::LoaderPrediction prediction;
   prediction.seed = seed;
   prediction.machine.ranks = ranks;
@@ -82,14 +129,15 @@ sim::LoaderPrediction loader_prediction(const Topology& topology, const Workload
   prediction.machine.cores = profile.cores;
   prediction.machine.costs = profile.loader ? &*profile.loader : nullptr;
   prediction.all_reduce = all_reduce_time(topology, workload, profile, ranks, fidelity, seed);
+  place_storage(topology, profile, ranks, spec, prediction);
+  place_devices(topology, ranks, spec, workload, prediction);
   return prediction;
 }
 
 Result predict_loader(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
                       const std::string& fidelity, std::uint64_t seed, LoaderOutcome& outcome) {
   LoaderSpec spec = *workload.loader;
-  auto prediction = loader_prediction(topology, workload, profile, ranks, fidelity, seed);
-  place_storage(topology, profile, ranks, spec, prediction);
+  const auto prediction = loader_prediction(topology, workload, profile, ranks, fidelity, seed, spec);
   outcome = sim::simulate_loader(spec, prediction);
   Result result;
   result.kind = Result::Kind::simulation;
@@ -144,11 +192,7 @@ LoaderOutcome measure_in_lab(const LoaderMeasureRequest& request, const real::Da
   std::optional<Plan> plan;
   if (loader.consumer.all_reduce && lab.ranks > 1) {
     plan = plan_workload(all_reduce_of(*request.workload), lab.ranks, shape_of(topology, lab.ranks)).plan;
-    auto& items = plan->roles.front().streams.front().items;
-    std::vector<Item> kept;
-    for (auto& item : std::get<Repeat>(items.front()).body)
-      if (std::holds_alternative<Collective>(std::get<Operation>(item).action)) kept.push_back(item);
-    items = std::move(kept);
+    plan->roles.front().streams.front().items = {Operation(collective_in(*plan))};
     lab.all_reduce = &*plan;
   }
   const auto run = real::run_loader_in_lab(lab);

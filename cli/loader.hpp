@@ -17,14 +17,14 @@
 
 namespace lockstep::cli {
 
-/// The machines of a topology, and how long the all-reduce of a step takes on its links alone.
+/// What a topology is to a loader, whose `spec` it completes: the machines; how long the all-reduce of a step takes on
+/// its links alone; and which links that shares.
+///  - An object store on a topology of hosts stands in its last host, as in the lab: its links, and those of its
+///    clients, limit what reads get. Not where no host is left.
+///  - Where ranks are GPUs, copies take the way from the nearest CPU's memory to them, as fast as its links, which the
+///    all-reduce may use, too: as the default algorithm would. Of ranks that differ the worst counts.
 sim::LoaderPrediction loader_prediction(const Topology& topology, const Workload& workload, const Profile& profile,
-                                        int ranks, const std::string& fidelity, std::uint64_t seed);
-
-/// An object store on a topology of hosts stands in its last host, as in the lab: its links, and those of its clients,
-/// limit what reads get; collectives share the clients' links with them. Does nothing where no host is left.
-void place_storage(const Topology& topology, const Profile& profile, int ranks, LoaderSpec& spec,
-                   sim::LoaderPrediction& prediction);
+                                        int ranks, const std::string& fidelity, std::uint64_t seed, LoaderSpec& spec);
 
 /// Faults of links and ranks would have no effect on a data loader: throws InputError with the position of each.
 void refuse_faults_for_loader(const Topology* topology, const Workload& workload);

@@ -235,7 +235,8 @@ config::Type<BatchSpec> batch_type() {
 
 config::Type<DeviceSpec> device_type() {
   return config::record<DeviceSpec>("device", "The copy from host to device.")
-      .optional("bandwidth", &DeviceSpec::bandwidth, config::bandwidth().positive(), "absent: free")
+      .optional("bandwidth", &DeviceSpec::bandwidth, config::bandwidth().positive(),
+                "at most; absent: that of the way to the rank's GPU in the topology, else free")
       .optional("latency", &DeviceSpec::latency, config::duration(), "per batch; default 0s")
       .type();
 }

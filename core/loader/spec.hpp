@@ -109,7 +109,7 @@ struct BatchSpec {
 };
 
 struct DeviceSpec {
-  std::optional<Bandwidth> bandwidth;  ///< host to device; none: free
+  std::optional<Bandwidth> bandwidth;  ///< host to device; none: that of the topology, else free
   Duration latency{0};                 ///< per batch
 };
 
@@ -156,6 +156,9 @@ struct LoaderSpec {
   [[nodiscard]] std::int64_t steps_per_epoch(int ranks) const;
   /// Bytes that a worker hands over per sample: the decoded image, or what was stored.
   [[nodiscard]] std::int64_t handed_over_bytes(std::int64_t stored) const;
+  [[nodiscard]] bool copies_to_device() const {
+    return device.bandwidth || device.latency.count() > 0 || batch.staging != BatchSpec::Staging::none;
+  }
 };
 
 /// The declaration of `loader:`.

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
@@ -16,6 +19,7 @@
 #include "core/loader/sampler.hpp"
 #include "real/launch/futex.hpp"
 #include "real/launch/sleep.hpp"
+#include "real/loader/batch_copier.hpp"
 #include "real/loader/residency.hpp"
 
 namespace lockstep::real {
@@ -24,7 +28,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::nanoseconds;
 
-constexpr auto look_after_workers = std::chrono::milliseconds(20);
+constexpr nanoseconds look_after_workers = std::chrono::milliseconds(20);
+constexpr nanoseconds look_after_copies = std::chrono::microseconds(100);
 
 double seconds_between(Clock::time_point begin, Clock::time_point end) {
   return std::chrono::duration<double>(end - begin).count();
@@ -156,6 +161,11 @@ class Run {
     job.open = options_.open ? options_.open : reader_of(spec_, dataset_);
     job.on_task = options_.on_task;
     const std::int64_t read_before = storage_bytes();
+    if (spec_.copies_to_device()) {
+      copier_ = options_.make_copier ? options_.make_copier(pinned(), batch_bytes())
+                                     : make_batch_copier(pinned(), batch_bytes(), options_.rank);
+      read_back_.resize(batch_bytes());
+    }
     start_ = Clock::now();
     Workers workers(spec_, job);
     workers_ = &workers;
@@ -208,24 +218,75 @@ class Run {
     futex_wake(shared_.control().turns);
   }
 
-  /// The task that can be taken now.
+  /// The task that can be taken now, or copied.
   std::optional<std::int64_t> ready() const {
     if (spec_.readers.ordered) {
-      const BatchSlot& slot = shared_.slot_of(taken_);
-      return slot.turn.load() == taken_ && slot.done.load() != 0 ? std::optional(taken_) : std::nullopt;
+      const std::int64_t next = copier_ ? copies_ : taken_;
+      if (next >= tasks_) return std::nullopt;
+      const BatchSlot& slot = shared_.slot_of(next);
+      return slot.turn.load() == next && slot.done.load() != 0 ? std::optional(next) : std::nullopt;
     }
     std::optional<std::int64_t> first;
     for (std::int64_t i = 0; i < shared_.slots(); ++i) {
       const BatchSlot& slot = shared_.slot_of(i);
-      if (slot.done.load() != 0 && (!first || slot.turn.load() < *first)) first = slot.turn.load();
+      const std::int64_t task = slot.turn.load();
+      if (slot.done.load() == 0 || (copying_ && copying_->task == task) || copied_ == task) continue;
+      if (!first || task < *first) first = task;
     }
     return first;
+  }
+
+  [[nodiscard]] bool pinned() const { return spec_.batch.staging == BatchSpec::Staging::pinned; }
+  /// As it lies in memory: samples of unequal size each take the largest one's place.
+  [[nodiscard]] std::size_t batch_bytes(std::int64_t samples) const {
+    return static_cast<std::size_t>(samples) * shared_.data(0, 0).size();
+  }
+  [[nodiscard]] std::size_t batch_bytes() const { return batch_bytes(spec_.batch.size); }
+
+  /// Batches go to the device one after another: one is there while the next one is copied.
+  void copy_on() {
+    if (copying_ && !copying_->arrived && copier_->done()) arrive();
+    if (copying_ && copying_->arrived && !copied_) {
+      copied_ = copying_->task;
+      copying_.reset();
+    }
+    if (copying_) return;
+    const auto task = ready();
+    if (!task) return;
+    ++copies_;
+    copying_ = {*task, Clock::now(), false};
+    copier_->begin({shared_.data(*task, 0).data(), batch_bytes(shared_.slot_of(*task).count)});
+  }
+
+  void arrive() {
+    copying_->arrived = true;
+    BatchSlot& slot = shared_.slot_of(copying_->task);
+    slot.spent_ns[static_cast<std::size_t>(StallCause::copy)] +=
+        std::chrono::duration_cast<nanoseconds>(Clock::now() - copying_->begun).count();
+    if (checked_) return;
+    checked_ = true;
+    const std::span<std::byte> there(read_back_.data(), batch_bytes(slot.count));
+    copier_->read_back(there);
+    if (std::memcmp(there.data(), shared_.data(copying_->task, 0).data(), there.size()) != 0)
+      throw RunFailure("the device holds other bytes of a batch than were copied to it");
+  }
+
+  /// Thinking, while copies go on.
+  void think_until(Clock::time_point end) {
+    if (!copier_) {
+      sleep_until(end);
+      return;
+    }
+    for (auto now = Clock::now(); now < end; now = Clock::now()) {
+      copy_on();
+      sleep_until(std::min(end, now + look_after_copies));
+    }
   }
 
   [[nodiscard]] std::int64_t count_ready() const {
     std::int64_t count = 0;
     for (std::int64_t i = 0; i < shared_.slots(); ++i) count += shared_.slot_of(i).done.load() != 0 ? 1 : 0;
-    return count;
+    return count - (copying_ ? 1 : 0) - (copied_ ? 1 : 0);
   }
 
   void consume() {
@@ -238,7 +299,7 @@ class Run {
       take(task, seconds_between(step_start, taken_at));
       auto end = Clock::now();
       if (think.count() > 0) {
-        sleep_until(taken_at + think);
+        think_until(taken_at + think);
         end = Clock::now();
         // Waking late is the consumer's own.
         const double late = seconds_between(taken_at + think, end);
@@ -265,9 +326,15 @@ class Run {
     auto looked = Clock::now();
     for (;;) {
       const std::uint32_t news = control.news.load();
-      if (const auto task = ready()) return *task;
+      if (copier_) {
+        copy_on();
+        if (const auto task = std::exchange(copied_, std::nullopt)) return *task;
+      } else if (const auto task = ready()) {
+        return *task;
+      }
       throw_failure();
-      futex_wait(control.news, news, Clock::now() + look_after_workers);
+      // Nobody rings when a copy is done.
+      futex_wait(control.news, news, Clock::now() + (copying_ ? nanoseconds(look_after_copies) : look_after_workers));
       if (Clock::now() - looked > look_after_workers) {
         look_after();
         looked = Clock::now();
@@ -438,6 +505,17 @@ class Run {
   std::map<int, bool> stalled_;
   std::array<TroubleCount, trouble_count> troubles_{};
   QueueRecord queue_;
+  struct Copying {
+    std::int64_t task = 0;
+    Clock::time_point begun;
+    bool arrived = false;
+  };
+  std::unique_ptr<BatchCopier> copier_;
+  std::optional<Copying> copying_;      // perhaps arrived already, behind one that is not taken
+  std::optional<std::int64_t> copied_;  // on the device, not taken
+  std::int64_t copies_ = 0;             // begun
+  bool checked_ = false;                // what the device holds of the first batch
+  std::vector<std::byte> read_back_;
   Clock::time_point start_, end_;
   double first_step_s_ = 0, stall_s_ = 0, think_s_ = 0, communication_s_ = 0;
   std::array<double, stall_cause_count> by_cause_{};
@@ -448,9 +526,7 @@ class Run {
 }  // namespace
 
 LoaderOutcome run_loader(const LoaderSpec& spec, const Dataset& dataset, const LoaderRun& options) {
-  if (spec.batch.staging != BatchSpec::Staging::none || spec.device.bandwidth || spec.device.latency.count() > 0)
-    throw InputError(fmt::format("{}: copies to a device ('device', 'batch.staging') are simulated only, so far",
-                                 spec.position.text()));
+  if (!options.make_copier) need_device_of(spec);
   return Run(spec, dataset, options).run();
 }
 

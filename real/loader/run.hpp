@@ -13,6 +13,7 @@
 #include <functional>
 
 #include "core/loader/outcome.hpp"
+#include "real/loader/batch_copier.hpp"
 #include "real/loader/dataset.hpp"
 #include "real/loader/worker.hpp"
 
@@ -22,6 +23,8 @@ struct LoaderRun {
   std::function<void(int worker, std::int64_t task)> on_task;  ///< in the worker, before a task
   std::function<std::unique_ptr<SampleReader>()> open;         ///< how workers read; empty: local files
   std::function<void(std::int64_t step)> all_reduce;           ///< after the think time of a step; may be empty
+  /// How batches are copied to a device, where the workload says so; empty: to a GPU.
+  std::function<std::unique_ptr<BatchCopier>(bool pinned, std::size_t most)> make_copier;
   int rank = 0, ranks = 1;
   bool keep_cache = false;  ///< leaves the page cache as it is
 };

@@ -25,7 +25,7 @@ T* place(std::byte*& at, std::int64_t count) {
 }  // namespace
 
 SharedBatches::SharedBatches(const LoaderSpec& spec, std::int64_t bytes_per_sample, int workers)
-    : slots_(std::int64_t{spec.readers.workers} * spec.readers.prefetch),
+    : slots_(std::int64_t{spec.readers.workers} * spec.readers.prefetch + (spec.copies_to_device() ? 2 : 0)),
       batch_(spec.batch.size),
       sample_bytes_((bytes_per_sample + 63) / 64 * 64) {
   const std::int64_t data = slots_ * batch_ * sample_bytes_;

@@ -19,6 +19,7 @@
 #include "core/base/version.hpp"
 #include "real/gpu/placement.hpp"
 #include "real/launch/machine.hpp"
+#include "real/nccl/batch_copier.hpp"
 #include "real/nccl/collectives.hpp"
 #include "real/transport/module.hpp"
 #include "real/transport/outstanding.hpp"
@@ -44,6 +45,11 @@ std::string device_problem() {
   static_cast<void>(cudaGetLastError());
   if (status != cudaSuccess) return cudaGetErrorString(status);
   return devices == 0 ? "no CUDA device is visible" : "";
+}
+
+std::string no_device() {
+  set_where_unset(gpu::cuda_environment());
+  return gpu::what_nccl_lacks(device_problem(), {});
 }
 
 std::string missing() {
@@ -322,7 +328,8 @@ std::string library() {
 }  // namespace lockstep::real
 
 extern "C" __attribute__((visibility("default"))) const lockstep::real::TransportModule* lockstep_transport_module() {
-  static const lockstep::real::TransportModule module{lockstep::version, lockstep::real::make, lockstep::real::library,
-                                                      lockstep::real::missing};
+  static const lockstep::real::TransportModule module{lockstep::version,         lockstep::real::make,
+                                                      lockstep::real::library,   lockstep::real::missing,
+                                                      lockstep::real::no_device, lockstep::real::make_cuda_copier};
   return &module;
 }

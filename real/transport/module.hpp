@@ -3,6 +3,7 @@
 // lockstep_transport_module.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "real/transport/transport.hpp"
 
 namespace lockstep::real {
+
+class BatchCopier;
 
 /// What a module's one exported function gives: `const TransportModule* lockstep_transport_module()`, as C.
 struct TransportModule {
@@ -22,6 +25,10 @@ struct TransportModule {
   /// What this machine lacks for it beside the library that the module is linked with, in words that name the remedy;
   /// empty: nothing. Null: there is nothing else.
   std::string (*missing)() = nullptr;
+  /// Of the module that has a GPU's runtime: what this machine lacks to copy to a GPU, and a copier
+  /// (real/loader/batch_copier.hpp). Null: it has none.
+  std::string (*no_device)() = nullptr;
+  std::unique_ptr<BatchCopier> (*make_copier)(bool pinned, std::size_t most, int rank) = nullptr;
 };
 
 /// Opens a module by its name ("mpi", "ucx", "nccl"). Throws InputError that names the library and its package where it

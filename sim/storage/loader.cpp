@@ -11,12 +11,14 @@ namespace lockstep::sim {
 namespace {
 
 constexpr std::int64_t write_piece = 8 << 20;
+constexpr std::int64_t copy_piece = 1 << 20;  // of a copy that shares its link
 
 /// Batches on their way to one device: one is copied while another is used.
 struct Copier {
   std::optional<SuppliedBatch> copied;   // on the device, not taken
   std::optional<SuppliedBatch> copying;  // perhaps arrived already, behind one that is not taken
   bool arrived = false;
+  std::int64_t begun = 0, to_copy = 0;  // of `copying`
 
   void move_up() {
     if (copied || !copying || !arrived) return;
@@ -33,7 +35,10 @@ struct Consumer {
   std::int64_t think = 0, stall = 0, communication = 0;
   std::array<double, stall_cause_count> by_cause{};
   Copier copier;
-  std::int64_t to_write = 0, to_receive = 0;
+  std::int64_t to_write = 0;
+  std::int64_t to_receive = 0;         // of the collective, by the link of the reads
+  std::int64_t to_receive_beside = 0;  // by the link of the copies
+  std::int64_t device_link_free = 0;
   bool writing = false;
   std::uint32_t counter = 0;
 };
@@ -46,8 +51,8 @@ class Run {
         costs_(prediction.machine.costs != nullptr ? *prediction.machine.costs : LoaderCosts{}),
         ranks_(prediction.machine.ranks),
         supply_(spec, prediction.machine, prediction.seed),
-        copies_(spec.device.bandwidth || spec.device.latency.count() > 0 ||
-                spec.batch.staging != BatchSpec::Staging::none),
+        copies_(spec.copies_to_device()),
+        shared_(copies_ && prediction.device_link && prediction.device_link->all_reduce_received.count() > 0),
         together_(spec.consumer.all_reduce.has_value() || spec.consumer.barrier),
         consumers_(static_cast<std::size_t>(ranks_)),
         epochs_(static_cast<std::size_t>(spec.consumer.epochs)) {}
@@ -71,7 +76,7 @@ class Run {
   }
 
  private:
-  enum EventKind : std::uint8_t { copy_done, thought, received, stepped, written };
+  enum EventKind : std::uint8_t { copied, thought, received, received_beside, stepped, written };
 
   void push(int rank, EventKind kind, std::int64_t time) {
     Consumer& consumer = consumers_[static_cast<std::size_t>(rank)];
@@ -101,15 +106,37 @@ class Run {
     if (copier.copying || !supply_.ready(rank)) return;
     record_queue(rank, now);
     copier.copying = supply_.take(rank, now);
-    const std::int64_t time = copy_time(copier.copying->handed_over_bytes);
-    copier.copying->spent[static_cast<std::size_t>(StallCause::copy)] += time;
-    push(rank, copy_done, now + time);
+    copier.begun = now;
+    copier.to_copy = copier.copying->handed_over_bytes;
+    std::int64_t start = now + spec_.device.latency.count();
+    if (spec_.batch.staging == BatchSpec::Staging::pinned)
+      start += StorageDevice::time_for(copier.to_copy, costs_.collate);
+    if (const auto& link = prediction_.device_link) start += link->latency.count();
+    copy_on(rank, start);
   }
 
-  [[nodiscard]] std::int64_t copy_time(std::int64_t bytes) const {
-    std::int64_t time = spec_.device.latency.count() + StorageDevice::time_for(bytes, spec_.device.bandwidth);
-    if (spec_.batch.staging == BatchSpec::Staging::pinned) time += StorageDevice::time_for(bytes, costs_.collate);
-    return time;
+  /// The next piece of a copy; all of it where nothing else uses its link.
+  void copy_on(int rank, std::int64_t now) {
+    Copier& copier = consumers_[static_cast<std::size_t>(rank)].copier;
+    const std::int64_t piece = shared_ ? std::min(copier.to_copy, copy_piece) : copier.to_copy;
+    copier.to_copy -= piece;
+    std::int64_t end = now + StorageDevice::time_for(piece, spec_.device.bandwidth);
+    if (prediction_.device_link) end = std::max(end, over_device_link(rank, now, piece));
+    push(rank, copied, end);
+  }
+
+  void copied_on(int rank, std::int64_t now) {
+    Copier& copier = consumers_[static_cast<std::size_t>(rank)].copier;
+    if (copier.to_copy > 0) return copy_on(rank, now);
+    copier.arrived = true;
+    copier.copying->spent[static_cast<std::size_t>(StallCause::copy)] += now - copier.begun;
+  }
+
+  /// When so many bytes are through the link to a rank's device, behind what is there already.
+  std::int64_t over_device_link(int rank, std::int64_t now, std::int64_t bytes) {
+    std::int64_t& free = consumers_[static_cast<std::size_t>(rank)].device_link_free;
+    free = std::max(free, now) + StorageDevice::time_for(bytes, prediction_.device_link->bandwidth);
+    return free;
   }
 
   void record_queue(int rank, std::int64_t now) {
@@ -170,8 +197,8 @@ class Run {
       const int rank = static_cast<int>(event.entity);
       changed.push_back(rank);
       switch (event.kind) {
-        case copy_done:
-          consumers_[event.entity].copier.arrived = true;
+        case copied:
+          copied_on(rank, event.time);
           break;
         case thought:
           if (together_)
@@ -181,6 +208,9 @@ class Run {
           break;
         case received:
           receive_on(rank, event.time);
+          break;
+        case received_beside:
+          receive_beside_on(rank, event.time);
           break;
         case stepped:
           end_step(rank, event.time);
@@ -199,15 +229,14 @@ class Run {
     if (++arrived_ < ranks_) return;
     arrived_ = 0;
     const std::int64_t alone = now + prediction_.all_reduce.count();
-    if (prediction_.all_reduce_received.count() == 0) {
-      for (int rank = 0; rank < ranks_; ++rank) push(rank, stepped, alone);
-      return;
-    }
     not_before_ = alone;
-    receiving_ = ranks_;
+    receiving_ = 2 * ranks_;
     for (int rank = 0; rank < ranks_; ++rank) {
-      consumers_[static_cast<std::size_t>(rank)].to_receive = prediction_.all_reduce_received.count();
+      Consumer& consumer = consumers_[static_cast<std::size_t>(rank)];
+      consumer.to_receive = prediction_.all_reduce_received.count();
+      consumer.to_receive_beside = shared_ ? prediction_.device_link->all_reduce_received.count() : 0;
       receive_on(rank, now);
+      receive_beside_on(rank, now);
     }
   }
 
@@ -220,9 +249,24 @@ class Run {
       push(rank, received, supply_.transfer(now, piece, rank));
       return;
     }
-    // A collective ends when its last rank has everything.
+    one_has_received(now);
+  }
+
+  /// The same over the link to the rank's device.
+  void receive_beside_on(int rank, std::int64_t now) {
+    Consumer& consumer = consumers_[static_cast<std::size_t>(rank)];
+    const std::int64_t piece = std::min(consumer.to_receive_beside, copy_piece);
+    consumer.to_receive_beside -= piece;
+    if (piece > 0)
+      push(rank, received_beside, over_device_link(rank, now, piece));
+    else
+      one_has_received(now);
+  }
+
+  /// A collective ends when its last rank has everything, by both of its links.
+  void one_has_received(std::int64_t now) {
     if (--receiving_ > 0) return;
-    for (int other = 0; other < ranks_; ++other) push(other, stepped, std::max(now, not_before_));
+    for (int rank = 0; rank < ranks_; ++rank) push(rank, stepped, std::max(now, not_before_));
   }
 
   void end_step(int rank, std::int64_t end) {
@@ -291,7 +335,7 @@ class Run {
   LoaderCosts costs_;
   int ranks_;
   Supply supply_;
-  bool copies_, together_;
+  bool copies_, shared_, together_;
   std::vector<Consumer> consumers_;
   std::vector<LoaderEpoch> epochs_;
   EventQueue events_;

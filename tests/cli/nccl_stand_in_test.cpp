@@ -100,6 +100,32 @@ TEST_F(StandIn, WithoutAGpuItSaysSo) {
   EXPECT_FALSE(outcome.left_behind);
 }
 
+TEST_F(StandIn, LoadersCopyTheirBatchesToTheDevice) {
+  folder_.write(
+      "w.yaml",
+      "name: w\nloader: {dataset: {samples: 90, size: 30kB}, batch: {size: 8, staging: pinned}, consumer: {think: "
+      "1ms}, readers: {workers: 2}}\n");
+  ASSERT_EQ(run("dataset make files -w w.yaml", 1).code, 0);
+  for (const char* how : {"pinned", "pageable"})
+    for (const char* kind : {"threads", "processes"}) {
+      const Outcome outcome =
+          run(fmt::format("run -w w.yaml --dataset files --json r.json --set workload.loader.batch.staging={} --set "
+                          "workload.loader.readers.kind={}",
+                          how, kind),
+              1);
+      ASSERT_EQ(outcome.code, 0) << outcome.errors;
+      EXPECT_FALSE(outcome.left_behind);
+      const Json loader = result().at("loader");
+      EXPECT_EQ(loader.at("samples"), 90);
+      EXPECT_EQ(loader.at("wrong"), 0);
+    }
+  const Outcome without = run("run -w w.yaml --dataset files", 0);
+  EXPECT_EQ(without.code, 2);
+  EXPECT_THAT(without.errors,
+              HasSubstr("w.yaml:2:9: copies to a device ('device', 'batch.staging') need a GPU: no usable "
+                        "GPU: no CUDA-capable device is detected"));
+}
+
 TEST_F(StandIn, AKilledRankEndsTheRun) {
   folder_.write("w.yaml",
                 "name: w\niterations: 1000000\ncollectives: [{kind: all_reduce, algorithm: ring, size: 64KiB}]\n");

@@ -11,6 +11,7 @@
 #include "real/loader/jpeg.hpp"
 #include "real/loader/residency.hpp"
 #include "real/loader/run.hpp"
+#include "tests/real/loader_files.hpp"
 
 namespace lockstep::real {
 namespace {
@@ -18,34 +19,9 @@ namespace {
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-/// A folder of its own on a file system whose page cache can be dropped.
-class LoaderFiles {
- public:
-  explicit LoaderFiles(DatasetSpec spec) : spec_(std::move(spec)) {
-    static int count = 0;
-    path_ = fs::temp_directory_path() / fmt::format("lockstep_loader_{}_{}", ::getpid(), count++);
-    make_dataset(spec_, path_);
-  }
-  ~LoaderFiles() { fs::remove_all(path_); }
-  LoaderFiles(const LoaderFiles&) = delete;
-  LoaderFiles& operator=(const LoaderFiles&) = delete;
-  [[nodiscard]] Dataset load() const { return load_dataset(spec_, path_); }
-  [[nodiscard]] const fs::path& path() const { return path_; }
+using test::LoaderFiles;
 
- private:
-  DatasetSpec spec_;
-  fs::path path_;
-};
-
-LoaderSpec small(std::int64_t samples = 60) {
-  LoaderSpec spec;
-  spec.dataset.samples = samples;
-  spec.dataset.size = {.shape = Distribution::Shape::uniform, .mean = 20'000, .deviation = 4'000};
-  spec.dataset.samples_per_shard = 25;
-  spec.batch.size = 8;
-  spec.readers.workers = 2;
-  return spec;
-}
+LoaderSpec small(std::int64_t samples = 60) { return test::small_loader(samples); }
 
 LoaderOutcome run(const LoaderSpec& spec, const LoaderFiles& files, LoaderRun options = {}) {
   options.keep_cache = true;
@@ -246,10 +222,9 @@ TEST(RealLoader, AWorkerThatSaysNothing) {
         : reader_(std::move(reader)), mark_(std::move(mark)), forever_(forever) {}
     void ask(std::uint32_t ticket, const StoredSample& sample) override { reader_->ask(ticket, sample); }
     Arrived wait() override {
-      if (!fs::exists(mark_)) {
-        fs::create_directory(mark_);
+      // One of them alone.
+      if (fs::create_directory(mark_))
         std::this_thread::sleep_for(forever_ ? std::chrono::seconds(3600) : std::chrono::milliseconds(1200));
-      }
       return reader_->wait();
     }
     void done(std::uint32_t ticket) override { reader_->done(ticket); }

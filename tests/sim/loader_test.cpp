@@ -345,6 +345,29 @@ TEST(LoaderOutcomes, ComeBackFromTheirJsonAndAddUp) {
   EXPECT_THROW(loader_outcome_from_json(Json{{"steps", 1}}, "r.json"), InputError);
 }
 
+TEST(LoaderSteps, CopiesAndCollectivesShareTheDevicesLink) {
+  LoaderSpec spec = pipeline(Duration{0}, Duration{0}, milliseconds(1));
+  spec.dataset.size = fixed(1'000'000_B);
+  spec.batch.staging = BatchSpec::Staging::pageable;
+  LoaderPrediction prediction;
+  prediction.machine.ranks = 2;
+  prediction.device_link = {.bandwidth = Bandwidth::bytes_per_second(1'000'000'000)};
+  // A batch is 8 MB and takes 8 ms; so does a collective. Alone, the copy hides the thinking, and is hidden by both.
+  EXPECT_DOUBLE_EQ(interval(simulate_loader(spec, prediction)), 8e9);
+  spec.consumer.all_reduce = Bytes{8'000'000};
+  prediction.all_reduce = milliseconds(8);
+  EXPECT_DOUBLE_EQ(interval(simulate_loader(spec, prediction)), 9e9);
+  // On one link they are 16 ms of work.
+  prediction.device_link->all_reduce_received = *spec.consumer.all_reduce;
+  const auto shared = simulate_loader(spec, prediction);
+  EXPECT_NEAR(interval(shared), 16e9, 0.05e9);
+  EXPECT_GT(shared.communication_s, static_cast<double>(shared.steps) * 12e-3);
+  // A copy that is slower than its link by itself leaves the link to the collective.
+  prediction.device_link->bandwidth = Bandwidth::bytes_per_second(100'000'000'000);
+  spec.device.bandwidth = Bandwidth::bytes_per_second(800'000'000);
+  EXPECT_NEAR(interval(simulate_loader(spec, prediction)), 10e9, 0.2e9);
+}
+
 TEST(LoaderSteps, CheckpointsCompeteWithReads) {
   LoaderSpec spec = pipeline(Duration{0}, Duration{0}, milliseconds(1));
   spec.storage.bandwidth = Bandwidth::bytes_per_second(1'000'000'000);
