@@ -61,14 +61,11 @@ class MpiTransport final : public Transport {
   }
 
   void receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t) override {
-    const Shape shape = shape_of(buffer.size());
-    MPI_Request request = MPI_REQUEST_NULL;
-    check_mpi(MPI_Irecv(buffer.data(), shape.count, shape.type, peer, tag_of(tag), job_.world(), &request),
-              "MPI_Irecv");
-    add(request, {peer, tag, buffer.size(), token, true});
+    announced_.push_back({{peer, tag, buffer.size(), token, true}, buffer});
   }
 
   bool wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) override {
+    post();
     std::optional<WallClock::time_point> begun;
     bool patient = true;
     for (unsigned polls = 0;; ++polls) {
@@ -154,6 +151,23 @@ class MpiTransport final : public Transport {
     return static_cast<int>(tag);
   }
 
+  struct Announced {
+    Message message;
+    std::span<std::byte> buffer;
+  };
+  // Receives, behind the sends that were begun with them: see real/ucx/tagged.hpp.
+  void post() {
+    for (const auto& [message, buffer] : announced_) {
+      const Shape shape = shape_of(buffer.size());
+      MPI_Request request = MPI_REQUEST_NULL;
+      check_mpi(
+          MPI_Irecv(buffer.data(), shape.count, shape.type, message.peer, tag_of(message.tag), job_.world(), &request),
+          "MPI_Irecv");
+      add(request, message);
+    }
+    announced_.clear();
+  }
+
   void add(MPI_Request request, const Message& message) {
     requests_.push_back(request);
     messages_.push_back(message);
@@ -220,6 +234,7 @@ class MpiTransport final : public Transport {
   MpiCollectives native_;
   const int exceptions_at_birth_;
   std::uint64_t largest_tag_ = 0;
+  std::vector<Announced> announced_;
   std::vector<MPI_Request> requests_;
   std::vector<Message> messages_;  // of each request
   std::vector<int> indices_;

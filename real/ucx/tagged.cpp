@@ -1,5 +1,7 @@
 #include "real/ucx/tagged.hpp"
 
+#include <utility>
+
 #include "core/base/error.hpp"
 
 namespace lockstep::real {
@@ -62,15 +64,23 @@ void UcxTagged::send(int peer, std::uint64_t tag, std::span<const std::byte> dat
 }
 
 void UcxTagged::receive(int peer, std::uint64_t tag, std::span<std::byte> buffer, std::uint64_t token, std::size_t) {
-  UcxMessage& message = begin(peer, tag, buffer.size(), token, true);
+  announced_.push_back({&begin(peer, tag, buffer.size(), token, true), buffer});
+}
+
+void UcxTagged::post() {
+  for (const Announced& receive : std::exchange(announced_, {})) post(receive);
+}
+
+void UcxTagged::post(const Announced& receive) {
+  UcxMessage& message = *receive.message;
   bool ended = false;  // by a call back from within the call: the message is there already
   message.ended = &ended;
   ucp_request_param_t param{};
   param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
   param.cb.recv = received;
   param.user_data = &message;
-  ucs_status_ptr_t request =
-      ucp_tag_recv_nbx(worker().worker(), buffer.data(), buffer.size(), wire_tag(peer, tag), ~ucp_tag_t{0}, &param);
+  ucs_status_ptr_t request = ucp_tag_recv_nbx(worker().worker(), receive.buffer.data(), receive.buffer.size(),
+                                              wire_tag(message.peer, message.tag), ~ucp_tag_t{0}, &param);
   if (ended) return;
   message.ended = nullptr;
   if (UCS_PTR_IS_ERR(request))

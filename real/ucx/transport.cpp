@@ -78,6 +78,7 @@ bool UcxTransport::look() {
 }
 
 bool UcxTransport::wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) {
+  post();
   for (;;) {
     bool moved = false;
     for (int i = 0; i < spins && ready_.empty(); ++i) {

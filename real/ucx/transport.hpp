@@ -73,6 +73,8 @@ class UcxTransport : public Transport {
   UcxWorker& worker() { return worker_; }
   [[nodiscard]] int rank() const { return control_.rank(); }
   [[nodiscard]] int size() const { return control_.size(); }
+  /// Called before waiting: what was put off until now.
+  virtual void post() {}
   /// Makes progress once there is some to make, or gives up soon.
   bool look();
   /// After a failure UCX wants its requests back before it ends. For destructors, before what callbacks use goes.

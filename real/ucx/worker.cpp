@@ -67,7 +67,8 @@ void UcxWorker::sleep(WallClock::time_point deadline) {
   control_.wait_for(descriptor_, deadline);
 }
 
-// UCX 1.13 says it only as text for people: lines such as "#  lane[0]:  1:tcp/eth0.0 md[1] -> ...".
+// UCX 1.13 says it only as text for people: lines such as "#  lane[0]:  1:tcp/eth0.0 md[1] -> ..." and
+// "#  tag_send: 0..<egr/short>..8185..<egr/zcopy>..20553..<rndv>..(inf)", the latter not of endpoints without tags.
 std::string UcxWorker::chosen() const {
   const auto first = std::find_if(endpoints_.begin(), endpoints_.end(), [](ucp_ep_h one) { return one != nullptr; });
   if (first == endpoints_.end()) return {};
@@ -87,7 +88,14 @@ std::string UcxWorker::chosen() const {
     std::string name = info.substr(begin, info.find_first_of(". \n", slash) - begin);
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
   }
-  return join(names, ", ");
+  std::string chosen = join(names, ", ");
+  const std::string sends = "tag_send: ", asks = "..<rndv>";
+  if (const std::size_t line = info.find(sends); line != std::string::npos)
+    if (const std::size_t end = info.find(asks, line); end < info.find('\n', line)) {
+      const std::size_t begin = info.find_last_not_of("0123456789", end - 1) + 1;
+      if (begin < end) chosen += fmt::format("; rendezvous from {} B", info.substr(begin, end - begin));
+    }
+  return chosen;
 }
 
 }  // namespace lockstep::real
