@@ -14,6 +14,7 @@
 #include "core/base/catalogue.hpp"
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
+#include "core/base/number.hpp"
 #include "core/base/statistics.hpp"
 #include "core/base/text.hpp"
 #include "core/base/version.hpp"
@@ -322,6 +323,22 @@ std::string text_of(const Check& check) {
       errors(check.fitted), errors(check.others));
 }
 
+/// Up to this size a message is sent whether its receiver waits for it or not; none: all are.
+std::optional<Bytes> largest_unasked(const std::string& transport, bool in_network, const Json& ranks) {
+  // Open MPI's btl_tcp_eager_limit and btl_vader_eager_limit.
+  if (transport == "mpi") return in_network ? 64_KiB : 4_KiB;
+  if (transport == "ucx_put") return Bytes{0};  // the receiver sends the address first
+  if (transport != "ucx" || ranks.empty()) return std::nullopt;
+  // What UCX says of its first connection (real/ucx/worker.cpp).
+  static constexpr std::string_view words = "rendezvous from ";
+  const std::string chosen = ranks.front().value("chosen", "");
+  const std::size_t at = chosen.find(words);
+  if (at == std::string::npos) return std::nullopt;
+  std::string_view number = std::string_view(chosen).substr(at + words.size());
+  const auto bytes = whole_number_in<std::int64_t>(number.substr(0, number.find(' ')));
+  return bytes ? std::optional(Bytes{*bytes - 1}) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Calibration> calibrate(const CalibrationRequest& request) {
@@ -351,8 +368,7 @@ std::optional<Calibration> calibrate(const CalibrationRequest& request) {
   profile.reduction = {{{std::nullopt, Duration{0}, memory.reduction}}, in_pieces ? combine_piece : Bytes{0}};
   profile.copy_bandwidth = memory.copy;
   profile.tcp.ordered = true;
-  // Open MPI's btl_tcp_eager_limit and btl_vader_eager_limit: beyond, a send waits for its receive.
-  if (measure.transport == "mpi") profile.tcp.eager_threshold = in_network ? 64_KiB : 4_KiB;
+  profile.tcp.eager_threshold = largest_unasked(measure.transport, in_network, measured->transport);
   profile.tcp.message_header = message_header;
   Topology built = topology;
   if (measured->as_built.is_object()) {

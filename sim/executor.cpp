@@ -21,6 +21,7 @@
 #include "core/faults/timetable.hpp"
 #include "core/plan/walker.hpp"
 #include "core/profile/message_cost.hpp"
+#include "sim/answers.hpp"
 #include "sim/compute/kernel_times.hpp"
 #include "sim/compute/processors.hpp"
 #include "sim/engine/event_queue.hpp"
@@ -36,6 +37,7 @@ namespace {
 enum class EventKind : std::uint8_t {
   departure,
   request,
+  answer,
   clear_to_send,
   arrival,
   processor_done,
@@ -138,7 +140,8 @@ struct Instant {
   };
   std::int64_t time = 0;
   std::vector<Thread> threads;
-  std::vector<double> saved;  // in token buckets
+  std::vector<double> saved;        // in token buckets
+  std::vector<std::int64_t> since;  // data left
   std::uint64_t messages = 0;
   std::uint64_t payload_bytes = 0;
 };
@@ -146,7 +149,7 @@ struct Instant {
 // How often what happened between two instants will happen again after the second. They have to be alike, and so have
 // all steps from the first to the last time.
 std::int64_t repetitions(const Instant& before, const Instant& now) {
-  if (before.threads.size() != now.threads.size() || before.saved != now.saved) return 0;
+  if (before.threads.size() != now.threads.size() || before.saved != now.saved || before.since != now.since) return 0;
   std::int64_t times = std::numeric_limits<std::int64_t>::max();
   for (std::size_t i = 0; i < now.threads.size(); ++i) {
     const Instant::Thread& was = before.threads[i];
@@ -197,6 +200,9 @@ class Simulation {
           to_string(mode)));
     if (options.packets != SimulationOptions::Packets::none)
       packets_ = packet::make_transport(topology, mode, profile, options.disturbances.seed);
+    if (profile.tcp.eager_threshold && profile.tcp.ordered && !packets_)
+      answers_.emplace(static_cast<std::size_t>(plan.ranks),
+                       static_cast<double>(profile.tcp.framing.acknowledged.count()) * 8);
     list_resources();
     fold_ranks();
     add_resources();
@@ -290,6 +296,7 @@ class Simulation {
     else
       bind(id, lane.receives.pop());
     const std::int64_t work = costs_.send_time(out.bytes, pairs_[lane.pair].switches);
+    if (answers_) answers_->begins(lane.pair);
     if (work > 0)
       submit(actor, work, job_tag(Job::inject, id));
     else
@@ -310,7 +317,8 @@ class Simulation {
     bind(id, receive);
     if (!messages_[id].arrived) return false;
     if (messages_[id].rendezvous) {
-      push_message(now_ + pairs_[lane.pair].latency, EventKind::clear_to_send, id);
+      // Behind what this rank begins at the same time.
+      push_message(now_, EventKind::answer, id);
       return false;
     }
     if (!take_in(id)) return false;
@@ -459,7 +467,7 @@ class Simulation {
   // them.
   void fold_ranks() {
     if (!options_.fold || recorder_.wants_every_rank() || profile_.cores || disturbed() || sprays_ || adapts_ ||
-        packets_)
+        packets_ || answers_)
       return;
     std::vector<std::uint64_t> keys;
     keys.reserve(resources_.size());
@@ -540,6 +548,8 @@ class Simulation {
         return left(static_cast<std::uint32_t>(event.data));
       case EventKind::request:
         return request_arrives(static_cast<std::uint32_t>(event.data));
+      case EventKind::answer:
+        return answer(static_cast<std::uint32_t>(event.data));
       case EventKind::clear_to_send:
         return enqueue(static_cast<std::uint32_t>(event.data));
       case EventKind::arrival:
@@ -706,10 +716,32 @@ class Simulation {
   // The sender's processor is done with it.
   void launch(std::uint32_t id) {
     const Message& message = messages_[id];
+    const std::uint32_t pair = lanes_[message.lane].pair;
     if (message.rendezvous)
-      push_message(now_ + pairs_[lanes_[message.lane].pair].latency, EventKind::request, id);
+      push_message(now_ + pairs_[pair].latency, EventKind::request, id);
     else
       enqueue(id);
+    if (!answers_) return;
+    answers_->begun(pair);
+    give_answers(pair);
+  }
+
+  /// The receiver of a message says: send.
+  void answer(std::uint32_t id) {
+    const Lane& lane = lanes_[messages_[id].lane];
+    if (!answers_) return clear(id, 0);
+    const std::uint32_t back = pair_of({answers_->to(lane.pair), answers_->from(lane.pair), 0});
+    if (!answers_->holds(back, id, now_)) clear(id, answers_->behind_train(back, network_, now_));
+  }
+
+  /// Those that waited for what went over this pair.
+  void give_answers(std::uint32_t pair) {
+    for (std::uint32_t id = answers_->next_answer(pair); id != Answers::none; id = answers_->next_answer(pair))
+      clear(id, answers_->behind_train(pair, network_, now_));
+  }
+
+  void clear(std::uint32_t id, std::int64_t wait) {
+    push_message(now_ + wait + pairs_[lanes_[messages_[id].lane].pair].latency, EventKind::clear_to_send, id);
   }
 
   void enqueue(std::uint32_t id) {
@@ -751,6 +783,7 @@ class Simulation {
     Message& message = messages_[id];
     Pair& pair = pairs_[lanes_[message.lane].pair];
     message.flow_time = now_;
+    if (answers_) answers_->flows(lanes_[message.lane].pair, now_);
     const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
     if (wire == 0 || pair.route == none) {
       push_message(now_, EventKind::departure, id);
@@ -827,6 +860,10 @@ class Simulation {
       message.sender_done = true;
       return sent(id);
     }
+    if (answers_) {
+      answers_->left(lane.pair, now_);
+      give_answers(lane.pair);
+    }
     if (profile_.tcp.ordered) {
       pair.busy = false;
       if (!pair.queue.empty()) {
@@ -867,7 +904,7 @@ class Simulation {
   void request_arrives(std::uint32_t id) {
     Message& message = messages_[id];
     if (message.bound)
-      push_message(now_ + pairs_[lanes_[message.lane].pair].latency, EventKind::clear_to_send, id);
+      answer(id);
     else
       message.arrived = true;
   }
@@ -1012,9 +1049,17 @@ class Simulation {
     else if (!pair.packets && !way.resources.empty())
       pair.route = network_.add_route(hops_of(way));
     pairs_.push_back(std::move(pair));
+    if (answers_) answers_->add_pair(ends.from, ends.to, narrowest(way));
     if (disturbed()) links_of_pair_.push_back(links_between(ends));
     if (adapts_ || (packets_ && disturbed())) ends_of_pair_.push_back(ends);
     return static_cast<std::uint32_t>(pairs_.size() - 1);
+  }
+
+  [[nodiscard]] ResourceId narrowest(const Way& way) const {
+    const auto least = std::min_element(way.resources.begin(), way.resources.end(), [this](ResourceId a, ResourceId b) {
+      return network_.capacity(a) < network_.capacity(b);
+    });
+    return least == way.resources.end() ? Answers::none : *least;
   }
 
   static void take_figures(Pair& pair, const Way& way) {
@@ -1232,6 +1277,7 @@ class Simulation {
     });
     if (!quiet) return;
     instant.saved = network_.saved_bits(now_);
+    if (answers_) instant.since = answers_->ages(now_);
     const std::int64_t times = last_instant_ ? repetitions(*last_instant_, instant) : 0;
     if (times > 0) {
       std::size_t i = 0;
@@ -1335,6 +1381,7 @@ class Simulation {
   std::optional<Folding> folding_;
   Processors processors_{0, 0};
   FlowNetwork network_;
+  std::optional<Answers> answers_;              // where messages ask first, over connections
   std::unique_ptr<packet::Transport> packets_;  // beside network_, or none
   EventQueue queue_;
   std::vector<Program> programs_;

@@ -289,6 +289,13 @@ void FlowNetwork::refill(Bucket& bucket, std::int64_t now) {
   bucket.at = now;
 }
 
+double FlowNetwork::saved_bits(ResourceId resource, std::int64_t now) {
+  const std::uint32_t bucket = resources_[resource].bucket;
+  if (bucket == none) return 0;
+  refill(buckets_[bucket], now);
+  return buckets_[bucket].saved;
+}
+
 std::vector<double> FlowNetwork::saved_bits(std::int64_t now) {
   std::vector<double> saved;
   for (Bucket& bucket : buckets_) {

@@ -93,6 +93,8 @@ class FlowNetwork {
   [[nodiscard]] double capacity(ResourceId resource) const { return resources_[resource].bits_per_second; }
   /// What the token buckets have saved, in the order of their resources.
   [[nodiscard]] std::vector<double> saved_bits(std::int64_t now);
+  /// The same of one resource; 0 where it has no token bucket.
+  [[nodiscard]] double saved_bits(ResourceId resource, std::int64_t now);
   /// How many routes have been filled so far (what tests of locality look at).
   [[nodiscard]] std::uint64_t filled_routes() const { return filled_routes_; }
 
