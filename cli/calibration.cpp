@@ -336,7 +336,7 @@ std::optional<Bytes> largest_unasked(const std::string& transport, bool in_netwo
   if (at == std::string::npos) return std::nullopt;
   std::string_view number = std::string_view(chosen).substr(at + words.size());
   const auto bytes = whole_number_in<std::int64_t>(number.substr(0, number.find(' ')));
-  return bytes ? std::optional(Bytes{*bytes - 1}) : std::nullopt;
+  return bytes ? std::optional(Bytes{std::max<std::int64_t>(*bytes - 1, 0)}) : std::nullopt;
 }
 
 }  // namespace

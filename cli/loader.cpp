@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <deque>
+#include <map>
+
 #include "cli/inputs.hpp"
 #include "cli/output.hpp"
 #include "core/base/error.hpp"
@@ -68,39 +71,56 @@ const Operation& collective_in(const Plan& plan) {
   return *found;
 }
 
-/// From the memory of the CPU that is nearest to a rank's GPU; empty where a rank has no GPU, or that no CPU.
-std::vector<LinkId> way_to_gpu(const Topology& topology, const Routing& routing, int rank) {
+/// The shortest way from the memory of a CPU to a rank's GPU, within their node; empty where a rank has no GPU, or that
+/// no CPU.
+std::vector<LinkId> way_to_gpu(const Topology& topology, int rank) {
   const DeviceId gpu = topology.endpoint(rank);
   if (topology.devices[gpu].kind != DeviceKind::gpu) return {};
-  std::vector<LinkId> way;
-  for (const DeviceId device : topology.nodes[topology.node_of_rank(rank)].devices) {
-    if (topology.devices[device].kind != DeviceKind::cpu || routing.path_count(device, gpu) == 0) continue;
-    auto route = routing.route(device, gpu);
-    if (way.empty() || route.size() < way.size()) way = std::move(route);
+  // Backwards from the GPU: links 2k and 2k+1 are the two directions of one cable.
+  std::map<DeviceId, std::vector<LinkId>> ways{{gpu, {}}};
+  std::deque<DeviceId> next{gpu};
+  for (; !next.empty(); next.pop_front()) {
+    const DeviceId at = next.front();
+    if (topology.devices[at].kind == DeviceKind::cpu) return ways.at(at);
+    for (const LinkId link : topology.links_from(at)) {
+      const DeviceId other = topology.links[link].to;
+      if (!topology.inside_a_node(topology.links[link]) || ways.contains(other)) continue;
+      std::vector<LinkId> way{link ^ 1U};
+      way.insert(way.end(), ways.at(at).begin(), ways.at(at).end());
+      ways.emplace(other, std::move(way));
+      next.push_back(other);
+    }
   }
-  return way;
+  return {};
 }
 
 void place_devices(const Topology& topology, int ranks, const LoaderSpec& spec, const Workload& workload,
                    sim::LoaderPrediction& prediction) {
   if (!spec.copies_to_device()) return;
-  const Routing routing(topology, {prediction.seed});
-  std::vector<Bytes> received(topology.links.size(), Bytes{0});
+  std::vector<std::int64_t> received(topology.links.size(), 0);
   if (spec.consumer.all_reduce && ranks > 1) {
+    const Routing routing(topology, {prediction.seed});
     const auto planned = plan_workload(all_reduce_of(workload), ranks, shape_of(topology, ranks));
     for (const PairBytes& pair : traffic_of(planned.plan, std::get<Collective>(collective_in(planned.plan).action)))
       for (const LinkId link : routing.route(topology.endpoint(pair.from), topology.endpoint(pair.to)))
-        received[link] += Bytes{pair.bytes};
+        received[link] += pair.bytes;
   }
+  std::vector<std::vector<LinkId>> ways;
+  std::vector<std::int64_t> sharers(topology.links.size(), 0);
   for (int rank = 0; rank < ranks; ++rank) {
-    const auto way = way_to_gpu(topology, routing, rank);
+    ways.push_back(way_to_gpu(topology, rank));
+    for (const LinkId link : ways.back()) ++sharers[link];
+  }
+  auto& worst = prediction.device_link;
+  for (const auto& way : ways) {
     if (way.empty()) continue;
-    const Bandwidth bandwidth = route_bandwidth(topology, way);
-    auto& link = prediction.device_link;
-    if (!link) link.emplace().bandwidth = bandwidth;
-    link->bandwidth = std::min(link->bandwidth, bandwidth);
-    link->latency = std::max(link->latency, route_latency(topology, way));
-    for (const LinkId part : way) link->all_reduce_received = std::max(link->all_reduce_received, received[part]);
+    if (!worst) worst = sim::LoaderPrediction::DeviceLink{.bandwidth = topology.links[way.front()].bandwidth};
+    worst->latency = std::max(worst->latency, route_latency(topology, way));
+    for (const LinkId link : way) {
+      const Bandwidth part = scale(topology.links[link].bandwidth, 1.0 / static_cast<double>(sharers[link]));
+      worst->bandwidth = std::min(worst->bandwidth, part);
+      worst->all_reduce_received = std::max(worst->all_reduce_received, Bytes{received[link] / sharers[link]});
+    }
   }
 }
 

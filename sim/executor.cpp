@@ -200,10 +200,9 @@ class Simulation {
           to_string(mode)));
     if (options.packets != SimulationOptions::Packets::none)
       packets_ = packet::make_transport(topology, mode, profile, options.disturbances.seed);
-    if (profile.tcp.eager_threshold && profile.tcp.ordered && !packets_)
-      answers_.emplace(static_cast<std::size_t>(plan.ranks),
-                       static_cast<double>(profile.tcp.framing.acknowledged.count()) * 8);
     list_resources();
+    if (profile.tcp.eager_threshold && profile.tcp.ordered && !packets_ && !sprays_)
+      answers_.emplace(resources_.size(), static_cast<double>(profile.tcp.framing.acknowledged.count()) * 8);
     fold_ranks();
     add_resources();
     walkers_.reserve(actor_count());
@@ -730,7 +729,7 @@ class Simulation {
   void answer(std::uint32_t id) {
     const Lane& lane = lanes_[messages_[id].lane];
     if (!answers_) return clear(id, 0);
-    const std::uint32_t back = pair_of({answers_->to(lane.pair), answers_->from(lane.pair), 0});
+    const std::uint32_t back = pair_of({static_cast<Rank>(lane.to), static_cast<Rank>(lane.from), 0});
     if (!answers_->holds(back, id, now_)) clear(id, answers_->behind_train(back, network_, now_));
   }
 
@@ -746,6 +745,7 @@ class Simulation {
 
   void enqueue(std::uint32_t id) {
     const std::uint32_t number = lanes_[messages_[id].lane].pair;
+    if (answers_) answers_->enters(number, now_);
     hand_over(id);
     Pair& pair = pairs_[number];
     if (!profile_.tcp.send_buffer || pair.packets) return;
@@ -1049,17 +1049,19 @@ class Simulation {
     else if (!pair.packets && !way.resources.empty())
       pair.route = network_.add_route(hops_of(way));
     pairs_.push_back(std::move(pair));
-    if (answers_) answers_->add_pair(ends.from, ends.to, narrowest(way));
+    if (answers_) add_to_answers(ends);
     if (disturbed()) links_of_pair_.push_back(links_between(ends));
     if (adapts_ || (packets_ && disturbed())) ends_of_pair_.push_back(ends);
     return static_cast<std::uint32_t>(pairs_.size() - 1);
   }
 
-  [[nodiscard]] ResourceId narrowest(const Way& way) const {
-    const auto least = std::min_element(way.resources.begin(), way.resources.end(), [this](ResourceId a, ResourceId b) {
-      return network_.capacity(a) < network_.capacity(b);
-    });
-    return least == way.resources.end() ? Answers::none : *least;
+  void add_to_answers(const Ends& ends) {
+    const auto links = routing_.route(topology_.endpoint(ends.from), topology_.endpoint(ends.to), ends.label);
+    if (links.empty()) return answers_->add_pair(Answers::none, 0);
+    const auto resource_of = [this](LinkId link) { return topology_.links[link].resource; };
+    double narrowest = resources_[resource_of(links.front())].bits_per_second;
+    for (const LinkId link : links) narrowest = std::min(narrowest, resources_[resource_of(link)].bits_per_second);
+    answers_->add_pair(resource_of(links.front()), narrowest);
   }
 
   static void take_figures(Pair& pair, const Way& way) {
@@ -1248,10 +1250,10 @@ class Simulation {
   // --- Replay: steps that are done again are not simulated again ---
   //
   // At an instant at which every rank that runs a collective has just begun a step, and nothing older is under way,
-  // what happens until the next such instant hangs on these steps alone (and on the token buckets). If they are the
-  // steps of the instant before, and the buckets stand as they stood then, the time between the two will pass again; as
-  // often as all schedules repeat their step, the ranks are set forward and the clock's offset with them. Nothing under
-  // way has to be moved: it began now.
+  // what happens until the next such instant hangs on these steps alone (and on the token buckets, and on data that
+  // have just left, where answers wait for those). If they are the steps of the instant before, and the rest is as it
+  // was then, the time between the two will pass again; as often as all schedules repeat their step, the ranks are set
+  // forward and the clock's offset with them. Nothing under way has to be moved: it began now.
 
   void note_open(Token token) {
     if (token.part == whole_operation) ++open_operations_;

@@ -5,11 +5,12 @@
 //   latencies and of `latency`
 //   -> b's processor for `receive_overhead` (once the receive is posted)  -> the combine.
 // The send is done when its flow has left; above `eager_threshold` the flow waits for the receiver (request and answer,
-// one latency each). A rank's processor serves one message at a time; with Profile::cores, all ranks share so many
-// processors, first come first served. A kernel (Compute) takes the profile's time on the rank's processor, in slices
-// where ranks share cores. Per-byte costs of the largest messages are rates: the flow also passes a
-// resource of that rate at either end. A combine goes on while data arrive, in pieces of `granularity`; what is left at
-// the end is the last piece, or what a slow reduction has not kept up with.
+// one latency each; over connections the answer waits for what is before it: sim/answers.hpp). A rank's processor
+// serves one message at a time; with Profile::cores, all ranks share so many processors, first come first served. A
+// kernel (Compute) takes the profile's time on the rank's processor, in slices where ranks share cores. Per-byte costs
+// of the largest messages are rates: the flow also passes a resource of that rate at either end. A combine goes on
+// while data arrive, in pieces of `granularity`; what is left at the end is the last piece, or what a slow reduction
+// has not kept up with.
 //
 // The route of a message is that of its ranks and its channel (without a channel where the transport keeps connections
 // or a send buffer: these have one route). Under routing `spray` a message is one flow that crosses every link of its

@@ -304,7 +304,9 @@ std::span<const Rule> rules() {
            }},
       Rule{"profile", "tcp.framing.acknowledged",
            [](const Inputs& inputs) -> Reason {
-             if (inputs.profile->tcp.framing.acknowledgement.count() > 0) return std::nullopt;
+             const TransportProfile& tcp = inputs.profile->tcp;
+             // Answers wait for packets of that size.
+             if (tcp.framing.acknowledgement.count() > 0 || (tcp.eager_threshold && tcp.ordered)) return std::nullopt;
              return "an 'acknowledgement' of no bytes costs nothing";
            }},
   };

@@ -39,7 +39,7 @@ struct MessageCost {
 
 /// How payload becomes frames: of every frame of mtu + frame_header bytes, mtu - packet_header carry payload. Where
 /// traffic goes both ways, the acknowledgements of the one direction take their share of the other: `acknowledgement`
-/// bytes per `acknowledged` bytes.
+/// bytes per `acknowledged` bytes: the largest packet that a host hands to its link.
 struct Framing {
   Bytes packet_header{0};    ///< inside the MTU: IP and TCP headers with options
   Bytes frame_header{0};     ///< outside the MTU, counted by the link's rate

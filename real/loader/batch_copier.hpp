@@ -19,8 +19,7 @@ class BatchCopier {
   BatchCopier& operator=(const BatchCopier&) = delete;
   virtual ~BatchCopier() = default;
 
-  /// Begins the copy of a batch; the one before has to be done. Pinned: its bytes are free again when this returns, for
-  /// they lie in page-locked memory then. Pageable: they have to stay until the copy is done.
+  /// Begins the copy of a batch; the one before has to be done. Its bytes have to stay until the copy is done.
   virtual void begin(std::span<const std::byte> batch) = 0;
   /// Is the copy that was begun last done? Throws RunFailure where the GPU says that it failed.
   virtual bool done() = 0;

@@ -107,7 +107,6 @@ std::string rank_body(const LoaderLabRequest& request, const JobEnvironment& env
 }  // namespace
 
 LoaderLabRun run_loader_in_lab(const LoaderLabRequest& request) {
-  need_device_of(*request.spec);
   const int capacity = request.topology->rank_capacity();
   const bool remote = request.spec->storage.kind == "object_store";
   if (request.ranks + (remote ? 1 : 0) > capacity)

@@ -160,12 +160,12 @@ class Run {
     job.tasks = tasks_;
     job.open = options_.open ? options_.open : reader_of(spec_, dataset_);
     job.on_task = options_.on_task;
-    const std::int64_t read_before = storage_bytes();
     if (spec_.copies_to_device()) {
       copier_ = options_.make_copier ? options_.make_copier(pinned(), batch_bytes())
                                      : make_batch_copier(pinned(), batch_bytes(), options_.rank);
       read_back_.resize(batch_bytes());
     }
+    const std::int64_t read_before = storage_bytes();
     start_ = Clock::now();
     Workers workers(spec_, job);
     workers_ = &workers;
@@ -271,16 +271,20 @@ class Run {
       throw RunFailure("the device holds other bytes of a batch than were copied to it");
   }
 
-  /// Thinking, while copies go on.
-  void think_until(Clock::time_point end) {
+  /// Thinking, while copies go on. How much longer it took because a copy kept this thread: to have its bytes in
+  /// page-locked memory, or because CUDA copies pageable memory in part before it returns.
+  double think_until(Clock::time_point end) {
     if (!copier_) {
       sleep_until(end);
-      return;
+      return 0;
     }
+    double longer = 0;
     for (auto now = Clock::now(); now < end; now = Clock::now()) {
       copy_on();
+      longer = seconds_between(end, Clock::now());
       sleep_until(std::min(end, now + look_after_copies));
     }
+    return std::max(longer, 0.0);
   }
 
   [[nodiscard]] std::int64_t count_ready() const {
@@ -299,12 +303,13 @@ class Run {
       take(task, seconds_between(step_start, taken_at));
       auto end = Clock::now();
       if (think.count() > 0) {
-        think_until(taken_at + think);
+        const double copying = think_until(taken_at + think);
         end = Clock::now();
         // Waking late is the consumer's own.
         const double late = seconds_between(taken_at + think, end);
         stall_s_ += late;
-        by_cause_[static_cast<std::size_t>(StallCause::consumer)] += late;
+        by_cause_[static_cast<std::size_t>(StallCause::copy)] += copying;
+        by_cause_[static_cast<std::size_t>(StallCause::consumer)] += late - copying;
       }
       if (options_.all_reduce) {
         options_.all_reduce(taken_);

@@ -7,7 +7,8 @@
 //  - a bad sample, a worker that dies or says nothing for twice `policy.timeout`: as the policy says, counted;
 //  RunFailure with
 //    what happened where it says fail. No worker outlives the call;
-//  - call it while this process has no other threads if the workers are processes: they are forked.
+//  - call it while this process has no other threads if the workers are processes: they are forked. (CUDA's threads are
+//  there by then, where batches are copied; workers call nothing of it.)
 #pragma once
 
 #include <functional>

@@ -46,7 +46,7 @@ class MpiTransport final : public Transport {
   ~MpiTransport() override {
     for (auto& [bytes, type] : large_) MPI_Type_free(&type);
     // Nobody waits for those who failed.
-    if (std::uncaught_exceptions() > exceptions_at_birth_ || !requests_.empty()) job_.abandon();
+    if (std::uncaught_exceptions() > exceptions_at_birth_ || !requests_.empty() || !announced_.empty()) job_.abandon();
   }
   MpiTransport(const MpiTransport&) = delete;
   MpiTransport& operator=(const MpiTransport&) = delete;
@@ -109,7 +109,11 @@ class MpiTransport final : public Transport {
     }
   }
 
-  NativeCollectives* native() override { return &native_; }
+  // Other streams may have receives that the others wait for while a collective blocks this one.
+  NativeCollectives* native() override {
+    post();
+    return &native_;
+  }
   [[nodiscard]] Statistics statistics() const override { return statistics_; }
 
   [[nodiscard]] std::string outstanding() const override { return describe_outstanding(messages_); }

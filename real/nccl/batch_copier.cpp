@@ -21,15 +21,15 @@ class CudaCopier final : public BatchCopier {
   CudaCopier(bool pinned, std::size_t most, int rank)
       : stream_(stream_on_device_of(rank)),
         copied_(gpu::make_event(cudaEventDisableTiming)),
-        memory_{gpu::device_memory(most), gpu::device_memory(most)} {
+        memory_{gpu::device_memory(most), gpu::device_memory(most), gpu::device_memory(most)} {
     if (pinned) staging_ = gpu::pinned_memory(most);
   }
   ~CudaCopier() override { static_cast<void>(cudaStreamSynchronize(stream_)); }
 
   void begin(std::span<const std::byte> batch) override {
     LOCKSTEP_CHECK(batch.size() <= memory_.front().bytes(), "a batch of {} bytes", batch.size());
-    // The batch before it is used while this one comes.
-    into_ = 1 - into_;
+    // One batch is used, and one is there, while this one comes.
+    into_ = (into_ + 1) % memory_.size();
     const std::byte* from = batch.data();
     if (staging_.bytes() > 0) {
       std::copy(batch.begin(), batch.end(), staging_.data());
@@ -56,7 +56,7 @@ class CudaCopier final : public BatchCopier {
  private:
   gpu::Stream stream_;
   gpu::Event copied_;
-  std::array<gpu::DeviceMemory, 2> memory_;
+  std::array<gpu::DeviceMemory, 3> memory_;
   gpu::PinnedMemory staging_;
   std::size_t into_ = 0;
 };

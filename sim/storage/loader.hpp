@@ -2,7 +2,8 @@
 //
 // The consumer of a rank takes a batch (waits for it: the stall), thinks, and ends the step with an all-reduce or a
 // barrier over all ranks, if there is one. Between them stands the copy to the device, where the workload has one: it
-// runs ahead by one batch. Closed forms for deterministic stages (tests/sim/loader_test.cpp):
+// runs ahead: one batch is there, and the next one comes, while one is used. Closed forms for deterministic stages
+// (tests/sim/loader_test.cpp):
 //
 //   steps/s once the pipeline is filled = min(storage, workers / (read + decode), cores / decode, 1 / copy, 1 / think)
 //

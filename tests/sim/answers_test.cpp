@@ -78,6 +78,9 @@ TEST(Answers, WaitForDataOverTheirConnection) {
   // Rank 1 asks while rank 0 sends to it: the answer comes when that has left.
   const Plan late = plan_of(2, {{0, 1}, {1, 0, 1}});
   EXPECT_EQ(end_of(late, asking()), 2 * latency + milliseconds(8) + 2 * latency + milliseconds(8));
+  // Behind all that has entered the connection, not only what leaves now.
+  EXPECT_EQ(end_of(plan_of(2, {{0, 1}, {0, 1}, {1, 0, 1}}), asking()),
+            2 * latency + milliseconds(16) + 2 * latency + milliseconds(8));
   // Without connections, and without asking, both go side by side.
   Profile profile = asking();
   profile.tcp.ordered = false;
