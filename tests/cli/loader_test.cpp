@@ -54,6 +54,33 @@ TEST(LoaderCommands, EveryLoaderWorkloadIsSimulated) {
   EXPECT_EQ(found, 8);
 }
 
+TEST(LoaderCommands, CopiesAndCollectivesMeetOnTheWayToTheGpu) {
+  const Folder folder;
+  folder.write(
+      "w.yaml",
+      "name: w\nloader:\n  dataset: {samples: 4000, size: 64MB}\n  storage: {kind: memory}\n  readers: {workers: 4, "
+      "cores: 64}\n  batch: {size: 8}\n  consumer: {think: 1ms, steps: 50}\n");
+  const auto step_s = [&](const std::string& topology, const std::string& more) {
+    const auto outcome = lockstep(words("simulate -q -t " LOCKSTEP_SOURCE_DIR "/topologies/" + topology +
+                                        ".yaml -w w.yaml --ranks 4 " + more + " --json -"),
+                                  {folder.path(), {}});
+    EXPECT_EQ(outcome.code, 0) << outcome.errors;
+    const auto loader = nlohmann::json::parse(outcome.output).at("loader");
+    return loader.at("time_s").get<double>() / loader.at("steps").get<double>();
+  };
+  const std::string copy = "--set workload.loader.batch.staging=pageable ";
+  const std::string reduce = "--set workload.loader.consumer.all_reduce=512MB ";
+  // Batches of 512 MB over PCIe at 28.2 GB/s; nothing else connects the GPUs of this box.
+  const double copies = step_s("pcie_cluster_16", copy);
+  EXPECT_NEAR(copies, 512e6 / 28.2e9, 0.02 * copies);
+  const double collectives = step_s("pcie_cluster_16", reduce);
+  EXPECT_GT(collectives, 1.4 * copies);
+  const double both = copies + collectives;
+  EXPECT_NEAR(step_s("pcie_cluster_16", copy + reduce), both, 0.03 * both);
+  // Collectives by NVLink are in nobody's way.
+  EXPECT_NEAR(step_s("h100_node", copy + reduce), step_s("h100_node", copy), 0.01 * copies);
+}
+
 TEST(LoaderCommands, ADatasetIsMadeRunAndChecked) {
   const Folder folder;
   const std::string files = folder.path() + "/data";
