@@ -9,7 +9,6 @@
 
 #include "core/base/error.hpp"
 #include "core/base/version.hpp"
-#include "real/loader/batch_copier.hpp"
 
 namespace lockstep::real {
 namespace {
