@@ -33,20 +33,18 @@ Workload all_reduce_of(const Workload& workload) {
 }
 
 /// How long it takes, all ranks beginning together.
-Duration all_reduce_time(const Topology& topology, const Workload& workload, const Profile& profile, int ranks,
-                         const std::string& fidelity, std::uint64_t seed) {
+Duration all_reduce_time(const Topology& topology, const Routing& routing, const Workload& workload,
+                         const Profile& profile, int ranks, const std::string& fidelity, std::uint64_t seed) {
   if (!workload.loader->consumer.all_reduce || ranks < 2) return Duration{0};
   const Workload collective = all_reduce_of(workload);
   Timeline timeline;
-  const Result result =
-      predict(topology, Routing(topology, {seed}), plan_workload(collective, ranks, shape_of(topology, ranks)),
-              collective, profile, fidelity, seed, timeline);
+  const Result result = predict(topology, routing, plan_workload(collective, ranks, shape_of(topology, ranks)),
+                                collective, profile, fidelity, seed, timeline);
   return from_seconds(result.collectives.front().time_s);
 }
 
 /// The slowest link on the way, as payload: what headers and frames leave of it.
-Bandwidth payload_rate(const Topology& topology, const Profile& profile, int from, int to, std::uint64_t seed) {
-  const Routing routing(topology, {seed});
+Bandwidth payload_rate(const Topology& topology, const Routing& routing, const Profile& profile, int from, int to) {
   std::optional<Bandwidth> least;
   for (const LinkId id : routing.route(topology.endpoint(from), topology.endpoint(to))) {
     const Link& link = topology.links[id];
@@ -94,12 +92,11 @@ std::vector<LinkId> way_to_gpu(const Topology& topology, int rank) {
   return {};
 }
 
-void place_devices(const Topology& topology, int ranks, const LoaderSpec& spec, const Workload& workload,
-                   sim::LoaderPrediction& prediction) {
+void place_devices(const Topology& topology, const Routing& routing, int ranks, const LoaderSpec& spec,
+                   const Workload& workload, sim::LoaderPrediction& prediction) {
   if (!spec.copies_to_device()) return;
   std::vector<std::int64_t> received(topology.links.size(), 0);
   if (spec.consumer.all_reduce && ranks > 1) {
-    const Routing routing(topology, {prediction.seed});
     const auto planned = plan_workload(all_reduce_of(workload), ranks, shape_of(topology, ranks));
     for (const PairBytes& pair : traffic_of(planned.plan, std::get<Collective>(collective_in(planned.plan).action)))
       for (const LinkId link : routing.route(topology.endpoint(pair.from), topology.endpoint(pair.to)))
@@ -124,14 +121,14 @@ void place_devices(const Topology& topology, int ranks, const LoaderSpec& spec, 
   }
 }
 
-void place_storage(const Topology& topology, const Profile& profile, int ranks, LoaderSpec& spec,
-                   sim::LoaderPrediction& prediction) {
+void place_storage(const Topology& topology, const Routing& routing, const Profile& profile, int ranks,
+                   LoaderSpec& spec, sim::LoaderPrediction& prediction) {
   const int storage = topology.rank_capacity() - 1;
   if (spec.storage.kind != "object_store" || ranks > storage) return;
   const auto lower = [](std::optional<Bandwidth>& limit, Bandwidth rate) {
     if (!limit || rate < *limit) limit = rate;
   };
-  const Bandwidth rate = payload_rate(topology, profile, storage, 0, prediction.seed);
+  const Bandwidth rate = payload_rate(topology, routing, profile, storage, 0);
   lower(spec.storage.client_bandwidth, rate);
   lower(spec.storage.bandwidth, rate);
   if (spec.consumer.all_reduce && ranks > 1)
@@ -142,15 +139,16 @@ void place_storage(const Topology& topology, const Profile& profile, int ranks, 
 
 sim::LoaderPrediction loader_prediction(const Topology& topology, const Workload& workload, const Profile& profile,
                                         int ranks, const std::string& fidelity, std::uint64_t seed, LoaderSpec& spec) {
+  const Routing routing(topology, {seed});
   sim::LoaderPrediction prediction;
   prediction.seed = seed;
   prediction.machine.ranks = ranks;
   prediction.machine.ranks_per_host = shape_of(topology, ranks).ranks_per_node;
   prediction.machine.cores = profile.cores;
   prediction.machine.costs = profile.loader ? &*profile.loader : nullptr;
-  prediction.all_reduce = all_reduce_time(topology, workload, profile, ranks, fidelity, seed);
-  place_storage(topology, profile, ranks, spec, prediction);
-  place_devices(topology, ranks, spec, workload, prediction);
+  prediction.all_reduce = all_reduce_time(topology, routing, workload, profile, ranks, fidelity, seed);
+  place_storage(topology, routing, profile, ranks, spec, prediction);
+  place_devices(topology, routing, ranks, spec, workload, prediction);
   return prediction;
 }
 

@@ -207,10 +207,8 @@ class Run {
             end_step(rank, event.time);
           break;
         case received:
-          receive_on(rank, event.time);
-          break;
         case received_beside:
-          receive_beside_on(rank, event.time);
+          receive_on(rank, static_cast<EventKind>(event.kind), event.time);
           break;
         case stepped:
           end_step(rank, event.time);
@@ -235,32 +233,22 @@ class Run {
       Consumer& consumer = consumers_[static_cast<std::size_t>(rank)];
       consumer.to_receive = prediction_.all_reduce_received.count();
       consumer.to_receive_beside = shared_ ? prediction_.device_link->all_reduce_received.count() : 0;
-      receive_on(rank, now);
-      receive_beside_on(rank, now);
+      receive_on(rank, received, now);
+      receive_on(rank, received_beside, now);
     }
   }
 
-  /// The next piece of the collective, behind the reads that were asked for before it.
-  void receive_on(int rank, std::int64_t now) {
+  /// The next piece of the collective by one of its links, behind what was asked for there before it: `received` by
+  /// that of the reads, `received_beside` by that to the rank's device.
+  void receive_on(int rank, EventKind by, std::int64_t now) {
     Consumer& consumer = consumers_[static_cast<std::size_t>(rank)];
-    const std::int64_t piece = std::min(consumer.to_receive, std::max<std::int64_t>(spec_.dataset.size.expected(), 1));
-    if (piece > 0) {
-      consumer.to_receive -= piece;
-      push(rank, received, supply_.transfer(now, piece, rank));
-      return;
-    }
-    one_has_received(now);
-  }
-
-  /// The same over the link to the rank's device.
-  void receive_beside_on(int rank, std::int64_t now) {
-    Consumer& consumer = consumers_[static_cast<std::size_t>(rank)];
-    const std::int64_t piece = std::min(consumer.to_receive_beside, copy_piece);
-    consumer.to_receive_beside -= piece;
-    if (piece > 0)
-      push(rank, received_beside, over_device_link(rank, now, piece));
-    else
-      one_has_received(now);
+    const bool beside = by == received_beside;
+    std::int64_t& left = beside ? consumer.to_receive_beside : consumer.to_receive;
+    const std::int64_t largest = beside ? copy_piece : std::max<std::int64_t>(spec_.dataset.size.expected(), 1);
+    const std::int64_t piece = std::min(left, largest);
+    if (piece == 0) return one_has_received(now);
+    left -= piece;
+    push(rank, by, beside ? over_device_link(rank, now, piece) : supply_.transfer(now, piece, rank));
   }
 
   /// A collective ends when its last rank has everything, by both of its links.
