@@ -18,14 +18,9 @@ const TransportModule& module_with_gpu() {
 
 }  // namespace
 
-std::unique_ptr<BatchCopier> make_batch_copier(bool pinned, std::size_t most, int rank) {
-  return module_with_gpu().make_copier(pinned, most, rank);
-}
-
-void need_device_of(const LoaderSpec& spec) {
-  if (!spec.copies_to_device()) return;
+std::unique_ptr<BatchCopier> make_batch_copier(const LoaderSpec& spec, std::size_t most, int rank) {
   try {
-    module_with_gpu();
+    return module_with_gpu().make_copier(spec.batch.staging == BatchSpec::Staging::pinned, most, rank);
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: copies to a device ('device', 'batch.staging') need a GPU: {}",
                                  spec.position.text(), error.what()));

@@ -27,10 +27,8 @@ class BatchCopier {
   virtual void read_back(std::span<std::byte> batch) = 0;
 };
 
-/// For batches of at most `most` bytes, on GPU `rank` modulo their number. Throws InputError where there is no GPU.
-std::unique_ptr<BatchCopier> make_batch_copier(bool pinned, std::size_t most, int rank);
-
-/// Throws InputError, with the position of the loader, where it copies to a device and this machine has no GPU.
-void need_device_of(const LoaderSpec& spec);
+/// For batches of at most `most` bytes, on GPU `rank` modulo their number. Throws InputError with the position of the
+/// loader where there is no GPU.
+std::unique_ptr<BatchCopier> make_batch_copier(const LoaderSpec& spec, std::size_t most, int rank);
 
 }  // namespace lockstep::real

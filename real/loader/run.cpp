@@ -151,6 +151,11 @@ class Run {
         stream_(spec.sampler, spec.dataset.samples, options.rank, options.ranks) {}
 
   LoaderOutcome run() {
+    if (spec_.copies_to_device()) {
+      const std::size_t most = batch_bytes(spec_.batch.size);
+      copier_ = options_.make_copier ? options_.make_copier(most) : make_batch_copier(spec_, most, options_.rank);
+      read_back_.resize(most);
+    }
     if (!options_.keep_cache) prepare_cache();
     for (std::int64_t task = 0; task < std::min(shared_.slots(), tasks_); ++task) fill(task);
     WorkerJob job;
@@ -160,11 +165,6 @@ class Run {
     job.tasks = tasks_;
     job.open = options_.open ? options_.open : reader_of(spec_, dataset_);
     job.on_task = options_.on_task;
-    if (spec_.copies_to_device()) {
-      copier_ = options_.make_copier ? options_.make_copier(pinned(), batch_bytes())
-                                     : make_batch_copier(pinned(), batch_bytes(), options_.rank);
-      read_back_.resize(batch_bytes());
-    }
     const std::int64_t read_before = storage_bytes();
     start_ = Clock::now();
     Workers workers(spec_, job);
@@ -236,12 +236,10 @@ class Run {
     return first;
   }
 
-  [[nodiscard]] bool pinned() const { return spec_.batch.staging == BatchSpec::Staging::pinned; }
   /// As it lies in memory: samples of unequal size each take the largest one's place.
   [[nodiscard]] std::size_t batch_bytes(std::int64_t samples) const {
     return static_cast<std::size_t>(samples) * shared_.data(0, 0).size();
   }
-  [[nodiscard]] std::size_t batch_bytes() const { return batch_bytes(spec_.batch.size); }
 
   /// Batches go to the device one after another: one is there while the next one is copied.
   void copy_on() {
@@ -531,7 +529,6 @@ class Run {
 }  // namespace
 
 LoaderOutcome run_loader(const LoaderSpec& spec, const Dataset& dataset, const LoaderRun& options) {
-  if (!options.make_copier) need_device_of(spec);
   return Run(spec, dataset, options).run();
 }
 

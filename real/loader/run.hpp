@@ -25,7 +25,7 @@ struct LoaderRun {
   std::function<std::unique_ptr<SampleReader>()> open;         ///< how workers read; empty: local files
   std::function<void(std::int64_t step)> all_reduce;           ///< after the think time of a step; may be empty
   /// How batches are copied to a device, where the workload says so; empty: to a GPU.
-  std::function<std::unique_ptr<BatchCopier>(bool pinned, std::size_t most)> make_copier;
+  std::function<std::unique_ptr<BatchCopier>(std::size_t most)> make_copier;
   int rank = 0, ranks = 1;
   bool keep_cache = false;  ///< leaves the page cache as it is
 };

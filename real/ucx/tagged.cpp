@@ -1,7 +1,5 @@
 #include "real/ucx/tagged.hpp"
 
-#include <utility>
-
 #include "core/base/error.hpp"
 
 namespace lockstep::real {
@@ -68,7 +66,8 @@ void UcxTagged::receive(int peer, std::uint64_t tag, std::span<std::byte> buffer
 }
 
 void UcxTagged::post() {
-  for (const Announced& receive : std::exchange(announced_, {})) post(receive);
+  for (const Announced& receive : announced_) post(receive);
+  announced_.clear();
 }
 
 void UcxTagged::post(const Announced& receive) {

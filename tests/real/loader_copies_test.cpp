@@ -47,9 +47,7 @@ class HostDevice final : public BatchCopier {
 LoaderRun onto(HostDevice::Seen& seen, Clock::duration takes = {}, bool loses = false) {
   LoaderRun run;
   run.keep_cache = true;
-  run.make_copier = [&seen, takes, loses](bool, std::size_t) {
-    return std::make_unique<HostDevice>(seen, takes, loses);
-  };
+  run.make_copier = [&seen, takes, loses](std::size_t) { return std::make_unique<HostDevice>(seen, takes, loses); };
   return run;
 }
 
