@@ -56,7 +56,7 @@ class EventQueue {
 
  private:
   static constexpr std::size_t bucket_count = 65;
-  static constexpr std::size_t front_size = 32;  // of a bucket that becomes the front; twice that is dealt out again
+  static constexpr std::size_t front_size = 16;  // of a bucket that becomes the front; twice that is dealt out again
   [[nodiscard]] std::size_t bucket_of(std::int64_t time) const {
     const auto difference = static_cast<std::uint64_t>(time) ^ static_cast<std::uint64_t>(reference_);
     return static_cast<std::size_t>(std::bit_width(difference));
@@ -67,6 +67,7 @@ class EventQueue {
     buckets_[bucket].push_back(event);
   }
   void join_front(Event event);
+  void sort_into_front(const std::vector<Event>& events);  // at most front_size
   void open_lowest();
 
   std::array<std::vector<Event>, bucket_count> buckets_;
