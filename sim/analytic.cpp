@@ -62,20 +62,31 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
     if (row.algorithm == "native")
       throw InputError(fmt::format("algorithm 'native' of {} belongs to a library: name the algorithm to predict ({})",
                                    to_string(row.kind), default_algorithm(row.kind)));
-    Duration total{0};
-    for (const Phase& phase : algorithm_of(entry.collective).cost(request).phases) {
-      const Bytes payload{phase.bytes};
-      Duration round = paths.latency + Duration{costs.send_time(phase.bytes, paths.switches) +
-                                                costs.receive_time(phase.bytes) + costs.latency(phase.bytes)};
-      if (paths.bandwidth.bits_per_second() > 0)
-        round +=
-            transfer_time(payload + profile.tcp.message_header, scale(paths.bandwidth, costs.payload_share(paths.mtu)));
+    const auto wire = [&](Bytes payload) {
+      if (paths.bandwidth.bits_per_second() == 0) return Duration{0};
+      return transfer_time(payload + profile.tcp.message_header,
+                           scale(paths.bandwidth, costs.payload_share(paths.mtu)));
+    };
+    const auto round_of = [&](Bytes payload) {
+      Duration round = paths.latency + wire(payload) +
+                       Duration{costs.send_time(payload.count(), paths.switches) + costs.receive_time(payload.count()) +
+                                costs.latency(payload.count())};
       if (reduces(row.kind) && profile.reduction.costs()) {
         const Bytes last =
             profile.reduction.granularity.count() > 0 ? std::min(payload, profile.reduction.granularity) : payload;
         round += profile.reduction.time_of_piece(last, payload);
       }
-      total += round * phase.rounds;
+      return round;
+    };
+    Duration total{0};
+    for (const Phase& phase : algorithm_of(entry.collective).cost(request).phases) {
+      // All but the last slice of a round are hidden behind it. On a connection that keeps their order the first slice
+      // goes on while the others come; otherwise all share the link and come together.
+      const Bytes slice{(phase.bytes + phase.slices - 1) / phase.slices};
+      const Duration others = wire(slice) * (phase.slices - 1);
+      const Duration last = round_of(slice) + others;
+      const Duration round = profile.tcp.ordered ? std::max(round_of(slice), wire(slice) * phase.slices) : last;
+      total += round * (phase.rounds - 1) + last;
     }
     // Links that messages share are no part of the closed forms; what no sharing can beat is.
     row.time_s = std::max(to_seconds(total), bounds.of_cuts(entry.spec).time_s);

@@ -47,7 +47,9 @@ bool has_headers(const Inputs& inputs) {
 bool same(const Cost& a, const Cost& b) {
   return a.steps == b.steps && a.messages == b.messages && a.bytes == b.bytes &&
          std::equal(a.phases.begin(), a.phases.end(), b.phases.begin(), b.phases.end(),
-                    [](const Phase& x, const Phase& y) { return x.rounds == y.rounds && x.bytes == y.bytes; });
+                    [](const Phase& x, const Phase& y) {
+                      return std::tie(x.rounds, x.bytes, x.slices) == std::tie(y.rounds, y.bytes, y.slices);
+                    });
 }
 
 /// The algorithms of all rows that `given` holds for take no notice of a key: under none of the `changes` of it do they

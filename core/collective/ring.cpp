@@ -6,6 +6,9 @@
 // first, then the second: 2(n-1) steps, each rank sends 2(n-1)/n of the buffer, which is the least possible
 //                 (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", JPDC
 //                 2009).
+// With `chunk`, what a step passes on goes in slices of at most so much, max_slices at most; each is a thread, so that
+// a
+//                 slice goes on while those behind it are still coming (NCCL's slices).
 // broadcast, reduce: a chain through all ranks, pipelined in chunks: n-1 + (chunks-1) steps.
 #include "core/collective/ring.hpp"
 
@@ -17,18 +20,32 @@
 namespace lockstep {
 namespace {
 
+constexpr std::int64_t max_slices = 16;
+
+// Of every chunk of the ring: as many as the largest one needs. The same for all ranks.
+int slices_of(const ScheduleRequest& request) {
+  if (request.chunk.count() == 0) return 1;
+  const auto width = static_cast<std::int64_t>(request.element_bytes);
+  const std::int64_t slice = std::max<std::int64_t>(1, request.chunk.count() / width);
+  const std::int64_t largest = ceil_divide(ceil_divide(request.count, request.channels), request.size);
+  return static_cast<int>(std::clamp<std::int64_t>(ceil_divide(largest, slice), 1, max_slices));
+}
+
 class Ring final : public Schedule {
  public:
-  Ring(const ScheduleRequest& request, int channel)
-      : channel_(channel),
+  Ring(const ScheduleRequest& request, int thread)
+      : slices_(slices_of(request)),
+        slice_(thread % slices_),
+        lane_(thread),
+        channel_(thread / slices_),
         size_(request.size),
         by_position_(request.kind == CollectiveKind::all_reduce),
-        order_(request, channel),
+        order_(request, channel_),
         request_(request) {
     position_ = order_.position_of(request.rank);
     to_ = order_.after(position_);
     from_ = order_.before(position_);
-    share_ = partition(request.count, request.channels, channel);
+    share_ = partition(request.count, request.channels, channel_);
     const int phase = request.size - 1;
     scatter_steps_ = request.kind == CollectiveKind::all_gather ? 0 : phase;
     gather_steps_ = request.kind == CollectiveKind::reduce_scatter ? 0 : phase;
@@ -38,10 +55,10 @@ class Ring final : public Schedule {
       first_ = chunk_of(0);
       stride_ = request.size > 1 ? chunk_of(1).begin - first_.begin : 0;
     }
-    // What is forwarded and combined lives in target. An all_gather needs its own chunk only; the elements of one of
-    // several channels of a reduce_scatter are a piece of every chunk, copied one by one.
-    if (!request.in_place)
-      copies_ = request.kind == CollectiveKind::reduce_scatter && request.channels > 1 ? request.size : 1;
+    // What is forwarded and combined lives in target. An all_gather needs its own chunk only; the elements of a slice,
+    // and those of one of several channels of a reduce_scatter, are a piece of every chunk, copied one by one.
+    const bool piecewise = slices_ > 1 || (request.kind == CollectiveKind::reduce_scatter && request.channels > 1);
+    if (!request.in_place) copies_ = piecewise && request.kind != CollectiveKind::all_gather ? request.size : 1;
   }
 
   bool next(Step& step) override {
@@ -58,14 +75,14 @@ class Ring final : public Schedule {
       if (k < scatter_steps_) {
         const Range out = chunk_at(wrapped(r - k - 1));
         const Range in = chunk_at(wrapped(r - k - 2));
-        if (out.size() > 0) step.add_send(make_part(to_, channel_, out));
-        if (in.size() > 0) step.add_receive(make_combine(from_, channel_, in, k == scatter_steps_ - 1));
+        if (out.size() > 0) step.add_send(of_channel(make_part(to_, lane_, out)));
+        if (in.size() > 0) step.add_receive(of_channel(make_combine(from_, lane_, in, k == scatter_steps_ - 1)));
       } else {
         const int g = k - scatter_steps_;
         const Range out = chunk_at(wrapped(r - g));
         const Range in = chunk_at(wrapped(r - g - 1));
-        if (out.size() > 0) step.add_send(make_part(to_, channel_, out));
-        if (in.size() > 0) step.add_receive(make_part(from_, channel_, in));
+        if (out.size() > 0) step.add_send(of_channel(make_part(to_, lane_, out)));
+        if (in.size() > 0) step.add_receive(of_channel(make_part(from_, lane_, in)));
       }
       if (!step.empty()) return true;
     }
@@ -81,6 +98,10 @@ class Ring final : public Schedule {
   void skip(std::int64_t steps) override { k_ += static_cast<int>(steps); }
 
  private:
+  [[nodiscard]] Part of_channel(Part part) const {
+    part.channel = static_cast<std::uint16_t>(channel_);
+    return part;
+  }
   // Positions from -n on; steps are counted below n, so that no division is needed.
   [[nodiscard]] int wrapped(int position) const { return position < 0 ? position + size_ : position; }
   // An all_reduce may deal its chunks to the positions; those of the others belong to ranks.
@@ -95,12 +116,13 @@ class Ring final : public Schedule {
     return chunk_of(index);
   }
   [[nodiscard]] Range chunk_of(int index) const {
-    if (request_.kind == CollectiveKind::all_reduce) {
-      const Range part = partition(share_.size(), request_.size, index);
-      return {share_.begin + part.begin, share_.begin + part.end};
-    }
-    const Range whole = partition(request_.count, request_.size, index);
-    const Range part = partition(whole.size(), request_.channels, channel_);
+    const Range chunk = request_.kind == CollectiveKind::all_reduce
+                            ? part_of(share_, request_.size, index)
+                            : part_of(partition(request_.count, request_.size, index), request_.channels, channel_);
+    return part_of(chunk, slices_, slice_);
+  }
+  static Range part_of(Range whole, int parts, int index) {
+    const Range part = partition(whole.size(), parts, index);
     return {whole.begin + part.begin, whole.begin + part.end};
   }
 
@@ -111,6 +133,9 @@ class Ring final : public Schedule {
   int position_ = 0;
   int to_ = 0;
   int from_ = 0;
+  int slices_;
+  int slice_;
+  int lane_;
   int channel_;
   int size_;
   int scatter_steps_ = 0;
@@ -192,9 +217,11 @@ std::unique_ptr<Schedule> make(const ScheduleRequest& request, int thread) {
   return std::make_unique<Ring>(request, thread);
 }
 
-int threads(const ScheduleRequest& request) { return request.channels; }
+int threads(const ScheduleRequest& request) {
+  return request.channels * (is_chain(request.kind) ? 1 : slices_of(request));
+}
 
-// Chunks of a ring that hold any element, over all channels, and the largest chunk that one link carries in one step.
+// Slices of a ring's chunks that hold any element, over all channels, and what one link carries at most in one step.
 struct RingChunks {
   std::int64_t filled = 0;
   std::int64_t largest = 0;
@@ -202,16 +229,18 @@ struct RingChunks {
 RingChunks ring_chunks(const ScheduleRequest& request) {
   RingChunks chunks;
   const int n = request.size;
+  const int slices = slices_of(request);
   for (int c = 0; c < request.channels; ++c) {
     std::int64_t largest = 0;
     if (request.kind == CollectiveKind::all_reduce) {
       const std::int64_t share = partition(request.count, request.channels, c).size();
-      chunks.filled += std::min<std::int64_t>(share, n);
+      for (int i = 0; i < std::min<std::int64_t>(share, n); ++i)
+        chunks.filled += std::min<std::int64_t>(partition(share, n, i).size(), slices);
       largest = ceil_divide(share, n);
     } else {
       for (int i = 0; i < n; ++i) {
         const std::int64_t size = partition(partition(request.count, n, i).size(), request.channels, c).size();
-        chunks.filled += size > 0 ? 1 : 0;
+        chunks.filled += std::min<std::int64_t>(size, slices);
         largest = std::max(largest, size);
       }
     }
@@ -247,7 +276,7 @@ Cost cost(const ScheduleRequest& request) {
   cost.steps = phases * (n - 1);
   cost.messages = phases * (n - 1) * chunks.filled;
   cost.bytes = phases * (n - 1) * request.count * width;
-  cost.phases = {{cost.steps, chunks.largest * width}};
+  cost.phases = {{cost.steps, chunks.largest * width, slices_of(request)}};
   return cost;
 }
 

@@ -125,10 +125,12 @@ struct ScheduleRequest {
   Reduction reduction = Reduction::sum;
 };
 
-/// `count` rounds in each of which the busiest direction of a rank's link carries `bytes` of payload.
+/// `rounds` in each of which the busiest direction of a rank's link carries `bytes` of payload, in `slices` messages
+/// one after another, each of which goes on in the next round as soon as it has come.
 struct Phase {
   std::int64_t rounds = 0;
   std::int64_t bytes = 0;
+  int slices = 1;
 };
 
 /// What an algorithm costs, as a formula (docs/algorithms.md): asserted against the generated schedules in the tests.

@@ -125,7 +125,7 @@ config::Type<SpecKeys> spec_type() {
       .optional("channels", &SpecKeys::channels, config::integer(1, 64),
                 "parts of the data that progress independently; default 1")
       .optional("chunk", &SpecKeys::chunk, config::bytes(),
-                "unit of pipelining; 0B, the default: the algorithm's own rule")
+                "unit of pipelining; 0B, the default: the algorithm's own rule; of a ring: its slices, 16 at most")
       .optional("in_place", &SpecKeys::in_place, config::boolean(),
                 "input and output in one buffer where the kind allows it; default true")
       .optional(

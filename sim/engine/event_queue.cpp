@@ -54,8 +54,8 @@ std::int64_t EventQueue::next_time() {
   return least_;
 }
 
-// By counting, for each, those that come later: so few events, in no order, cost a sort more in wrongly guessed branches
-// than all comparisons cost without any.
+// By counting, for each, those that come later: so few events, in no order, cost a sort more in wrongly guessed
+// branches than all comparisons cost without any.
 void EventQueue::sort_into_front(const std::vector<Event>& events) {
   std::array<std::size_t, front_size> later{};
   for (std::size_t i = 1; i < events.size(); ++i) {

@@ -195,6 +195,7 @@ TEST_P(EveryAlgorithm, CostsWhatItsFormulaSays) {
         collective.count = kind == CollectiveKind::barrier ? 0 : count;
         collective.root = n / 2;
         collective.channels = channels;
+        collective.chunk = number / 2 % 3 == 0 ? Bytes{400} : Bytes{0};
         test::give_shape(collective, n, ++number);
         ScheduleRequest request = request_for(collective, {0, 0, n});
         const Cost cost = algorithm.cost(request);
@@ -213,8 +214,8 @@ TEST_P(EveryAlgorithm, CostsWhatItsFormulaSays) {
             }
           }
         }
-        const std::string where =
-            fmt::format("{} {}, {} ranks, {} elements, {} channels", name, to_string(kind), n, count, channels);
+        const std::string where = fmt::format("{} {}, {} ranks, {} elements, {} channels, chunk {}", name,
+                                              to_string(kind), n, count, channels, collective.chunk.count());
         EXPECT_EQ(messages, cost.messages) << where;
         EXPECT_EQ(bytes, cost.bytes) << where;
         std::int64_t rounds = 0;
@@ -321,6 +322,7 @@ TEST(Schedules, AreAsSymmetricAndAsRepetitiveAsTheySay) {
             collective.algorithm = algorithm.name;
             collective.count = kind == CollectiveKind::barrier ? 0 : count;
             collective.channels = channels;
+            collective.chunk = (n + channels) % 2 == 0 ? Bytes{100} : Bytes{0};
             test::give_shape(collective, n, n + channels);
             collective.target = {0, {}, collective.size()};
             const bool in_place = n % 2 == 0 && !needs_separate_source(kind);
