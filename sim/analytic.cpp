@@ -8,6 +8,7 @@
 #include "core/workload/rows.hpp"
 #include "sim/compute/kernel_times.hpp"
 #include "sim/lower_bound.hpp"
+#include "sim/merging.hpp"
 #include "sim/row_summary.hpp"
 
 namespace lockstep::sim {
@@ -35,6 +36,16 @@ Paths paths_of(const Topology& topology, const Routing& routing, int ranks) {
     }
   }
   return paths;
+}
+
+// Do switches merge the messages of this collective?
+bool merges(const Topology& topology, const Routing& routing, const ScheduleRequest& request, const Cost& cost) {
+  if (cost.merged_phases.empty()) return false;
+  std::vector<DeviceId> others;
+  for (int r = 0; r < request.size; ++r)
+    if (r != request.root) others.push_back(topology.endpoint(r));
+  const Merge merge = request.kind == CollectiveKind::broadcast ? Merge::from_one : Merge::to_one;
+  return merged_way(topology, routing, others, topology.endpoint(request.root), merge).has_value();
 }
 
 }  // namespace
@@ -78,8 +89,10 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
       }
       return round;
     };
+    const Cost cost = algorithm_of(entry.collective).cost(request);
     Duration total{0};
-    for (const Phase& phase : algorithm_of(entry.collective).cost(request).phases) {
+    const bool merged = merges(topology, routing, request, cost);
+    for (const Phase& phase : merged ? cost.merged_phases : cost.phases) {
       // All but the last slice of a round are hidden behind it. On a connection that keeps their order the first slice
       // goes on while the others come; otherwise all share the link and come together.
       const Bytes slice{(phase.bytes + phase.slices - 1) / phase.slices};
@@ -89,7 +102,7 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
       total += round * (phase.rounds - 1) + last;
     }
     // Links that messages share are no part of the closed forms; what no sharing can beat is.
-    row.time_s = std::max(to_seconds(total), bounds.of_cuts(entry.spec).time_s);
+    row.time_s = std::max(to_seconds(total), bounds.of_cuts(entry.spec, merged).time_s);
     prediction.collectives.push_back(std::move(row));
   }
   // All ranks compute at once, and share the cores as far as they have to.

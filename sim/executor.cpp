@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -27,6 +29,7 @@
 #include "sim/engine/event_queue.hpp"
 #include "sim/fifo.hpp"
 #include "sim/folding.hpp"
+#include "sim/merging.hpp"
 #include "sim/network/flow.hpp"
 #include "sim/network/packet/report.hpp"
 #include "sim/network/packet/settings.hpp"
@@ -83,7 +86,9 @@ struct alignas(memory_line) Pair {
   bool busy = false;
   std::int64_t latency = 0;
   std::int64_t switches = 0;
-  double payload_share = 1.0;  // payload bytes per byte on the wire
+  double payload_share = 1.0;    // payload bytes per byte on the wire
+  std::uint32_t merging = none;  // which of mergings_ its messages belong to
+  bool free = false;             // what its messages cost in software is counted at another of these
   // Where the transport orders messages.
   std::int64_t last_arrival = 0;
   Fifo<std::uint32_t> queue;
@@ -120,6 +125,19 @@ struct Path {
   std::vector<ResourceId> resources;  // those of the links, each once
   RouteId route = none;
   std::int64_t latency = 0;
+};
+
+// Messages that switches merge (sim/merging.hpp), on one lane of every member.
+struct Merging {
+  bool to_one = false;
+  Rank first = 0;  // of the members: what the messages of a place cost in software is counted at its own
+  std::size_t members = 0;
+  MergedWay way;
+  RouteId route = none;
+  // Those that wait for the others of their place in the lanes: a member's k-th message is for the k-th place.
+  std::deque<std::vector<std::uint32_t>> places;
+  std::int64_t first_place = 0;                     // of `places`
+  std::unordered_map<Rank, std::int64_t> messages;  // by the member's rank: so many have come
 };
 
 // What the network says of a message: its flow has ended, or is in the send buffer but for what may be.
@@ -288,13 +306,16 @@ class Simulation {
     message.bytes = out.bytes;
     message.path = none;
     message.bound = message.arrived = message.sender_done = message.receiver_done = false;
-    message.rendezvous = profile_.tcp.eager_threshold && out.bytes > profile_.tcp.eager_threshold->count();
     Lane& lane = lanes_[message.lane];
     if (lane.receives.empty())
       lane.unmatched.push(id);
     else
       bind(id, lane.receives.pop());
-    const std::int64_t work = costs_.send_time(out.bytes, pairs_[lane.pair].switches);
+    const Pair& pair = pairs_[lane.pair];
+    message.rendezvous =
+        pair.merging == none && profile_.tcp.eager_threshold && out.bytes > profile_.tcp.eager_threshold->count();
+    const bool free = pair.free && out.merge == Merge::from_one;
+    const std::int64_t work = free ? 0 : costs_.send_time(out.bytes, pair.switches);
     if (answers_) answers_->begins(lane.pair);
     if (work > 0)
       submit(actor, work, job_tag(Job::inject, id));
@@ -466,7 +487,7 @@ class Simulation {
   // them.
   void fold_ranks() {
     if (!options_.fold || recorder_.wants_every_rank() || profile_.cores || disturbed() || sprays_ || adapts_ ||
-        packets_ || answers_)
+        packets_ || answers_ || may_merge())
       return;
     std::vector<std::uint64_t> keys;
     keys.reserve(resources_.size());
@@ -476,6 +497,16 @@ class Simulation {
     folding_ = fold(plan_, programs_, keys, channels_part_ways_, [this](Rank from, Rank to, std::uint16_t channel) {
       return way_between({from, to, channel});
     });
+  }
+
+  // Members whose messages are merged wait for all the others.
+  [[nodiscard]] bool may_merge() const {
+    for (const Program& program : programs_)
+      for (const CompiledOperation* operation : program.by_id) {
+        const auto* collective = std::get_if<Collective>(&operation->operation->action);
+        if (collective != nullptr && collective->algorithm != "native" && algorithm_of(*collective).merges) return true;
+      }
+    return false;
   }
 
   void add_resources() {
@@ -588,6 +619,10 @@ class Simulation {
     notices_.clear();
     for (const auto& due : network_.take_due(now_)) {
       const Message& message = messages_[due.tag];
+      if (pairs_[lanes_[message.lane].pair].merging != none) {
+        note_merged(due.tag);
+        continue;
+      }
       notices_.push_back({message.from, message.sequence, due.tag, due.ended});
     }
     statistics.events += notices_.size();
@@ -748,7 +783,7 @@ class Simulation {
     if (answers_) answers_->enters(number, now_);
     hand_over(id);
     Pair& pair = pairs_[number];
-    if (!profile_.tcp.send_buffer || pair.packets) return;
+    if (!profile_.tcp.send_buffer || pair.packets || pair.merging != none) return;
     pair.accepted += messages_[id].bytes + profile_.tcp.message_header.count();
     messages_[id].end = pair.accepted;
     pair.unbuffered.push(id);
@@ -784,6 +819,7 @@ class Simulation {
     Pair& pair = pairs_[lanes_[message.lane].pair];
     message.flow_time = now_;
     if (answers_) answers_->flows(lanes_[message.lane].pair, now_);
+    if (pair.merging != none) return merge(id, pair);
     const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
     if (wire == 0 || pair.route == none) {
       push_message(now_, EventKind::departure, id);
@@ -796,6 +832,32 @@ class Simulation {
     }
     pair.flow = network_.start(pair.route, static_cast<double>(wire) * 8 / pair.payload_share, now_, id);
     pair.leaving = id;
+  }
+
+  // Those of all members that have one place flow as one, from when the last of them is there.
+  void merge(std::uint32_t id, const Pair& pair) {
+    Merging& merging = mergings_[pair.merging];
+    const Lane& lane = lanes_[messages_[id].lane];
+    const Rank member = static_cast<Rank>(merging.to_one ? lane.from : lane.to);
+    const auto at = static_cast<std::size_t>(merging.messages[member]++ - merging.first_place);
+    while (merging.places.size() <= at) merging.places.emplace_back();
+    merging.places[at].push_back(id);
+    if (merging.places[at].size() < merging.members) return;
+    LOCKSTEP_CHECK(at == 0, "messages of place {} are merged before those of the one before", at);
+    std::vector<std::uint32_t> together = std::move(merging.places.front());
+    merging.places.pop_front();
+    ++merging.first_place;
+    for (const std::uint32_t one : together) messages_[one].flow_time = now_;
+    const std::int64_t wire = messages_[id].bytes + profile_.tcp.message_header.count();
+    network_.start(merging.route, static_cast<double>(wire) * 8 / pair.payload_share, now_, id);
+    merged_.emplace(id, std::move(together));
+  }
+
+  void note_merged(std::uint32_t id) {
+    const auto flow = merged_.find(id);
+    for (const std::uint32_t one : flow->second)
+      notices_.push_back({messages_[one].from, messages_[one].sequence, one, true});
+    merged_.erase(flow);
   }
 
   // Messages that begin now choose their ways, one after the other.
@@ -871,7 +933,7 @@ class Simulation {
         inject(pair.queue.pop());
       }
     }
-    if (profile_.tcp.send_buffer) {
+    if (profile_.tcp.send_buffer && pair.merging == none) {
       pair.departed += messages_[id].bytes + profile_.tcp.message_header.count();
       const bool waited = !pair.unbuffered.empty() && pair.unbuffered.front() == id;
       if (waited) pair.unbuffered.pop();
@@ -919,6 +981,8 @@ class Simulation {
   // Message and receive have met. True if that costs the receiver no time.
   bool take_in(std::uint32_t id) {
     const Message& message = messages_[id];
+    const Pair& pair = pairs_[lanes_[message.lane].pair];
+    if (pair.free && mergings_[pair.merging].to_one) return true;
     std::int64_t work = costs_.receive_time(message.bytes);
     if (message.combine && reduction_costs_) {
       const std::int64_t whole = profile_.reduction.time_of(Bytes{message.bytes}).count();
@@ -1004,18 +1068,24 @@ class Simulation {
       return peer == its_peer && tag == its_tag && channel == its_channel;
     }
   };
+  // Lanes whose messages may be merged are others than those of the same number whose may not.
+  static std::uint64_t tag_of(const Envelope& envelope) {
+    return envelope.tag | static_cast<std::uint64_t>(envelope.merge) << 62;
+  }
   std::uint32_t send_lane(Rank rank, const Envelope& out, LastLane& last) {
-    if (!last.serves(out.peer, out.tag, out.channel))
-      last = {out.peer, find_lane({rank, out.peer, route_label(out.channel)}, out.tag), out.tag, out.channel};
+    const std::uint64_t tag = tag_of(out);
+    if (!last.serves(out.peer, tag, out.channel))
+      last = {out.peer, find_lane({rank, out.peer, route_label(out.channel)}, tag, out), tag, out.channel};
     return last.lane;
   }
   std::uint32_t receive_lane(Rank rank, const Envelope& in, LastLane& last) {
-    if (!last.serves(in.peer, in.tag, in.channel))
-      last = {in.peer, find_lane({in.peer, rank, route_label(in.channel)}, in.tag), in.tag, in.channel};
+    const std::uint64_t tag = tag_of(in);
+    if (!last.serves(in.peer, tag, in.channel))
+      last = {in.peer, find_lane({in.peer, rank, route_label(in.channel)}, tag, in), tag, in.channel};
     return last.lane;
   }
 
-  std::uint32_t find_lane(const Ends& ends, std::uint64_t tag) {
+  std::uint32_t find_lane(const Ends& ends, std::uint64_t tag, const Envelope& envelope) {
     const LaneKey key{folding_ ? folding_->kind_of(ends.from, ends.to, ends.label) : ends.key(), tag};
     const auto [entry, fresh] = lane_index_.try_emplace(key, static_cast<std::uint32_t>(lanes_.size()));
     if (fresh) {
@@ -1023,13 +1093,82 @@ class Simulation {
       lane.from = actor_of(ends.from);
       lane.to = actor_of(ends.to);
       // A connection of packets keeps its messages in order: where the transport does not, lanes have their own.
+      const std::uint32_t merging = envelope.merge != Merge::none ? merging_of(ends, envelope) : none;
       if (folding_)
         lane.pair = static_cast<std::uint32_t>(key.ranks);
+      else if (merging != none)
+        lane.pair = add_merging_pair(ends, merging);
       else
         lane.pair = packets_ && !profile_.tcp.ordered && are_packets(ends) ? add_pair(ends) : pair_of(ends);
       lanes_.push_back(std::move(lane));
     }
     return entry->second;
+  }
+
+  // The messages of all members on this lane, if switches merge them; else none.
+  std::uint32_t merging_of(const Ends& ends, const Envelope& envelope) {
+    const Merge merge = envelope.merge;
+    const Rank one = merge == Merge::to_one ? ends.to : ends.from;
+    const auto [entry, fresh] = merging_index_.try_emplace(std::pair{tag_of(envelope), one}, none);
+    if (!fresh) return entry->second;
+    std::vector<DeviceId> devices;
+    const std::vector<Rank> others = others_of(one, group_of_tag(envelope.tag));
+    for (const Rank other : others) devices.push_back(topology_.endpoint(other));
+    const auto merged = merged_way(topology_, routing_, devices, topology_.endpoint(one), merge, ends.label);
+    if (!merged) return none;
+    if (packets_)
+      throw InputError(
+          "algorithm in_network: fidelities packet and mixed know no switches that combine messages; take flow or "
+          "analytic, or 'switching: {reduction: none}'");
+    Merging merging;
+    merging.to_one = merge == Merge::to_one;
+    merging.first = others.front();
+    merging.members = others.size();
+    merging.way = *merged;
+    merging.route = network_.add_route(resources_of_merging(*merged, one, others, merge));
+    mergings_.push_back(std::move(merging));
+    return entry->second = static_cast<std::uint32_t>(mergings_.size() - 1);
+  }
+
+  // The members of a collective's group beside `one`.
+  [[nodiscard]] std::vector<Rank> others_of(Rank one, GroupId id) const {
+    const GroupFamily& group = plan_.groups[id];
+    const auto place = group.place_of(one);
+    std::vector<Rank> others;
+    for (int i = 0; i < place.size; ++i)
+      if (i != place.index) others.push_back(group.member(place.instance, i));
+    return others;
+  }
+
+  [[nodiscard]] std::vector<ResourceId> resources_of_merging(const MergedWay& merged, Rank one,
+                                                             const std::vector<Rank>& others, Merge merge) const {
+    std::vector<ResourceId> resources;
+    std::unordered_set<ResourceId> seen;
+    const auto add = [&](ResourceId resource) {
+      if (seen.insert(resource).second) resources.push_back(resource);
+    };
+    for (const LinkId link : merged.links) add(topology_.links[link].resource);
+    const auto add_software = [&](std::uint32_t base, Rank rank) {
+      if (base != none) add(base + static_cast<std::uint32_t>(rank));
+    };
+    add_software(merge == Merge::to_one ? in_base_ : out_base_, one);
+    for (const Rank other : others) add_software(merge == Merge::to_one ? out_base_ : in_base_, other);
+    if (machine_ != none) add(machine_);
+    return resources;
+  }
+
+  std::uint32_t add_merging_pair(const Ends& ends, std::uint32_t number) {
+    const Merging& merging = mergings_[number];
+    Pair pair;
+    take_figures(pair, way_over(merging.way.longest, ends));
+    pair.switches = merging.way.switches;
+    pair.merging = number;
+    pair.free = (merging.to_one ? ends.from : ends.to) != merging.first;
+    pairs_.push_back(std::move(pair));
+    if (answers_) answers_->add_pair(Answers::none, 0);
+    if (disturbed()) links_of_pair_.push_back(merging.way.links);
+    if (adapts_) ends_of_pair_.push_back(ends);
+    return static_cast<std::uint32_t>(pairs_.size() - 1);
   }
 
   std::uint32_t pair_of(const Ends& ends) {
@@ -1407,6 +1546,10 @@ class Simulation {
   std::unordered_map<LaneKey, std::uint32_t, LaneHash> lane_index_;
   std::unordered_map<std::uint64_t, std::uint32_t> pair_index_;
   std::unordered_map<std::uint64_t, std::int64_t> part_starts_;
+  // Messages that switches merge
+  std::vector<Merging> mergings_;
+  std::map<std::pair<std::uint64_t, Rank>, std::uint32_t> merging_index_;  // by tag and the one
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> merged_;   // by the message that flows for all
   std::vector<std::pair<Actor, std::uint32_t>> meeting_;
   std::vector<Processors::Started> started_;
   std::uint32_t machine_ = none;

@@ -7,7 +7,7 @@
 
 #include "core/base/catalogue.hpp"
 #include "core/base/text.hpp"
-#include "core/collective/schedule.hpp"
+#include "core/collective/walk.hpp"
 #include "core/faults/timetable.hpp"
 #include "core/workload/row_requests.hpp"
 #include "sim/nccl/predict.hpp"
@@ -152,6 +152,16 @@ Reason one_iteration(const Inputs& inputs) {
   return "a simulation has no noise: one iteration stands for all";
 }
 
+bool any_slices(const Inputs& inputs) {
+  for (const auto& entry : inputs.planned->rows) {
+    if (entry.collective.algorithm == "native") continue;
+    const int ranks = inputs.planned->plan.ranks;
+    for (const Phase& phase : algorithm_of(entry.collective).cost(request_for(entry.collective, {0, 0, ranks})).phases)
+      if (phase.slices > 1) return true;
+  }
+  return false;
+}
+
 std::span<const Rule> rules() {
   static const std::array rules{
       Rule{"topology", all_faults, [](const Inputs& inputs) { return no_faults(inputs, inputs.topology->faults); }},
@@ -193,7 +203,20 @@ std::span<const Rule> rules() {
              if (inputs.fidelity == "mixed") return std::nullopt;
              return fmt::format("fidelity '{}' is of one kind everywhere", inputs.fidelity);
            }},
-      Rule{"topology", "^switching.*", of_packets},
+      Rule{"topology", "^switching.reduction",
+           [](const Inputs& inputs) -> Reason {
+             if (has_packets(inputs)) return fmt::format("fidelity '{}' merges no messages", inputs.fidelity);
+             const auto merges = [](const PlannedCollective& row) {
+               const Algorithm* algorithm = find_in(algorithm_catalogue(), row.spec.algorithms.front());
+               return algorithm != nullptr && algorithm->merges;
+             };
+             const auto& rows = inputs.planned->rows;
+             if (std::any_of(rows.begin(), rows.end(), merges)) return std::nullopt;
+             return "no collective of the workload goes by in_network";
+           }},
+      Rule{"topology", "^switching.flow_control", of_packets},
+      Rule{"topology", "^switching.trimming", of_packets},
+      Rule{"topology", "^switching.samples", of_packets},
       Rule{"topology", "^tcp.*", of_tcp, true},
       Rule{"topology", "burst", [](const Inputs& inputs) { return under_analytic(inputs, "token buckets"); }},
       Rule{"topology", "duplex",
@@ -258,7 +281,10 @@ std::span<const Rule> rules() {
            }},
       Rule{"profile", "start_latency", [](const Inputs& inputs) { return under_analytic(inputs, "common start"); }},
       Rule{"profile", "start_overhead", [](const Inputs& inputs) { return under_analytic(inputs, "common start"); }},
-      Rule{"profile", "tcp.ordered", [](const Inputs& inputs) { return under_analytic(inputs, "connections"); }},
+      Rule{"profile", "tcp.ordered",
+           [](const Inputs& inputs) -> Reason {
+             return any_slices(inputs) ? std::nullopt : under_analytic(inputs, "connections");
+           }},
       Rule{"profile", "tcp.send_buffer", [](const Inputs& inputs) { return under_analytic(inputs, "connections"); }},
       Rule{"profile", "tcp.switch_overhead",
            [](const Inputs& inputs) -> Reason {

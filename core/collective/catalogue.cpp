@@ -10,6 +10,7 @@
 #include "core/collective/halving_doubling.hpp"
 #include "core/collective/hierarchical.hpp"
 #include "core/collective/hierarchical_leader.hpp"
+#include "core/collective/in_network.hpp"
 #include "core/collective/pairwise.hpp"
 #include "core/collective/pat.hpp"
 #include "core/collective/recursive_doubling.hpp"
@@ -35,6 +36,7 @@ std::span<const Algorithm> algorithm_catalogue() {
       torus_algorithm(),
       hierarchical_algorithm(),
       hierarchical_leader_algorithm(),
+      in_network_algorithm(),
   };
   return catalogue;
 }

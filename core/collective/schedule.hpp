@@ -44,6 +44,11 @@ enum class Place : std::uint8_t {
   scratch  ///< memory of the collective's own, for algorithms from files
 };
 
+/// Messages of one lane and one place in it, of which one may stand for all on a link that several of them cross: those
+/// to one rank, which combines them, or from one, which sends the same to all. All other members of the group send, or
+/// receive.
+enum class Merge : std::uint8_t { none, to_one, from_one };
+
 struct Part {
   std::int32_t peer = -1;  ///< index in the group
   std::uint16_t lane = 0;
@@ -52,6 +57,7 @@ struct Part {
   bool combine = false;         ///< receive: combined into what is there instead of stored
   bool finish = false;          ///< receive: the last combine of these elements (average divides here)
   bool scattered = false;       ///< in pieces
+  Merge merge = Merge::none;    ///< what switches may do with it
   std::int64_t offset = 0;      ///< elements; scattered: the schedule's name for the pieces
   std::int64_t count = 0;       ///< elements, of all pieces together
 };
@@ -140,6 +146,7 @@ struct Cost {
   std::int64_t bytes = 0;     ///< payload sent by all ranks together
   std::vector<Phase>
       phases;  ///< closed form of the time: sum of rounds x (alpha + bytes / bandwidth); rounds add up to steps
+  std::vector<Phase> merged_phases;  ///< the same where switches merge messages
 };
 
 /// Which ranks of a group do the same, seen from themselves: their schedules have the same threads of the same steps,
@@ -164,6 +171,7 @@ struct Algorithm {
   std::string (*refusal)(const ScheduleRequest& request) = nullptr;
   /// What a simulator may use to treat ranks as one (asserted against the schedules in the tests); null: nothing.
   Symmetry (*symmetry)(const ScheduleRequest& request) = nullptr;
+  bool merges = false;  ///< its messages may be merged in switches (Merge)
   [[nodiscard]] bool supports(CollectiveKind kind) const;
 };
 

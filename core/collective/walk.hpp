@@ -23,6 +23,8 @@ constexpr std::uint64_t collective_tag(GroupId group, std::uint16_t lane) {
 constexpr std::uint64_t message_tag(GroupId group, std::uint16_t tag) {
   return (std::uint64_t{group} << 17) | (std::uint64_t{1} << 16) | tag;
 }
+/// The group of either.
+constexpr GroupId group_of_tag(std::uint64_t tag) { return static_cast<GroupId>(tag >> 17); }
 
 /// The rank that `peer` names as seen by `rank`, which must be in the peer's group.
 Rank peer_rank(const Plan& plan, Rank rank, const Peer& peer);

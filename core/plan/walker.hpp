@@ -58,6 +58,7 @@ struct Envelope {
   Rank peer = 0;
   std::uint16_t channel = 0;  ///< of the collective: routes may depend on it
   bool combine = false;       ///< at the receiver: combined with what is there
+  Merge merge = Merge::none;  ///< what switches may do with it
   std::uint64_t tag = 0;
   std::int64_t bytes = 0;
 };
@@ -434,6 +435,7 @@ class Walker {
     message.tag = collective_tag(stream.group, part.lane);
     message.bytes = part.count * stream.element_bytes;
     message.channel = part.channel;
+    message.merge = part.merge;
     return message;
   }
 

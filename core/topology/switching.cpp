@@ -15,8 +15,9 @@ std::string_view to_string(FlowControl control) {
 }
 
 config::Type<Switching> switching_type() {
-  return config::record<Switching>("switching",
-                                   "What switches do with packets; only fidelities packet and mixed look at it.")
+  return config::record<Switching>(
+             "switching",
+             "What switches do with packets; only fidelities packet and mixed look at it (but for reduction).")
       .optional("flow_control", &Switching::flow_control,
                 config::choice<FlowControl>(
                     "flow control",
@@ -43,6 +44,13 @@ config::Type<Switching> switching_type() {
       .optional("packets", &Switching::packets, config::list(name_in_file(), 1),
                 "fidelity mixed: only messages that cross one of these switches are packets (default: all between "
                 "machines)")
+      .optional("reduction", &Switching::reduction,
+                config::choice<SwitchReduction>("switch reduction", {{"none", SwitchReduction::none},
+                                                                     {"nvswitch", SwitchReduction::nvswitch},
+                                                                     {"network", SwitchReduction::network},
+                                                                     {"all", SwitchReduction::all}}),
+                "which switches combine and copy messages of algorithm in_network (default: NVSwitches between GPUs of "
+                "Hopper and later)")
       .optional("samples", &Switching::samples, config::integer(2, 4096),
                 "record queue and rate of every port in so many intervals of time, for the result (default: none)")
       .rule([](const Switching& switching, const config::Node& node, config::Diagnostics& diagnostics) {

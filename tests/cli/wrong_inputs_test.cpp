@@ -125,11 +125,11 @@ const WrongInput wrong_inputs[] = {
      "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:15: unknown algorithm 'rings'; did you mean 'ring'? known: ring, tree, halving_doubling, "
      "recursive_doubling, pairwise, direct, dissemination, binomial, bruck, pat, torus, hierarchical, "
-     "hierarchical_leader"},
+     "hierarchical_leader, in_network"},
     {"AlgorithmOfAnotherKind", "w.yaml",
      "name: a\ncollectives: [{kind: broadcast, algorithm: halving_doubling, size: 4KiB}]\n",
      "simulate -t t.yaml -w w.yaml",
-     "w.yaml:2:15: algorithm 'halving_doubling' does not do broadcast; those that do: ring, tree"},
+     "w.yaml:2:15: algorithm 'halving_doubling' does not do broadcast; those that do: ring, tree, in_network"},
     {"NoCollectives", "w.yaml", "name: a\ncollectives: []\n", "simulate -t t.yaml -w w.yaml",
      "w.yaml:2:14: needs at least 1 element"},
     {"MissingCollectives", "w.yaml", "name: a\n", "simulate -t t.yaml -w w.yaml",

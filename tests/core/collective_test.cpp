@@ -284,7 +284,7 @@ TEST(Algorithms, UnknownNamesAndWrongKindsAreRefused) {
     EXPECT_STREQ(error.what(),
                  "unknown algorithm 'rign'; did you mean 'ring'? known: ring, tree, halving_doubling, "
                  "recursive_doubling, pairwise, direct, dissemination, binomial, bruck, pat, torus, hierarchical, "
-                 "hierarchical_leader");
+                 "hierarchical_leader, in_network");
   }
   try {
     find_algorithm(CollectiveKind::all_to_all, "ring");

@@ -256,7 +256,7 @@ const WrongTopology wrong[] = {
     {"UnknownSwitchingKey", STAR "switching: {xof: 1KiB}\n",
      "t.yaml:2:13: unknown switching key 'xof'; did you mean 'xoff'? known: flow_control, buffer, alpha, xoff, "
      "headroom, "
-     "credit_buffer, trimming, ecn_min, ecn_max, ecn_probability, packets, samples"},
+     "credit_buffer, trimming, ecn_min, ecn_max, ecn_probability, packets, reduction, samples"},
     {"UnitlessBuffer", STAR "switching: {buffer: 32}\n",
      "t.yaml:2:21: '32' has no unit; a size takes B, kB, MB, GB or TB (powers of 1000), KiB, MiB, GiB or TiB (powers "
      "of 1024)"},

@@ -1,0 +1,193 @@
+// Question: do switches merge what they can and nothing else, and does that cost what the closed forms say?
+#include "sim/merging.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/profile/profile.hpp"
+#include "core/topology/topology.hpp"
+#include "core/workload/rows.hpp"
+#include "sim/analytic.hpp"
+#include "sim/executor.hpp"
+#include "tests/sim/networks.hpp"
+
+namespace lockstep {
+namespace {
+
+using sim::merged_way;
+
+Topology reducing(Topology topology) {
+  topology.switching.reduction = SwitchReduction::network;
+  return topology;
+}
+
+std::vector<DeviceId> hosts(int first, int last) {
+  std::vector<DeviceId> devices;
+  for (int h = first; h <= last; ++h) devices.push_back(static_cast<DeviceId>(h));
+  return devices;
+}
+
+PlannedWorkload planned(const std::string& algorithm, int ranks, Bytes size, Bytes chunk = Bytes{0}, int channels = 1,
+                        CollectiveKind kind = CollectiveKind::all_reduce) {
+  Workload workload;
+  workload.name = "w";
+  CollectiveSpec spec;
+  spec.kind = kind;
+  spec.algorithms = {algorithm};
+  spec.sizes = {size};
+  spec.chunk = chunk;
+  spec.channels = channels;
+  workload.collectives.push_back(spec);
+  return plan_workload(workload, ranks);
+}
+
+struct Times {
+  double flow_s = 0;
+  double analytic_s = 0;
+};
+
+Times times_of(const Topology& topology, const Profile& profile, const PlannedWorkload& what,
+               sim::SimulationOptions options = {}) {
+  const Routing routing(topology);
+  sim::SimulatedExecutor executor(topology, routing, profile, options);
+  Timeline timeline;
+  executor.execute(what.plan, timeline);
+  Times times;
+  times.flow_s = to_seconds(executor.statistics().end);
+  times.analytic_s = sim::predict_analytic(topology, routing, profile, what, timeline).collectives[0].time_s;
+  return times;
+}
+
+TEST(MergedWay, IsATreeThatCrossesEveryLinkOnce) {
+  const Topology topology = reducing(test::leaf_spine(4, 10_Gbps, microseconds(1)));
+  const Routing routing(topology);
+  for (const Merge merge : {Merge::to_one, Merge::from_one}) {
+    const auto way = merged_way(topology, routing, hosts(1, 7), 0, merge);
+    ASSERT_TRUE(way);
+    // A host's own link for each, one from every leaf but the root's to a spine, one or two from there, one to the
+    // root.
+    EXPECT_GE(way->links.size(), 7U + 3 + 1 + 1);
+    EXPECT_LE(way->links.size(), 7U + 3 + 2 + 1);
+    EXPECT_EQ(std::set<LinkId>(way->links.begin(), way->links.end()).size(), way->links.size());
+    EXPECT_EQ(way->longest.size(), 4U);
+    EXPECT_EQ(way->latency, 4 * 1'000'000 + 2 * 300'000) << "two leaves of 300 ns";
+    EXPECT_EQ(way->switches, 3);
+    const DeviceId end =
+        merge == Merge::to_one ? topology.links[way->longest.back()].to : topology.links[way->longest.front()].from;
+    EXPECT_EQ(end, 0U);
+  }
+}
+
+TEST(MergedWay, NeedsASwitchThatCanWhereWaysMeet) {
+  const Topology plain = test::star(4, 10_Gbps, microseconds(1));
+  EXPECT_FALSE(merged_way(plain, Routing(plain), hosts(1, 3), 0, Merge::to_one)) << "by default they cannot";
+  const Topology star = reducing(plain);
+  EXPECT_TRUE(merged_way(star, Routing(star), hosts(1, 3), 0, Merge::to_one));
+  EXPECT_FALSE(merged_way(star, Routing(star), hosts(1, 1), 0, Merge::to_one)) << "one message is one message";
+  // In a ring of hosts they would meet in hosts.
+  Topology ring;
+  ring.name = "ring";
+  for (int h = 0; h < 5; ++h) test::add_host(ring, "h" + std::to_string(h));
+  for (DeviceId h = 0; h < 5; ++h) ring.add_duplex(test::cable(h, (h + 1) % 5, 10_Gbps, microseconds(1)));
+  ring.finish();
+  ring.switching.reduction = SwitchReduction::all;
+  EXPECT_FALSE(merged_way(ring, Routing(ring), hosts(1, 4), 0, Merge::to_one));
+  const std::vector<DeviceId> neighbours{1, 4};
+  EXPECT_TRUE(merged_way(ring, Routing(ring), neighbours, 0, Merge::to_one)) << "these meet at their end";
+}
+
+TEST(Merging, TakesWhatItsClosedFormSays) {
+  const Profile profile = ideal_profile();
+  for (const int ranks : {3, 4, 8})
+    for (const auto kind : {CollectiveKind::all_reduce, CollectiveKind::broadcast, CollectiveKind::reduce}) {
+      const Topology topology = reducing(test::star(ranks, 10_Gbps, microseconds(5)));
+      const auto times = times_of(topology, profile, planned("in_network", ranks, 1'000'000_B, 100'000_B, 1, kind));
+      const double sigma = 8e-5;
+      const double alpha = 1e-5;
+      const double expected = kind == CollectiveKind::all_reduce ? 2 * alpha + 11 * sigma : alpha + 10 * sigma;
+      EXPECT_NEAR(times.flow_s, expected, 1e-10) << ranks << " " << to_string(kind);
+      EXPECT_NEAR(times.analytic_s, expected, 1e-10) << ranks << " " << to_string(kind);
+    }
+}
+
+// Where nothing merges the root is the bottleneck: n-1 times the buffer has to get into it, and as much out of it.
+TEST(Merging, WithoutItTheRootTakesAllIn) {
+  const Topology topology = test::star(8, 10_Gbps, microseconds(5));
+  const auto times = times_of(topology, ideal_profile(), planned("in_network", 8, 1'000'000_B, 100'000_B));
+  EXPECT_NEAR(times.flow_s, 11 * 7 * 8e-5, 0.02 * 11 * 7 * 8e-5);
+  EXPECT_NEAR(times.analytic_s, times.flow_s, 0.02 * times.flow_s);
+}
+
+TEST(Merging, EveryLinkOfATreeCarriesTheBufferOnce) {
+  // 16 hosts, the links between switches as fast as those of hosts: unmerged, four hosts share them.
+  const Topology merging = reducing(test::leaf_spine(8, 10_Gbps, microseconds(1)));
+  const auto times = times_of(merging, ideal_profile(), planned("in_network", 16, 10'000'000_B, 500'000_B));
+  const double sigma = 500'000 * 8 / 10e9;
+  EXPECT_NEAR(times.flow_s, 21 * sigma, 0.01 * 21 * sigma);
+}
+
+// With everything a profile can ask for: what merged messages cost in software they cost once.
+TEST(Merging, SoftwareIsPaidOnce) {
+  const Topology topology = reducing(test::star(6, 10_Gbps, microseconds(1)));
+  Profile profile = ideal_profile();
+  profile.tcp = test::laden_profile().tcp;
+  profile.tcp.eager_threshold.reset();
+  const auto one = times_of(topology, profile, planned("in_network", 6, 4_KiB));
+  Topology pair = reducing(test::star(3, 10_Gbps, microseconds(1)));
+  const auto few = times_of(pair, profile, planned("in_network", 3, 4_KiB));
+  EXPECT_NEAR(one.flow_s, few.flow_s, 1e-9) << "five messages for the price of two, which is that of one";
+  for (const bool rendezvous : {false, true}) {
+    Profile costly = test::laden_profile();
+    if (!rendezvous) costly.tcp.eager_threshold.reset();
+    EXPECT_GT(times_of(topology, costly, planned("in_network", 6, 1_MiB, Bytes{0}, 3)).flow_s, 0);
+  }
+}
+
+TEST(Merging, DoesNotHangOnTheOrderOfSimultaneousStarts) {
+  const Topology topology = reducing(test::leaf_spine(4, 10_Gbps, microseconds(1)));
+  const auto what = planned("in_network", 8, 3'000'000_B, Bytes{0}, 3);
+  const double plain = times_of(topology, test::laden_profile(), what).flow_s;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    sim::SimulationOptions options;
+    options.shuffle = seed;
+    EXPECT_EQ(times_of(topology, test::laden_profile(), what, options).flow_s, plain);
+  }
+}
+
+// Its lanes have numbers that other algorithms use as well, and it comes more than once.
+TEST(Merging, StandsBesideOtherCollectives) {
+  Workload workload;
+  workload.name = "w";
+  workload.iterations = 3;
+  for (const char* algorithm : {"in_network", "ring", "in_network", "tree", "in_network"}) {
+    CollectiveSpec spec;
+    spec.algorithms = {algorithm};
+    spec.sizes = {100'000_B};
+    workload.collectives.push_back(spec);
+  }
+  const Topology topology = reducing(test::star(5, 10_Gbps, microseconds(1)));
+  const Routing routing(topology);
+  const Profile profile = ideal_profile();
+  sim::SimulationOptions options;
+  options.once = false;
+  sim::SimulatedExecutor executor(topology, routing, profile, options);
+  Timeline timeline;
+  EXPECT_NO_THROW(executor.execute(plan_workload(workload, 5).plan, timeline));
+}
+
+TEST(Merging, PacketsAreRefused) {
+  const Topology topology = reducing(test::star(4, 10_Gbps, microseconds(1)));
+  sim::SimulationOptions options;
+  options.packets = sim::SimulationOptions::Packets::all;
+  EXPECT_THROW(times_of(topology, ideal_profile(), planned("in_network", 4, 1_KiB), options), InputError);
+  const Topology plain = test::star(4, 10_Gbps, microseconds(1));
+  EXPECT_NO_THROW(times_of(plain, ideal_profile(), planned("in_network", 4, 1_KiB), options));
+}
+
+}  // namespace
+}  // namespace lockstep
