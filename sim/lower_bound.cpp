@@ -33,7 +33,8 @@ struct Volume {
 Volume volume_of(const CollectiveSpec& row, int ranks) {
   const std::int64_t size = row.sizes.empty() ? 0 : row.sizes.front().count();
   const auto width = static_cast<std::int64_t>(element_bytes(row.type));
-  return {static_cast<double>(size), static_cast<double>(size / width / ranks * width)};
+  const std::int64_t block = size / width / ranks * width;
+  return {static_cast<double>(size), static_cast<double>(block)};
 }
 
 /// A set A of the ranks, as far as the bounds see it.

@@ -52,7 +52,7 @@ struct Times {
 };
 
 Times times_of(const Topology& topology, const Profile& profile, const PlannedWorkload& what,
-               sim::SimulationOptions options = {}) {
+               const sim::SimulationOptions& options = {}) {
   const Routing routing(topology);
   sim::SimulatedExecutor executor(topology, routing, profile, options);
   Timeline timeline;
