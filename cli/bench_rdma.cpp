@@ -13,6 +13,7 @@
 #include "core/units/parse.hpp"
 #include "sim/rdma/layers.hpp"
 #include "sim/rdma/mpi.hpp"
+#include "sim/rdma/profile.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -357,6 +358,9 @@ void RdmaBench::declare(CLI::App& app) {
   own(app.add_option("--to", options_.to, "The other one; default: the first rank of another node"), "RANK");
   own(app.add_option("--registration", options_.registration, "Of memory: cached (default) or each, for every message"),
       "HOW");
+  own(app.add_option("--write-profile", options_.profile,
+                     "Write what such messages cost as a profile: collectives over them are simulate -p FILE"),
+      "FILE");
   number(
       app.add_option("--max-payload", options_.max_payload, "PCIe: bytes of data in a TLP, 128 to 4096 (default 256)"),
       "BYTES");
@@ -466,6 +470,14 @@ int RdmaBench::run(const RdmaSweep& sweep, const Settings& settings, const Outpu
     plan.inlined = Bytes{*options_.inlined};
   }
 
+  if (!options_.profile.empty()) {
+    if (plan.kind.verb == rdma::Verb::read || plan.software->layer == rdma::Layer::ucx_tcp)
+      throw InputError("--write-profile: of writes and sends by verbs or ucx");
+    Profile profile =
+        rdma::profile_of(plan.path, *plan.software, [&](Bytes size, bool lone) { return plan.verbs_test(size, lone); });
+    profile.measured["predicted_by"] = fmt::format("lockstep bench {} on {}", plan.kind.name, topology.name);
+    write_output(options_.profile, to_yaml(profile));
+  }
   const Rows rows = rows_of(plan);
   if (!output.json_to_stdout()) print(plan, rows, topology, way.memory);
   if (output.json.empty()) return 0;

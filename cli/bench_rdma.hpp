@@ -36,7 +36,8 @@ class RdmaBench {
 
  private:
   struct Options {
-    std::string size, software = "verbs", nic, gpu, from, to, registration = "cached", post = "blueflame", test = "all";
+    std::string size, software = "verbs", nic, gpu, from, to, registration = "cached", post = "blueflame", test = "all",
+                      profile;
     std::optional<std::int64_t> mtu, inlined, moderation;
     std::int64_t depth = 128, queue_pairs = 1, max_payload = 256, max_read_request = 512;
     bool all = false, immediate = false;

@@ -1,6 +1,7 @@
 // What a message costs by the profile: the one place where its intervals are looked up.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -34,9 +35,12 @@ class MessageCosts {
 
  private:
   [[nodiscard]] const MessageCost* interval(std::int64_t bytes) const {
-    for (const auto& cost : transport_->messages)
-      if (!cost.up_to || bytes <= cost.up_to->count()) return &cost;
-    return transport_->messages.empty() ? nullptr : &transport_->messages.back();
+    const auto& costs = transport_->messages;
+    if (costs.empty()) return nullptr;
+    const auto found = std::partition_point(costs.begin(), costs.end(), [bytes](const MessageCost& cost) {
+      return cost.up_to && cost.up_to->count() < bytes;
+    });
+    return found == costs.end() ? &costs.back() : &*found;
   }
   static std::int64_t processor_time(const MessageCost& cost, Duration overhead, const std::optional<Bandwidth>& rate,
                                      std::int64_t bytes) {

@@ -28,6 +28,21 @@ TEST(BenchRdma, TheTablesAreTheGoldenOnes) {
   EXPECT_EQ(outcome.output, expected.str()) << "refresh: LOCKSTEP_UPDATE_GOLDEN=1 ctest -R BenchRdma";
 }
 
+// A ring over verbs: what the profile of the model says of a message, simulated step by step.
+TEST(BenchRdma, CollectivesRunOverItsProfile) {
+  const Folder folder;
+  const std::string profile = folder.path() + "/verbs.yaml";
+  const auto written =
+      lockstep_line("bench rdma_write -s 1M --test latency -t " + hdr + " --write-profile " + profile + " --json -");
+  ASSERT_EQ(written.code, 0) << written.errors;
+  const double latency = nlohmann::json::parse(written.output)["rdma"]["latency"][0]["t_avg_s"].get<double>();
+  const auto outcome =
+      lockstep_line("bench all_reduce -b 2M -e 2M --algorithm ring -p " + profile + " -t " + hdr + " --json -");
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  const auto rows = nlohmann::json::parse(outcome.output)["collectives"];
+  EXPECT_NEAR(rows[0]["time_s"].get<double>(), 2 * latency, 0.01 * 2 * latency);
+}
+
 TEST(BenchRdma, AllSizesInUnderASecond) {
   const auto outcome = lockstep_line("bench rdma_read -a -t " + hdr);
   ASSERT_EQ(outcome.code, 0) << outcome.errors;
@@ -139,6 +154,8 @@ const Refusal refusals[] = {
     {"SameRank", "rdma_write -t t.yaml --from 1 --to 1",
      "h1 to itself: RDMA is between two nodes; see --from and --to"},
     {"MaxPayload", "rdma_write -t t.yaml --max-payload 300", "--max-payload 300: 128, 256, 512, 1024, 2048 or 4096"},
+    {"ProfileOfReads", "rdma_read -t t.yaml --write-profile p.yaml",
+     "--write-profile: of writes and sends by verbs or ucx"},
     {"Profile", "rdma_write -t t.yaml --set profile.tcp.overhead=1us",
      "--set profile.tcp.overhead=1us: would have no effect; tests of RDMA take no profile"},
 };
