@@ -140,8 +140,8 @@ int bench(const Options& options) {
     else
       note(options.output, "predicted with profile 'ideal'; --backend lab measures too");
   }
-  Workload chosen =
-      sim::choose_algorithms(workload, topology, Routing(topology, {options.output.seed}), profile, ranks);
+  Workload chosen = sim::choose_algorithms(workload, topology, Routing(topology, {options.output.seed}), profile, ranks,
+                                           backend == nullptr);
   if (backend != nullptr) chosen = with_native_rows(std::move(chosen), *backend);
   const PlannedWorkload planned = plan_workload(chosen, ranks, shape_of(topology, ranks), AutoRows::keep);
   std::optional<Result> measured;

@@ -83,9 +83,9 @@ int check(const Options& options) {
                                  backend.needs_topology ? std::max(2, lab_ranks) : std::max(2, ranks),
                                  options.output.seed, options.recalibrate, options.limits, options.output);
   if (options.profile.empty()) options.settings.require_unused("profile", "name the profile with -p");
-  const PlannedWorkload planned =
-      plan_workload(with_native_rows(sim::choose_algorithms(workload, topology, routing, profile, ranks), backend),
-                    ranks, shape_of(topology, ranks));
+  const PlannedWorkload planned = plan_workload(
+      with_native_rows(sim::choose_algorithms(workload, topology, routing, profile, ranks, false), backend), ranks,
+      shape_of(topology, ranks));
 
   MeasureRequest request;
   request.topology = &topology;

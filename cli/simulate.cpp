@@ -52,8 +52,9 @@ int simulate(const Options& options) {
     }
   }
   const int ranks = rank_count(options.ranks, workload, &topology);
+  const bool merging = options.fidelity == "flow" || options.fidelity == "analytic";
   const PlannedWorkload planned =
-      sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks);
+      sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks, merging);
   const auto faults = faults_of(topology, workload, ranks);
   if (profile.name == "ideal")
     note(options.output,

@@ -38,16 +38,6 @@ Paths paths_of(const Topology& topology, const Routing& routing, int ranks) {
   return paths;
 }
 
-// Do switches merge the messages of this collective?
-bool merges(const Topology& topology, const Routing& routing, const ScheduleRequest& request, const Cost& cost) {
-  if (cost.merged_phases.empty()) return false;
-  std::vector<DeviceId> others;
-  for (int r = 0; r < request.size; ++r)
-    if (r != request.root) others.push_back(topology.endpoint(r));
-  const Merge merge = request.kind == CollectiveKind::broadcast ? Merge::from_one : Merge::to_one;
-  return merged_way(topology, routing, others, topology.endpoint(request.root), merge).has_value();
-}
-
 }  // namespace
 
 Prediction predict_analytic(const Topology& topology, const Routing& routing, const Profile& profile,
@@ -78,28 +68,42 @@ Prediction predict_analytic(const Topology& topology, const Routing& routing, co
       return transfer_time(payload + profile.tcp.message_header,
                            scale(paths.bandwidth, costs.payload_share(paths.mtu)));
     };
+    const auto reduction = [&](Bytes payload) {
+      if (!reduces(row.kind) || !profile.reduction.costs()) return Duration{0};
+      const Bytes last =
+          profile.reduction.granularity.count() > 0 ? std::min(payload, profile.reduction.granularity) : payload;
+      return profile.reduction.time_of_piece(last, payload);
+    };
     const auto round_of = [&](Bytes payload) {
-      Duration round = paths.latency + wire(payload) +
-                       Duration{costs.send_time(payload.count(), paths.switches) + costs.receive_time(payload.count()) +
-                                costs.latency(payload.count())};
-      if (reduces(row.kind) && profile.reduction.costs()) {
-        const Bytes last =
-            profile.reduction.granularity.count() > 0 ? std::min(payload, profile.reduction.granularity) : payload;
-        round += profile.reduction.time_of_piece(last, payload);
-      }
-      return round;
+      return paths.latency + wire(payload) + reduction(payload) +
+             Duration{costs.send_time(payload.count(), paths.switches) + costs.receive_time(payload.count()) +
+                      costs.latency(payload.count())};
+    };
+    // What follows a message closely comes so much later: by the wire, or by the processor of a rank.
+    const auto behind = [&](Bytes payload, bool one_way) {
+      const Duration send{costs.send_time(payload.count(), paths.switches)};
+      const Duration receive = Duration{costs.receive_time(payload.count())} + reduction(payload);
+      return std::max(wire(payload), one_way ? std::max(send, receive) : send + receive);
     };
     const Cost cost = algorithm_of(entry.collective).cost(request);
+    const bool merged =
+        !cost.merged_phases.empty() && switches_merge(topology, routing, request.kind, ranks, request.root);
     Duration total{0};
-    const bool merged = merges(topology, routing, request, cost);
     for (const Phase& phase : merged ? cost.merged_phases : cost.phases) {
-      // All but the last slice of a round are hidden behind it. On a connection that keeps their order the first slice
-      // goes on while the others come; otherwise all share the link and come together.
+      if (phase.rounds == 0) continue;
+      if (phase.hidden) {
+        total += behind(Bytes{phase.bytes}, phase.one_way) * phase.rounds;
+        continue;
+      }
+      // The first slice of a round goes on while the others come, where these come one after another: on a connection
+      // that keeps their order, or through a processor that is slower than the wire. Else they share the link and come
+      // together.
       const Bytes slice{(phase.bytes + phase.slices - 1) / phase.slices};
-      const Duration others = wire(slice) * (phase.slices - 1);
-      const Duration last = round_of(slice) + others;
-      const Duration round = profile.tcp.ordered ? std::max(round_of(slice), wire(slice) * phase.slices) : last;
-      total += round * (phase.rounds - 1) + last;
+      const Duration next = behind(slice, phase.one_way);
+      const Duration last = round_of(slice) + next * (phase.slices - 1);
+      const bool in_turn = profile.tcp.ordered || next > wire(slice);
+      const Duration round = in_turn ? std::max(round_of(slice), next * phase.slices) : last;
+      total += (phase.slices == 1 ? last : round) * (phase.rounds - 1) + last;
     }
     // Links that messages share are no part of the closed forms; what no sharing can beat is.
     row.time_s = std::max(to_seconds(total), bounds.of_cuts(entry.spec, merged).time_s);

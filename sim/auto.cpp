@@ -7,11 +7,13 @@
 #include "core/collective/schedule.hpp"
 #include "core/nccl/tuning.hpp"
 #include "sim/analytic.hpp"
+#include "sim/merging.hpp"
 
 namespace lockstep::sim {
 
 std::vector<std::vector<AlgorithmTime>> algorithm_times(const CollectiveSpec& spec, const Topology& topology,
-                                                        const Routing& routing, const Profile& profile, int ranks) {
+                                                        const Routing& routing, const Profile& profile, int ranks,
+                                                        bool merging) {
   Workload workload;
   workload.name = "candidates";
   workload.collectives = {spec};
@@ -19,6 +21,7 @@ std::vector<std::vector<AlgorithmTime>> algorithm_times(const CollectiveSpec& sp
   std::exception_ptr refusal;
   for (const auto& algorithm : algorithm_catalogue()) {
     if (!algorithm.supports(spec.kind)) continue;
+    if (algorithm.merges && !(merging && switches_merge(topology, routing, spec.kind, ranks, spec.root))) continue;
     workload.collectives.front().algorithms = {algorithm.name};
     PlannedWorkload planned;
     try {
@@ -43,7 +46,7 @@ const AlgorithmTime& fastest(const std::vector<AlgorithmTime>& times) {
 }
 
 Workload choose_algorithms(Workload workload, const Topology& topology, const Routing& routing, const Profile& profile,
-                           int ranks) {
+                           int ranks, bool merging) {
   std::vector<CollectiveSpec> chosen;
   for (auto& spec : workload.collectives) {
     if (spec.algorithms.empty() && profile.nccl && lockstep::nccl::knows(spec.kind)) spec.algorithms = {"auto"};
@@ -60,7 +63,7 @@ Workload choose_algorithms(Workload workload, const Topology& topology, const Ro
         chosen.push_back(std::move(one));
         continue;
       }
-      const auto times = algorithm_times(spec, topology, routing, profile, ranks);
+      const auto times = algorithm_times(spec, topology, routing, profile, ranks, merging);
       for (std::size_t i = 0; i < times.size(); ++i) {
         CollectiveSpec row = one;
         row.algorithms = {fastest(times[i]).algorithm};
@@ -74,9 +77,9 @@ Workload choose_algorithms(Workload workload, const Topology& topology, const Ro
 }
 
 PlannedWorkload plan_chosen(const Workload& workload, const Topology& topology, const Routing& routing,
-                            const Profile& profile, int ranks) {
-  return plan_workload(choose_algorithms(workload, topology, routing, profile, ranks), ranks, shape_of(topology, ranks),
-                       AutoRows::keep);
+                            const Profile& profile, int ranks, bool merging) {
+  return plan_workload(choose_algorithms(workload, topology, routing, profile, ranks, merging), ranks,
+                       shape_of(topology, ranks), AutoRows::keep);
 }
 
 }  // namespace lockstep::sim

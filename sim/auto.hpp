@@ -21,9 +21,12 @@ struct AlgorithmTime {
   double time_s = 0;
 };
 
-/// Every algorithm of the kind, in the catalogue's order; per size of `spec`, in its order.
+/// Every algorithm of the kind, in the catalogue's order; per size of `spec`, in its order. Those whose messages
+/// switches may merge are left out where none would; or all, if the clock knows no such switches (not `merging`):
+/// fidelities packet and mixed, real runs.
 std::vector<std::vector<AlgorithmTime>> algorithm_times(const CollectiveSpec& spec, const Topology& topology,
-                                                        const Routing& routing, const Profile& profile, int ranks);
+                                                        const Routing& routing, const Profile& profile, int ranks,
+                                                        bool merging = true);
 
 /// The first with the least time.
 const AlgorithmTime& fastest(const std::vector<AlgorithmTime>& times);
@@ -31,10 +34,10 @@ const AlgorithmTime& fastest(const std::vector<AlgorithmTime>& times);
 /// The workload with every `auto` that is ours to choose replaced, row for row in the same order. Under a profile with
 /// `nccl:` rows that name no algorithm become `auto`.
 Workload choose_algorithms(Workload workload, const Topology& topology, const Routing& routing, const Profile& profile,
-                           int ranks);
+                           int ranks, bool merging = true);
 
 /// plan_workload of choose_algorithms, NCCL's rows kept.
 PlannedWorkload plan_chosen(const Workload& workload, const Topology& topology, const Routing& routing,
-                            const Profile& profile, int ranks);
+                            const Profile& profile, int ranks, bool merging = true);
 
 }  // namespace lockstep::sim

@@ -106,8 +106,11 @@ struct alignas(memory_line) Message {
   std::int64_t bytes = 0;
   std::int64_t created = 0;
   std::int64_t flow_time = 0;  // until it has left: when it was injected
-  std::int64_t end = 0;        // of its bytes among those of its pair
-  std::uint32_t path = none;   // where messages choose their own
+  union {
+    std::int64_t end = 0;  // of its bytes among those of its pair, where the transport has a send buffer
+    std::int64_t jitter;   // of all that are merged, in their place
+  };
+  std::uint32_t path = none;  // where messages choose their own
   std::uint32_t receive_token = 0;
   bool combine = false;
   bool rendezvous = false;
@@ -855,8 +858,15 @@ class Simulation {
 
   void note_merged(std::uint32_t id) {
     const auto flow = merged_.find(id);
-    for (const std::uint32_t one : flow->second)
-      notices_.push_back({messages_[one].from, messages_[one].sequence, one, true});
+    const Merging& merging = mergings_[pairs_[lanes_[messages_[id].lane].pair].merging];
+    std::int64_t late = 0;
+    for (const std::uint32_t one : flow->second) {
+      const Message& message = messages_[one];
+      const Lane& lane = lanes_[message.lane];
+      notices_.push_back({message.from, message.sequence, one, true});
+      if (static_cast<Rank>(merging.to_one ? lane.from : lane.to) == merging.first) late = jitter(lane.pair, message);
+    }
+    for (const std::uint32_t one : flow->second) messages_[one].jitter = late;
     merged_.erase(flow);
   }
 
@@ -914,7 +924,8 @@ class Simulation {
     if (chose)
       for (const ResourceId resource : paths_[message.path].resources) --under_way_[resource];
     const std::int64_t latency = chose ? paths_[message.path].latency : pair.latency;
-    std::int64_t arrival = now_ + latency + costs_.latency(message.bytes) + jitter(lane.pair, message);
+    std::int64_t arrival = now_ + latency + costs_.latency(message.bytes) +
+                           (pair.merging != none ? message.jitter : jitter(lane.pair, message));
     if (profile_.tcp.ordered) arrival = pair.last_arrival = std::max(arrival, pair.last_arrival);
     push_message(arrival, EventKind::arrival, id);
     pair.flow = none;
@@ -1125,7 +1136,7 @@ class Simulation {
     merging.first = others.front();
     merging.members = others.size();
     merging.way = *merged;
-    merging.route = network_.add_route(resources_of_merging(*merged, one, others, merge));
+    merging.route = network_.add_route(hops_of_merging(*merged, one, others, merge));
     mergings_.push_back(std::move(merging));
     return entry->second = static_cast<std::uint32_t>(mergings_.size() - 1);
   }
@@ -1140,21 +1151,29 @@ class Simulation {
     return others;
   }
 
-  [[nodiscard]] std::vector<ResourceId> resources_of_merging(const MergedWay& merged, Rank one,
-                                                             const std::vector<Rank>& others, Merge merge) const {
-    std::vector<ResourceId> resources;
+  [[nodiscard]] std::vector<FlowNetwork::Hop> hops_of_merging(const MergedWay& merged, Rank one,
+                                                              const std::vector<Rank>& others, Merge merge) const {
+    std::vector<FlowNetwork::Hop> hops;
     std::unordered_set<ResourceId> seen;
-    const auto add = [&](ResourceId resource) {
-      if (seen.insert(resource).second) resources.push_back(resource);
+    const auto add = [&](ResourceId resource, double share) {
+      if (seen.insert(resource).second)
+        hops.push_back({resource, static_cast<std::uint32_t>(std::max(1.0, std::round(share * grain())))});
     };
-    for (const LinkId link : merged.links) add(topology_.links[link].resource);
+    for (const LinkId link : merged.links) add(topology_.links[link].resource, 1);
     const auto add_software = [&](std::uint32_t base, Rank rank) {
-      if (base != none) add(base + static_cast<std::uint32_t>(rank));
+      if (base != none) add(base + static_cast<std::uint32_t>(rank), 1);
     };
     add_software(merge == Merge::to_one ? in_base_ : out_base_, one);
     for (const Rank other : others) add_software(merge == Merge::to_one ? out_base_ : in_base_, other);
-    if (machine_ != none) add(machine_);
-    return resources;
+    if (machine_ != none) {
+      // Counted in messages, each of them a byte's time of a sender and of a receiver: here there are more of one kind.
+      const double send = 1.0 / static_cast<double>(costs_.send_rate()->bits_per_second());
+      const double receive = 1.0 / static_cast<double>(costs_.receive_rate()->bits_per_second());
+      const auto many = static_cast<double>(others.size());
+      const double work = merge == Merge::to_one ? many * send + receive : send + many * receive;
+      add(machine_, std::ceil(work / (send + receive)));
+    }
+    return hops;
   }
 
   std::uint32_t add_merging_pair(const Ends& ends, std::uint32_t number) {

@@ -153,13 +153,14 @@ Reason one_iteration(const Inputs& inputs) {
 }
 
 bool any_slices(const Inputs& inputs) {
-  for (const auto& entry : inputs.planned->rows) {
-    if (entry.collective.algorithm == "native") continue;
-    const int ranks = inputs.planned->plan.ranks;
-    for (const Phase& phase : algorithm_of(entry.collective).cost(request_for(entry.collective, {0, 0, ranks})).phases)
-      if (phase.slices > 1) return true;
-  }
-  return false;
+  const auto& rows = inputs.planned->rows;
+  return std::any_of(rows.begin(), rows.end(), [&](const PlannedCollective& row) {
+    // None: native, auto, a file's.
+    const Algorithm* algorithm = find_in(algorithm_catalogue(), row.collective.algorithm);
+    if (algorithm == nullptr) return false;
+    const Cost cost = algorithm->cost(request_for(row.collective, {0, 0, inputs.planned->plan.ranks}));
+    return std::any_of(cost.phases.begin(), cost.phases.end(), [](const Phase& phase) { return phase.slices > 1; });
+  });
 }
 
 std::span<const Rule> rules() {

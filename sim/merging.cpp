@@ -60,7 +60,7 @@ std::optional<MergedWay> merged_way(const Topology& topology, const Routing& rou
     }
   }
   for (const auto& [device, ways] : meeting)
-    if (ways > 1 && device != one && !switch_reduces(topology, device)) return std::nullopt;
+    if (ways > 1 && !switch_reduces(topology, device)) return std::nullopt;  // `one` itself among them
   std::vector<LinkId> path;
   for (const DeviceId member : others) {
     path.clear();
@@ -73,6 +73,14 @@ std::optional<MergedWay> merged_way(const Topology& topology, const Routing& rou
     way.longest = path;
   }
   return way;
+}
+
+bool switches_merge(const Topology& topology, const Routing& routing, CollectiveKind kind, int ranks, int root) {
+  std::vector<DeviceId> others;
+  for (int r = 0; r < ranks; ++r)
+    if (r != root) others.push_back(topology.endpoint(r));
+  const Merge merge = kind == CollectiveKind::broadcast ? Merge::from_one : Merge::to_one;
+  return merged_way(topology, routing, others, topology.endpoint(root), merge).has_value();
 }
 
 }  // namespace lockstep::sim

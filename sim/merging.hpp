@@ -34,4 +34,7 @@ struct MergedWay {
 std::optional<MergedWay> merged_way(const Topology& topology, const Routing& routing, std::span<const DeviceId> others,
                                     DeviceId one, Merge merge, std::uint64_t label = 0);
 
+/// Whether switches merge the messages of a collective of ranks 0 ... ranks-1, by the ways to (from) its root.
+bool switches_merge(const Topology& topology, const Routing& routing, CollectiveKind kind, int ranks, int root);
+
 }  // namespace lockstep::sim

@@ -200,17 +200,24 @@ Cost cost(const ScheduleRequest& request) {
   }
   cost.bytes = ways * (n - 1) * request.count * width;
   cost.steps = most_chunks + ways - 1;
-  cost.phases = {{cost.steps, (round + *std::max_element(taken.begin(), taken.end())) * width}};
-  const std::int64_t whole = std::min(round * most_chunks, request.count);
-  cost.merged_phases.push_back({1, whole * width, static_cast<int>(most_chunks)});
-  if (ways == 2) cost.merged_phases.push_back({1, round * width});
+  // The first chunk waits for its way, those behind it follow.
+  const auto phases = [&](std::int64_t bytes) {
+    const bool one_way = ways == 1;
+    return std::vector<Phase>{{ways, bytes * width, 1, false, one_way},
+                              {most_chunks - 1, bytes * width, 1, true, one_way}};
+  };
+  cost.phases = phases(round + *std::max_element(taken.begin(), taken.end()));
+  cost.merged_phases = phases(round);
   return cost;
 }
 
+// A rank has 65,536 threads at most (Token of core/plan/walker.hpp).
 std::string refusal(const ScheduleRequest& request) {
-  constexpr int most = 65'536;
-  if (request.size <= most) return {};
-  return fmt::format("in_network: {} ranks are more than {}", request.size, most);
+  constexpr std::int64_t most = 65'536;
+  const std::int64_t threads = std::int64_t{request.channels} * (1 + pairs_of(request));
+  if (threads <= most) return {};
+  return fmt::format("in_network: the root of {} ranks and {} channels has {} threads of {} at most", request.size,
+                     request.channels, threads, most);
 }
 
 }  // namespace

@@ -55,19 +55,26 @@ class Ring final : public Schedule {
       first_ = chunk_of(0);
       stride_ = request.size > 1 ? chunk_of(1).begin - first_.begin : 0;
     }
-    // What is forwarded and combined lives in target. An all_gather needs its own chunk only; the elements of a slice,
-    // and those of one of several channels of a reduce_scatter, are a piece of every chunk, copied one by one.
-    const bool piecewise = slices_ > 1 || (request.kind == CollectiveKind::reduce_scatter && request.channels > 1);
-    if (!request.in_place) copies_ = piecewise && request.kind != CollectiveKind::all_gather ? request.size : 1;
+    // What is forwarded and combined lives in target. An all_gather needs its own chunk only; the elements of one of
+    // several channels of a reduce_scatter are a piece of every chunk, copied one by one. The first slice's thread
+    // copies for all of the channel, and the others begin behind it.
+    if (!request.in_place)
+      copies_ = request.kind == CollectiveKind::reduce_scatter && request.channels > 1 ? request.size : 1;
+    if (slice_ > 0) {
+      for (int index = 0; index < copies_; ++index) awaited_ += copy_at(index).size() > 0 ? 1 : 0;
+      copies_ = 0;
+    }
   }
 
   bool next(Step& step) override {
     step.clear();
     while (copied_ < copies_) {
-      const int index = copied_++;
-      const bool by_chunk = request_.kind == CollectiveKind::all_gather || copies_ > 1;
-      step.copy = copy_of(by_chunk ? chunk(copies_ > 1 ? index : request_.rank) : share_);
+      step.copy = copy_of(copy_at(copied_++));
       if (step.copy.count > 0) return true;
+    }
+    if (k_ == 0 && awaited_ > 0) {
+      step.after_thread = lane_ - slice_;
+      step.after_steps = awaited_;
     }
     const int r = position_;
     while (k_ < scatter_steps_ + gather_steps_) {
@@ -115,11 +122,17 @@ class Ring final : public Schedule {
     }
     return chunk_of(index);
   }
-  [[nodiscard]] Range chunk_of(int index) const {
-    const Range chunk = request_.kind == CollectiveKind::all_reduce
-                            ? part_of(share_, request_.size, index)
-                            : part_of(partition(request_.count, request_.size, index), request_.channels, channel_);
-    return part_of(chunk, slices_, slice_);
+  [[nodiscard]] Range chunk_of(int index) const { return part_of(whole_chunk(index), slices_, slice_); }
+  // All slices of it.
+  [[nodiscard]] Range whole_chunk(int index) const {
+    return request_.kind == CollectiveKind::all_reduce
+               ? part_of(share_, request_.size, index)
+               : part_of(partition(request_.count, request_.size, index), request_.channels, channel_);
+  }
+  [[nodiscard]] Range copy_at(int index) const {
+    if (request_.kind == CollectiveKind::all_gather) return whole_chunk(request_.rank);
+    const bool by_chunk = request_.kind == CollectiveKind::reduce_scatter && request_.channels > 1;
+    return by_chunk ? whole_chunk(index) : share_;
   }
   static Range part_of(Range whole, int parts, int index) {
     const Range part = partition(whole.size(), parts, index);
@@ -130,6 +143,7 @@ class Ring final : public Schedule {
   int k_ = 0;
   int copies_ = 0;
   int copied_ = 0;
+  int awaited_ = 0;  // copies of the first slice's thread
   int position_ = 0;
   int to_ = 0;
   int from_ = 0;

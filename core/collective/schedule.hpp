@@ -11,9 +11,8 @@
 //  - a *scattered* part is one message whose elements lie in several pieces; its offset means something to its schedule
 //    alone, which lists the pieces when data are moved (Schedule::pieces). A scattered send is packed when its step
 //    begins and a scattered receive stored when it is complete, so these two may overlap;
-//  - messages from one rank to another on one lane are matched in order; lanes are unique to a thread at the sender and
-//  at the
-//    receiver;
+//  - messages from one rank to another on one lane are matched in order; what a rank sends to another on one lane is
+//    sent by one thread, and received by one;
 //  - a step without parts is done at once; it stands where others count on it (after_thread, after_steps);
 //  - within a step, copy happens before the sends start; combines are applied in the order receives[0], receives[1];
 //  - a receive without combine never overlaps a send of the same step; one with combine may (recursive doubling): then
@@ -137,6 +136,8 @@ struct Phase {
   std::int64_t rounds = 0;
   std::int64_t bytes = 0;
   int slices = 1;
+  bool hidden = false;   ///< follows other rounds without waiting for what they bring: its latency hides behind theirs
+  bool one_way = false;  ///< who sends in it does not receive
 };
 
 /// What an algorithm costs, as a formula (docs/algorithms.md): asserted against the generated schedules in the tests.

@@ -102,6 +102,30 @@ TEST(IdleKeys, OfAlgorithms) {
   EXPECT_THAT(idle(files), ElementsAre("w.yaml:2:1: 'ranks' has no effect: --ranks overrides it"));
 }
 
+TEST(IdleKeys, OrderMattersToSlicesUnderAnalytic) {
+  Files files;
+  files.fidelity = "analytic";
+  files.set_profile = {{"tcp.ordered", "true"}};
+  files.workload = "name: w\ncollectives: [{kind: all_reduce, algorithm: ring, size: 1MiB, chunk: 16KiB}]\n";
+  EXPECT_THAT(idle(files), IsEmpty());
+  files.workload = "name: w\ncollectives: [{kind: all_reduce, algorithm: ring, size: 1MiB}]\n";
+  EXPECT_THAT(idle(files), ElementsAre("--set profile.tcp.ordered=true: has no effect: fidelity 'analytic' has no "
+                                       "connections"));
+}
+
+TEST(IdleKeys, OfSwitchesThatReduce) {
+  Files files;
+  files.topology = "generate: {star: {hosts: 4, link: {bandwidth: 1Gbps}}}\nswitching: {reduction: network}\n";
+  files.workload = "name: w\ncollectives: [{kind: all_reduce, algorithm: in_network, size: 1MiB}]\n";
+  EXPECT_THAT(idle(files), IsEmpty());
+  files.workload = "name: w\ncollectives: [{kind: all_reduce, algorithm: ring, size: 1MiB}]\n";
+  EXPECT_THAT(idle(files), ElementsAre("t.yaml:2:13: 'switching.reduction' has no effect: no collective of the "
+                                       "workload goes by in_network"));
+  files.fidelity = "packet";
+  EXPECT_THAT(idle(files),
+              ElementsAre("t.yaml:2:13: 'switching.reduction' has no effect: fidelity 'packet' merges no messages"));
+}
+
 TEST(IdleKeys, OfAProfile) {
   Files files;
   files.profile =

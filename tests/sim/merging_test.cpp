@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/config/document.hpp"
 #include "core/profile/profile.hpp"
 #include "core/topology/topology.hpp"
 #include "core/workload/rows.hpp"
 #include "sim/analytic.hpp"
+#include "sim/auto.hpp"
 #include "sim/executor.hpp"
 #include "tests/sim/networks.hpp"
 
@@ -98,7 +100,7 @@ TEST(MergedWay, NeedsASwitchThatCanWhereWaysMeet) {
   ring.switching.reduction = SwitchReduction::all;
   EXPECT_FALSE(merged_way(ring, Routing(ring), hosts(1, 4), 0, Merge::to_one));
   const std::vector<DeviceId> neighbours{1, 4};
-  EXPECT_TRUE(merged_way(ring, Routing(ring), neighbours, 0, Merge::to_one)) << "these meet at their end";
+  EXPECT_FALSE(merged_way(ring, Routing(ring), neighbours, 0, Merge::to_one)) << "these meet at their end";
 }
 
 TEST(Merging, TakesWhatItsClosedFormSays) {
@@ -117,10 +119,16 @@ TEST(Merging, TakesWhatItsClosedFormSays) {
 
 // Where nothing merges the root is the bottleneck: n-1 times the buffer has to get into it, and as much out of it.
 TEST(Merging, WithoutItTheRootTakesAllIn) {
-  const Topology topology = test::star(8, 10_Gbps, microseconds(5));
-  const auto times = times_of(topology, ideal_profile(), planned("in_network", 8, 1'000'000_B, 100'000_B));
-  EXPECT_NEAR(times.flow_s, 11 * 7 * 8e-5, 0.02 * 11 * 7 * 8e-5);
-  EXPECT_NEAR(times.analytic_s, times.flow_s, 0.02 * times.flow_s);
+  for (const Duration latency : {microseconds(5), milliseconds(1)})
+    for (const auto kind : {CollectiveKind::all_reduce, CollectiveKind::broadcast}) {
+      const Topology topology = test::star(8, 10_Gbps, latency);
+      const auto what = planned("in_network", 8, 1'000'000_B, 100'000_B, 1, kind);
+      const auto times = times_of(topology, ideal_profile(), what);
+      const bool both = kind == CollectiveKind::all_reduce;
+      const double expected = (both ? 4 : 2) * to_seconds(latency) + (both ? 11 : 10) * 7 * 8e-5;
+      EXPECT_NEAR(times.flow_s, expected, 0.001 * expected) << to_string(kind);
+      EXPECT_NEAR(times.analytic_s, expected, 1e-9) << to_string(kind);
+    }
 }
 
 TEST(Merging, EveryLinkOfATreeCarriesTheBufferOnce) {
@@ -144,8 +152,62 @@ TEST(Merging, SoftwareIsPaidOnce) {
   for (const bool rendezvous : {false, true}) {
     Profile costly = test::laden_profile();
     if (!rendezvous) costly.tcp.eager_threshold.reset();
-    EXPECT_GT(times_of(topology, costly, planned("in_network", 6, 1_MiB, Bytes{0}, 3)).flow_s, 0);
+    costly.cores.reset();
+    const auto what = planned("in_network", 6, 1_MiB, Bytes{0}, 3);
+    const double merged = times_of(topology, costly, what).flow_s;
+    const double plain = times_of(test::star(6, 10_Gbps, microseconds(1)), costly, what).flow_s;
+    EXPECT_LT(merged, 0.7 * plain) << "rendezvous " << rendezvous;
   }
+}
+
+// Ranks that share their cores send one after another, merged or not.
+TEST(Merging, EverySenderNeedsItsProcessor) {
+  Profile profile = ideal_profile();
+  MessageCost cost;
+  cost.send_bandwidth = cost.receive_bandwidth = Bandwidth::bytes_per_second(2'000'000'000);
+  profile.tcp.messages = {cost};
+  profile.cores = 1;
+  const auto what = planned("in_network", 8, 16'000'000_B, Bytes{0}, 1, CollectiveKind::reduce);
+  const Topology topology = reducing(test::star(8, 100_Gbps, microseconds(1)));
+  EXPECT_NEAR(times_of(topology, profile, what).flow_s, 8 * 16e6 / 2e9, 0.01 * 8 * 16e6 / 2e9);
+}
+
+// Whatever the routing is, a link carries the messages once and no faster than it can.
+TEST(Merging, UnderEveryRouting) {
+  for (const RoutingMode mode : {RoutingMode::ecmp, RoutingMode::shortest, RoutingMode::spray, RoutingMode::adaptive}) {
+    Topology topology = reducing(test::leaf_spine(4, 10_Gbps, microseconds(1)));
+    topology.routing.mode = mode;
+    const auto times = times_of(topology, ideal_profile(), planned("in_network", 8, 10'000'000_B, 500'000_B));
+    EXPECT_NEAR(times.flow_s, 21 * 4e-4, 0.01 * 21 * 4e-4);
+  }
+}
+
+// One message crosses a cable, so one draw is its jitter: on average half of the most.
+TEST(Merging, JitterIsDrawnOnce) {
+  const auto file = [](const std::string& reduction) {
+    return "name: t\ngenerate: {star: {hosts: 16, link: {bandwidth: 10Gbps, latency: 1us}}}\nswitching: {reduction: " +
+           reduction + "}\nfaults: [{link: h3-s0, jitter: 100us}]\n";
+  };
+  Workload workload;
+  workload.name = "w";
+  workload.iterations = 200;
+  CollectiveSpec spec;
+  spec.kind = CollectiveKind::broadcast;
+  spec.algorithms = {"in_network"};
+  spec.sizes = {4_KiB};
+  workload.collectives = {spec};
+  const Topology topology = read_topology(config::parse_text(file("network"), "t.yaml"), "t.yaml");
+  sim::SimulationOptions options;
+  options.once = false;
+  options.disturbances.faults = resolve_faults(topology.faults, topology, 16);
+  const Routing routing(topology);
+  const Profile profile = ideal_profile();
+  sim::SimulatedExecutor executor(topology, routing, profile, options);
+  Timeline timeline;
+  executor.execute(plan_workload(workload, 16).plan, timeline);
+  const double mean = to_seconds(executor.statistics().end) / 201;
+  EXPECT_GT(mean, 45e-6);
+  EXPECT_LT(mean, 65e-6);
 }
 
 TEST(Merging, DoesNotHangOnTheOrderOfSimultaneousStarts) {
@@ -171,13 +233,41 @@ TEST(Merging, StandsBesideOtherCollectives) {
     workload.collectives.push_back(spec);
   }
   const Topology topology = reducing(test::star(5, 10_Gbps, microseconds(1)));
-  const Routing routing(topology);
   const Profile profile = ideal_profile();
+  double sum = 0;
+  for (const CollectiveSpec& spec : workload.collectives)
+    sum += times_of(topology, profile, planned(spec.algorithms.front(), 5, spec.sizes.front())).flow_s;
+  const Routing routing(topology);
   sim::SimulationOptions options;
   options.once = false;
   sim::SimulatedExecutor executor(topology, routing, profile, options);
   Timeline timeline;
-  EXPECT_NO_THROW(executor.execute(plan_workload(workload, 5).plan, timeline));
+  executor.execute(plan_workload(workload, 5).plan, timeline);
+  EXPECT_NEAR(to_seconds(executor.statistics().end), 4 * sum, 1e-9) << "three iterations and one to warm up";
+}
+
+TEST(Merging, ARootOfMoreThreadsThanThereAreNumbersIsRefused) {
+  EXPECT_THROW(planned("in_network", 2100, 4_KiB, Bytes{0}, 64, CollectiveKind::broadcast), InputError);
+  EXPECT_NO_THROW(planned("in_network", 2040, 4_KiB, Bytes{0}, 64, CollectiveKind::broadcast));
+}
+
+// `auto` takes it where switches merge, and only for a clock that knows them.
+TEST(Merging, AutoTakesItWhereItIs) {
+  CollectiveSpec spec;
+  spec.algorithms = {"auto"};
+  spec.sizes = {16_MiB};
+  Workload workload;
+  workload.name = "w";
+  workload.collectives = {spec};
+  const auto chosen = [&](const Topology& topology, bool merging) {
+    return sim::choose_algorithms(workload, topology, Routing(topology), ideal_profile(), 8, merging)
+        .collectives.front()
+        .algorithms.front();
+  };
+  const Topology plain = test::star(8, 10_Gbps, microseconds(1));
+  EXPECT_EQ(chosen(reducing(plain), true), "in_network");
+  EXPECT_NE(chosen(reducing(plain), false), "in_network");
+  EXPECT_NE(chosen(plain, true), "in_network");
 }
 
 TEST(Merging, PacketsAreRefused) {

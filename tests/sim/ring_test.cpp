@@ -140,5 +140,48 @@ TEST(SimulatedRing, SlicesGoOnWhileTheOthersCome) {
     }
 }
 
+// Software costs come as often as there are slices: what hides behind a processor is wire, not the other way round.
+TEST(SimulatedRing, SlicesCostTheirSoftware) {
+  const Topology topology = star(8, 100_Gbps, microseconds(1));
+  const Routing routing(topology);
+  for (const int slices : {1, 4, 16})
+    for (const bool ordered : {false, true}) {
+      const auto planned = ring(8, 1_MiB, Bytes{131072 / slices});
+      Profile profile = ideal_profile();
+      profile.tcp.ordered = ordered;
+      MessageCost cost;
+      cost.overhead = cost.receive_overhead = microseconds(5);
+      profile.tcp.messages = {cost};
+      sim::SimulatedExecutor executor(topology, routing, profile, {});
+      Timeline timeline;
+      executor.execute(planned.plan, timeline);
+      const double flow = to_seconds(executor.statistics().end);
+      const double closed = sim::predict_analytic(topology, routing, profile, planned, timeline).collectives[0].time_s;
+      EXPECT_NEAR(closed, flow, 0.1 * flow) << slices << (ordered ? " ordered" : "");
+    }
+}
+
+// A buffer is copied once, as fast as one copy is.
+TEST(SimulatedRing, SlicesAreCopiedOneAfterAnother) {
+  Workload workload;
+  workload.name = "ring";
+  CollectiveSpec spec;
+  spec.algorithms = {"ring"};
+  spec.sizes = {1_MiB};
+  spec.in_place = false;
+  const Topology topology = star(2, 100_Gbps, microseconds(1));
+  const Routing routing(topology);
+  Profile profile = ideal_profile();
+  profile.copy_bandwidth = Bandwidth::bytes_per_second(1'000'000'000);
+  for (const Bytes chunk : {Bytes{0}, 64_KiB}) {
+    spec.chunk = chunk;
+    workload.collectives = {spec};
+    sim::SimulatedExecutor executor(topology, routing, profile, {});
+    Timeline timeline;
+    executor.execute(plan_workload(workload, 2).plan, timeline);
+    EXPECT_GT(to_seconds(executor.statistics().end), 1048576e-9);
+  }
+}
+
 }  // namespace
 }  // namespace lockstep
