@@ -22,15 +22,22 @@ struct Options {
   std::string topology, workload, profile = "ideal", fidelity = "flow", as_built, detail;
   std::optional<int> ranks;
   int runs = 1;
+  bool steady = false;
   Settings settings;
   OutputOptions output;
 };
+
+// Of the time of a window of steps: so much may it differ from the next (docs/models/packet.md).
+constexpr double steady_share = 0.002;
 
 int simulate(const Options& options) {
   options.output.check_writable();
   get_from(sim::fidelity_catalogue(), "fidelity", options.fidelity);
   if (const std::vector<std::string> details{"steps"}; !options.detail.empty() && options.detail != details.front())
     throw InputError(unknown_name("--detail", options.detail, details));
+  if (options.steady && options.fidelity != "packet" && options.fidelity != "mixed")
+    throw InputError(
+        fmt::format("--steady is of fidelities packet and mixed; '{}' is exact without", options.fidelity));
   Topology topology = load_topology_with(options.topology, options.settings);
   const Workload workload = load_workload_with(options.workload, options.settings);
   Profile profile = load_profile_with(options.profile, options.settings);
@@ -56,13 +63,14 @@ int simulate(const Options& options) {
   const PlannedWorkload planned =
       sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks, merging);
   const auto faults = faults_of(topology, workload, ranks);
+  if (options.steady && !faults.empty()) note(options.output, "--steady: with faults every step is simulated");
   if (profile.name == "ideal")
     note(options.output,
          "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");
   detail(options.output, fmt::format("{} ranks, plan hash {}", ranks, plan_hash(planned.plan)));
   const auto run = [&](std::uint64_t seed, Timeline& timeline) {
     return predict(topology, Routing(topology, {seed}), planned, workload, profile, options.fidelity, seed, timeline,
-                   {faults, seed});
+                   {faults, seed, options.steady ? steady_share : 0});
   };
   // What a trace shows, and what is said of operations, is the first run.
   Timeline timeline(options.detail == "steps", !options.output.trace.empty());
@@ -112,6 +120,8 @@ std::function<int()> declare_simulate(CLI::App& app) {
                  "Simulate with so many seeds, from --seed up: rows are medians, with p5 and p95")
       ->check(CLI::Range(1, 100'000))
       ->type_name("N");
+  app.add_flag("--steady", options->steady,
+               "Packets: steps of all ranks that keep one pace stand for those to come (within 1%)");
   Settings::declare(app, options->settings);
   options->output.declare(app, false);
   return [options] { return simulate(*options); };

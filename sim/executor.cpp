@@ -167,6 +167,15 @@ struct Instant {
   std::uint64_t payload_bytes = 0;
 };
 
+// Every running thread at a moment at which the first of them began a step.
+struct Pace {
+  std::int64_t time = 0;
+  std::uint64_t steps = 0;            // all that the time of the threads' steps hangs on
+  std::vector<std::int64_t> indices;  // of their steps
+  std::vector<std::int64_t> begun;    // when they began them
+  std::int64_t repeats = 0;           // steps to come of all that are like these
+};
+
 // How often what happened between two instants will happen again after the second. They have to be alike, and so have
 // all steps from the first to the last time.
 std::int64_t repetitions(const Instant& before, const Instant& now) {
@@ -239,6 +248,7 @@ class Simulation {
     last_lanes_.resize(walkers_.size());
     common_starts_.resize(walkers_.size());
     replays_ = options.replay && !keep_parts_ && !adapts_ && !packets_ && options.disturbances.faults.empty();
+    if (packets_ && !keep_parts_ && !disturbed()) steady_ = options.disturbances.steady;
     if (adapts_) under_way_.resize(resources_.size(), 0);
     statistics.simulated_ranks = walkers_.size();
   }
@@ -282,6 +292,7 @@ class Simulation {
     if (packets_) {
       statistics.events += packets_->fabric().events();
       statistics.network = packet::report(topology_, *packets_, now_);
+      if (steady_ > 0) statistics.network["steps_left_out"] = statistics.replayed_steps;
     }
     std::vector<std::string> stuck;
     for (const auto& walker : walkers_)
@@ -1030,6 +1041,7 @@ class Simulation {
 
   void settle() {
     if (replays_) replay();
+    if (steady_ > 0) extrapolate();
     begin_jobs();
     if (!choosing_.empty()) choose_paths();
     network_.settle(now_);
@@ -1457,6 +1469,90 @@ class Simulation {
     last_instant_ = std::move(instant);
   }
 
+  // --- Steady steps of packets ---
+  //
+  // Packets that meet in queues leave no instant at which all begin anew. But where all threads take their steps at one
+  // pace they will go on so: all are set forward by as many whole windows as their schedules repeat the step. A window
+  // is the least number of steps that takes equally long again and again: in a ring over a fat tree what a rank feels
+  // comes from links ever farther back, near ones and far ones in turn. What is under way stays: the messages of a lane
+  // are alike, and those that are left out are left out at either end.
+  void extrapolate() {
+    const SimulatedWalker& first = walkers_.front();
+    std::size_t stream = 0;
+    while (stream < first.stream_count() && first.running_threads(stream) == 0) ++stream;
+    if (stream == first.stream_count()) return paces_.clear();
+    const std::int64_t index = first.step_index(Token{static_cast<std::uint8_t>(stream), 0, 0});
+    if (first.begun(stream, 0) != now_ || (!paces_.empty() && paces_.back().indices.front() == index)) return;
+    Pace pace;
+    pace.time = now_;
+    pace.repeats = std::numeric_limits<std::int64_t>::max();
+    bool alone = open_operations_ == 0;
+    for_each_running_thread([&](const SimulatedWalker& walker, std::size_t s, std::size_t t) {
+      const Token token{static_cast<std::uint8_t>(s), 0, static_cast<std::uint16_t>(t)};
+      pace.steps = mix64(pace.steps ^ signature(walker, s, t));
+      pace.indices.push_back(walker.step_index(token));
+      pace.begun.push_back(walker.begun(s, t));
+      pace.repeats = std::min(pace.repeats, walker.running_schedule(s, t)->repeats());
+      alone = alone && walker.step(token).after_thread < 0;
+    });
+    if (!alone || pace.repeats == 0) return paces_.clear();
+    paces_.push_back(std::move(pace));
+    // Enough to have felt every kind of link: on a fat tree a pod is a quarter of the ranks at most.
+    const std::size_t felt = std::max<std::size_t>(12, static_cast<std::size_t>(plan_.ranks) / 4);
+    const Pace& last = paces_.back();
+    for (std::size_t steps = 1; 2 * steps < paces_.size(); ++steps) {
+      const std::size_t windows = std::max<std::size_t>(2, (felt + steps - 1) / steps);
+      if (windows * steps >= paces_.size() || !keep_pace(steps, windows)) continue;
+      const std::int64_t times = (last.repeats - 1) / static_cast<std::int64_t>(steps);
+      if (times < 1) continue;
+      const Pace& earliest = paces_[paces_.size() - 1 - windows * steps];
+      replayed_ += times * (last.time - earliest.time) / static_cast<std::int64_t>(windows);
+      for_each_running_thread([&](SimulatedWalker& walker, std::size_t s, std::size_t t) {
+        leave_out(walker, s, t, times * static_cast<std::int64_t>(steps));
+      });
+      return paces_.clear();
+    }
+  }
+
+  // In each of the last `windows` all threads have taken `steps` alike, in times that differ by less than is asked for.
+  // A thread that begins a step just now may have begun one more or one less.
+  [[nodiscard]] bool keep_pace(std::size_t steps, std::size_t windows) const {
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    std::int64_t most = 0;
+    for (std::size_t w = 0; w < windows; ++w) {
+      const Pace& to = paces_[paces_.size() - 1 - w * steps];
+      const Pace& from = paces_[paces_.size() - 1 - (w + 1) * steps];
+      least = std::min(least, to.time - from.time);
+      most = std::max(most, to.time - from.time);
+      if (static_cast<double>(most - least) > steady_ * static_cast<double>(most)) return false;
+      if (from.steps != to.steps || from.indices.size() != to.indices.size()) return false;
+    }
+    const Pace& last = paces_.back();
+    const Pace& earliest = paces_[paces_.size() - 1 - windows * steps];
+    const auto all = static_cast<std::int64_t>(windows * steps);
+    const std::int64_t time = last.time - earliest.time;
+    for (std::size_t i = 0; i < last.indices.size(); ++i) {
+      const std::int64_t taken = last.indices[i] - earliest.indices[i];
+      if (std::abs(taken - all) > 1) return false;
+      const std::int64_t own = last.begun[i] - earliest.begun[i];
+      // Queues make a step of one thread early or late; over all of them that must not add up.
+      if (taken == all && static_cast<double>(std::abs(own - time)) > 4 * steady_ * static_cast<double>(time))
+        return false;
+    }
+    return true;
+  }
+
+  void leave_out(SimulatedWalker& walker, std::size_t stream, std::size_t thread, std::int64_t steps) {
+    const Step& step = walker.step(Token{static_cast<std::uint8_t>(stream), 0, static_cast<std::uint16_t>(thread)});
+    const auto& collective = std::get<Collective>(walker.cursor(stream).operation().operation->action);
+    const auto width = static_cast<std::int64_t>(element_bytes(collective.type));
+    for (std::uint8_t i = 0; i < step.send_count; ++i)
+      statistics.payload_bytes += static_cast<std::uint64_t>(steps * step.sends[i].count * width);
+    statistics.messages += static_cast<std::uint64_t>(steps) * step.send_count;
+    statistics.replayed_steps += static_cast<std::uint64_t>(steps);
+    walker.skip(stream, thread, steps);
+  }
+
   template <class Visit>
   void for_each_running_thread(Visit visit) {
     for (SimulatedWalker& walker : walkers_)
@@ -1586,6 +1682,8 @@ class Simulation {
   std::int64_t created_at_ = -1;
   std::int64_t older_messages_ = 0;  // live ones created before that
   std::optional<Instant> last_instant_;
+  double steady_ = 0;
+  std::vector<Pace> paces_;
 };
 
 }  // namespace

@@ -36,6 +36,10 @@ namespace lockstep::sim {
 struct Disturbances {
   std::vector<ResolvedFault> faults;
   std::uint64_t seed = 1;
+  /// Fidelities packet and mixed: where four steps of all ranks take as long as the four before and those before them,
+  /// but for this share, their like to come are not simulated but take as long again (docs/models/packet.md). 0: all
+  /// are simulated; so they are where there are faults.
+  double steady = 0;
 };
 
 struct SimulationOptions {

@@ -98,5 +98,27 @@ TEST(PacketCommand, ALinkThatGoesDownAndComesBackIsWaitedFor) {
       << "of one iteration alone";
 }
 
+TEST(PacketCommand, SteadyStepsAreLeftOutWhenAskedTo) {
+  const Folder folder;
+  folder.write("t.yaml",
+               "name: t\ngenerate: {star: {hosts: 32, link: {bandwidth: 100Gbps, latency: 1us, mtu: 4096B}}}\n");
+  folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, algorithm: ring, size: 4MiB}]\n");
+  const std::string line =
+      "simulate --fidelity packet -t " + folder.path() + "/t.yaml -w " + folder.path() + "/w.yaml --json -";
+  const auto all = lockstep_line(line);
+  ASSERT_EQ(all.code, 0) << all.errors;
+  const auto some = lockstep_line(line + " --steady");
+  ASSERT_EQ(some.code, 0) << some.errors;
+  const auto a = nlohmann::json::parse(all.output), b = nlohmann::json::parse(some.output);
+  const double time = a["collectives"][0]["time_s"];
+  EXPECT_NEAR(b["collectives"][0]["time_s"].get<double>(), time, 0.01 * time);
+  EXPECT_FALSE(a["network"].contains("steps_left_out"));
+  EXPECT_GT(b["network"]["steps_left_out"].get<int>(), 500);
+  EXPECT_LT(b["network"]["packets"].get<int>(), a["network"]["packets"].get<int>() * 3 / 4);
+  const auto refused =
+      lockstep_line("simulate --steady -t " + folder.path() + "/t.yaml -w " + folder.path() + "/w.yaml");
+  EXPECT_EQ(refused.errors, "error: --steady is of fidelities packet and mixed; 'flow' is exact without\n");
+}
+
 }  // namespace
 }  // namespace lockstep::test
