@@ -473,8 +473,16 @@ int RdmaBench::run(const RdmaSweep& sweep, const Settings& settings, const Outpu
   if (!options_.profile.empty()) {
     if (plan.kind.verb == rdma::Verb::read || plan.software->layer == rdma::Layer::ucx_tcp)
       throw InputError("--write-profile: of writes and sends by verbs or ucx");
+    for (const DeviceId end : {from, to})
+      if (const Node& node = topology.nodes[topology.devices[end].node]; node.endpoints.size() > 1)
+        throw InputError(fmt::format(
+            "--write-profile: {} has {} ranks, and what they send each other would cost the same; it is for "
+            "nodes of one rank",
+            node.name, node.endpoints.size()));
+    const auto route = routing.route(from, to);
     Profile profile =
-        rdma::profile_of(plan.path, *plan.software, [&](Bytes size, bool lone) { return plan.verbs_test(size, lone); });
+        rdma::profile_of(plan.path, {route_latency(topology, route), route_bandwidth(topology, route)}, *plan.software,
+                         [&](Bytes size, bool lone) { return plan.verbs_test(size, lone); });
     profile.measured["predicted_by"] = fmt::format("lockstep bench {} on {}", plan.kind.name, topology.name);
     write_output(options_.profile, to_yaml(profile));
   }

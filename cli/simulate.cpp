@@ -13,6 +13,7 @@
 #include "core/topology/as_built.hpp"
 #include "sim/auto.hpp"
 #include "sim/idle_keys.hpp"
+#include "sim/network/packet/settings.hpp"
 #include "study/runs.hpp"
 
 namespace lockstep::cli {
@@ -63,7 +64,12 @@ int simulate(const Options& options) {
   const PlannedWorkload planned =
       sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks, merging);
   const auto faults = faults_of(topology, workload, ranks);
-  if (options.steady && !faults.empty()) note(options.output, "--steady: with faults every step is simulated");
+  if (options.steady) {
+    const std::string reason = !faults.empty()           ? "faults come and go"
+                               : !options.detail.empty() ? "the trace has every step"
+                                                         : sim::packet::unsteady(topology, profile);
+    if (!reason.empty()) note(options.output, "--steady: every step is simulated, since " + reason);
+  }
   if (profile.name == "ideal")
     note(options.output,
          "profile 'ideal': no software overhead, no headers, free reduction; -p PROFILE for a measured one");

@@ -21,7 +21,10 @@ std::vector<std::vector<AlgorithmTime>> algorithm_times(const CollectiveSpec& sp
   std::exception_ptr refusal;
   for (const auto& algorithm : algorithm_catalogue()) {
     if (!algorithm.supports(spec.kind)) continue;
-    if (algorithm.merges && !(merging && switches_merge(topology, routing, spec.kind, ranks, spec.root))) continue;
+    const bool named =
+        std::find(spec.algorithms.begin(), spec.algorithms.end(), algorithm.name) != spec.algorithms.end();
+    const bool merges = merging && spec.root < ranks && switches_merge(topology, routing, spec.kind, ranks, spec.root);
+    if (algorithm.merges && !named && !merges) continue;
     workload.collectives.front().algorithms = {algorithm.name};
     PlannedWorkload planned;
     try {

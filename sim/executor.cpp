@@ -167,13 +167,12 @@ struct Instant {
   std::uint64_t payload_bytes = 0;
 };
 
-// Every running thread at a moment at which the first of them began a step.
+// When a thread began its steps, from step `first` on; all of them like the one before.
 struct Pace {
-  std::int64_t time = 0;
-  std::uint64_t steps = 0;            // all that the time of the threads' steps hangs on
-  std::vector<std::int64_t> indices;  // of their steps
-  std::vector<std::int64_t> begun;    // when they began them
-  std::int64_t repeats = 0;           // steps to come of all that are like these
+  std::int64_t first = 0;
+  std::uint64_t step = 0;  // all that the time of a step hangs on
+  std::vector<std::int64_t> begun;
+  [[nodiscard]] std::int64_t last() const { return first + static_cast<std::int64_t>(begun.size()) - 1; }
 };
 
 // How often what happened between two instants will happen again after the second. They have to be alike, and so have
@@ -248,7 +247,9 @@ class Simulation {
     last_lanes_.resize(walkers_.size());
     common_starts_.resize(walkers_.size());
     replays_ = options.replay && !keep_parts_ && !adapts_ && !packets_ && options.disturbances.faults.empty();
-    if (packets_ && !keep_parts_ && !disturbed()) steady_ = options.disturbances.steady;
+    if (packets_ && !keep_parts_ && !disturbed() && packet::unsteady(topology, profile).empty())
+      steady_ = options.disturbances.steady;
+    if (steady_ > 0) paces_.resize(walkers_.size());
     if (adapts_) under_way_.resize(resources_.size(), 0);
     statistics.simulated_ranks = walkers_.size();
   }
@@ -435,7 +436,8 @@ class Simulation {
   // Hooks that a walker calls where a backend has them.
   [[nodiscard]] std::int64_t instant() const { return now_; }
   void threads_changed(int by) { running_threads_ += by; }
-  void step_begun() {
+  void step_begun(const SimulatedWalker& walker, std::size_t stream, std::size_t thread) {
+    if (steady_ > 0) note_begun(walker, stream, thread);
     if (begun_at_ != now_) {
       begun_at_ = now_;
       begun_ = 0;
@@ -1474,72 +1476,77 @@ class Simulation {
   // Packets that meet in queues leave no instant at which all begin anew. But where all threads take their steps at one
   // pace they will go on so: all are set forward by as many whole windows as their schedules repeat the step. A window
   // is the least number of steps that takes equally long again and again: in a ring over a fat tree what a rank feels
-  // comes from links ever farther back, near ones and far ones in turn. What is under way stays: the messages of a lane
-  // are alike, and those that are left out are left out at either end.
+  // comes from links ever farther back, near ones and far ones in turn. Every thread has to have kept the pace over as
+  // many steps of its own: what is slow somewhere reaches the others a rank per step. What is under way stays: the
+  // messages of a lane are alike, and those that are left out are left out at either end.
+  void note_begun(const SimulatedWalker& walker, std::size_t stream, std::size_t thread) {
+    auto& threads = paces_[actor_of(walker)];
+    if (threads.size() <= thread) threads.resize(thread + 1);
+    Pace& pace = threads[thread];
+    const std::int64_t index =
+        walker.step_index(Token{static_cast<std::uint8_t>(stream), 0, static_cast<std::uint16_t>(thread)});
+    const std::uint64_t step = signature(walker, stream, thread);
+    if (pace.step != step || pace.last() + 1 != index) {
+      pace.step = step;
+      pace.first = index;
+      pace.begun.clear();
+    }
+    pace.begun.push_back(now_);
+    if (&walker == &walkers_.front() && thread == 0) paced_ = true;
+  }
+
   void extrapolate() {
-    const SimulatedWalker& first = walkers_.front();
-    std::size_t stream = 0;
-    while (stream < first.stream_count() && first.running_threads(stream) == 0) ++stream;
-    if (stream == first.stream_count()) return paces_.clear();
-    const std::int64_t index = first.step_index(Token{static_cast<std::uint8_t>(stream), 0, 0});
-    if (first.begun(stream, 0) != now_ || (!paces_.empty() && paces_.back().indices.front() == index)) return;
-    Pace pace;
-    pace.time = now_;
-    pace.repeats = std::numeric_limits<std::int64_t>::max();
-    bool alone = open_operations_ == 0;
-    for_each_running_thread([&](const SimulatedWalker& walker, std::size_t s, std::size_t t) {
-      const Token token{static_cast<std::uint8_t>(s), 0, static_cast<std::uint16_t>(t)};
-      pace.steps = mix64(pace.steps ^ signature(walker, s, t));
-      pace.indices.push_back(walker.step_index(token));
-      pace.begun.push_back(walker.begun(s, t));
-      pace.repeats = std::min(pace.repeats, walker.running_schedule(s, t)->repeats());
-      alone = alone && walker.step(token).after_thread < 0;
-    });
-    if (!alone || pace.repeats == 0) return paces_.clear();
-    paces_.push_back(std::move(pace));
+    if (!std::exchange(paced_, false) || open_operations_ > 0) return;
+    const Pace& reference = paces_.front().front();
     // Enough to have felt every kind of link: on a fat tree a pod is a quarter of the ranks at most.
     const std::size_t felt = std::max<std::size_t>(12, static_cast<std::size_t>(plan_.ranks) / 4);
-    const Pace& last = paces_.back();
-    for (std::size_t steps = 1; 2 * steps < paces_.size(); ++steps) {
+    for (std::size_t steps = 1; 2 * steps < reference.begun.size(); ++steps) {
       const std::size_t windows = std::max<std::size_t>(2, (felt + steps - 1) / steps);
-      if (windows * steps >= paces_.size() || !keep_pace(steps, windows)) continue;
-      const std::int64_t times = (last.repeats - 1) / static_cast<std::int64_t>(steps);
+      if (windows * steps >= reference.begun.size() || !keeps_pace(reference, steps, windows)) continue;
+      const std::int64_t time = reference.begun.back() - reference.begun[reference.begun.size() - 1 - windows * steps];
+      const std::int64_t times = windows_to_come(steps, windows * steps, time);
       if (times < 1) continue;
-      const Pace& earliest = paces_[paces_.size() - 1 - windows * steps];
-      replayed_ += times * (last.time - earliest.time) / static_cast<std::int64_t>(windows);
+      replayed_ += times * time / static_cast<std::int64_t>(windows);
       for_each_running_thread([&](SimulatedWalker& walker, std::size_t s, std::size_t t) {
         leave_out(walker, s, t, times * static_cast<std::int64_t>(steps));
       });
-      return paces_.clear();
+      for (auto& threads : paces_) threads.clear();
+      return;
     }
   }
 
-  // In each of the last `windows` all threads have taken `steps` alike, in times that differ by less than is asked for.
-  // A thread that begins a step just now may have begun one more or one less.
-  [[nodiscard]] bool keep_pace(std::size_t steps, std::size_t windows) const {
+  // Times of the last windows of one thread that differ by less than is asked for.
+  [[nodiscard]] bool keeps_pace(const Pace& pace, std::size_t steps, std::size_t windows) const {
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
     std::int64_t most = 0;
+    const std::size_t end = pace.begun.size() - 1;
     for (std::size_t w = 0; w < windows; ++w) {
-      const Pace& to = paces_[paces_.size() - 1 - w * steps];
-      const Pace& from = paces_[paces_.size() - 1 - (w + 1) * steps];
-      least = std::min(least, to.time - from.time);
-      most = std::max(most, to.time - from.time);
+      const std::int64_t time = pace.begun[end - w * steps] - pace.begun[end - (w + 1) * steps];
+      least = std::min(least, time);
+      most = std::max(most, time);
       if (static_cast<double>(most - least) > steady_ * static_cast<double>(most)) return false;
-      if (from.steps != to.steps || from.indices.size() != to.indices.size()) return false;
-    }
-    const Pace& last = paces_.back();
-    const Pace& earliest = paces_[paces_.size() - 1 - windows * steps];
-    const auto all = static_cast<std::int64_t>(windows * steps);
-    const std::int64_t time = last.time - earliest.time;
-    for (std::size_t i = 0; i < last.indices.size(); ++i) {
-      const std::int64_t taken = last.indices[i] - earliest.indices[i];
-      if (std::abs(taken - all) > 1) return false;
-      const std::int64_t own = last.begun[i] - earliest.begun[i];
-      // Queues make a step of one thread early or late; over all of them that must not add up.
-      if (taken == all && static_cast<double>(std::abs(own - time)) > 4 * steady_ * static_cast<double>(time))
-        return false;
     }
     return true;
+  }
+
+  // How many windows all threads may be set forward by; 0: one of them has not kept the pace, `all` steps in `time`.
+  [[nodiscard]] std::int64_t windows_to_come(std::size_t steps, std::size_t all, std::int64_t time) {
+    std::int64_t repeats = std::numeric_limits<std::int64_t>::max();
+    for_each_running_thread([&](const SimulatedWalker& walker, std::size_t s, std::size_t t) {
+      if (repeats == 0) return;
+      const auto& threads = paces_[actor_of(walker)];
+      const Token token{static_cast<std::uint8_t>(s), 0, static_cast<std::uint16_t>(t)};
+      repeats = std::min(repeats, walker.running_schedule(s, t)->repeats());
+      if (t >= threads.size() || threads[t].begun.size() <= all || threads[t].last() != walker.step_index(token) ||
+          walker.step(token).after_thread >= 0) {
+        repeats = 0;
+        return;
+      }
+      const auto& begun = threads[t].begun;
+      const std::int64_t own = begun.back() - begun[begun.size() - 1 - all];
+      if (static_cast<double>(std::abs(own - time)) > 2 * steady_ * static_cast<double>(time)) repeats = 0;
+    });
+    return (repeats - 1) / static_cast<std::int64_t>(steps);
   }
 
   void leave_out(SimulatedWalker& walker, std::size_t stream, std::size_t thread, std::int64_t steps) {
@@ -1683,7 +1690,8 @@ class Simulation {
   std::int64_t older_messages_ = 0;  // live ones created before that
   std::optional<Instant> last_instant_;
   double steady_ = 0;
-  std::vector<Pace> paces_;
+  std::vector<std::vector<Pace>> paces_;  // by actor and thread
+  bool paced_ = false;                    // the first thread of all has begun a step
 };
 
 }  // namespace

@@ -36,9 +36,9 @@ namespace lockstep::sim {
 struct Disturbances {
   std::vector<ResolvedFault> faults;
   std::uint64_t seed = 1;
-  /// Fidelities packet and mixed: where four steps of all ranks take as long as the four before and those before them,
-  /// but for this share, their like to come are not simulated but take as long again (docs/models/packet.md). 0: all
-  /// are simulated; so they are where there are faults.
+  /// Fidelities packet and mixed: where all threads take their steps at one pace, but for this share, those like them
+  /// to come are not simulated but take as long (docs/models/packet.md). 0: all are simulated; so they are where there
+  /// are faults, where parts of steps are recorded, and where packet::unsteady() has a reason.
   double steady = 0;
 };
 

@@ -282,7 +282,7 @@ LowerBound LowerBounds::of_algorithm(std::string_view name, const ScheduleReques
 }
 
 void check_lower_bounds(const Topology& topology, const PlannedWorkload& planned,
-                        const std::vector<CollectiveRow>& rows) {
+                        const std::vector<CollectiveRow>& rows, double tolerance) {
   LOCKSTEP_CHECK(rows.size() == planned.rows.size(), "{} rows of {} planned", rows.size(), planned.rows.size());
   const LowerBounds bounds(topology, planned.plan.ranks);
   const auto requests = row_requests(planned);
@@ -293,7 +293,7 @@ void check_lower_bounds(const Topology& topology, const PlannedWorkload& planned
     const bool merges = algorithm != nullptr && algorithm->merges && any_switch_reduces(topology);
     for (const LowerBound& bound :
          {bounds.of_cuts(spec, merges), merges ? LowerBound{} : bounds.of_algorithm(rows[i].algorithm, requests[i])})
-      LOCKSTEP_CHECK(rows[i].time_s >= bound.time_s * (1 - rounding) - rounding_s,
+      LOCKSTEP_CHECK(rows[i].time_s >= bound.time_s * (1 - rounding - tolerance) - rounding_s,
                      "{} by {} of {} bytes on {} ranks takes {} s, and {} alone takes {} s", to_string(spec.kind),
                      rows[i].algorithm, rows[i].size_bytes, planned.plan.ranks, rows[i].time_s, bound.reason,
                      bound.time_s);

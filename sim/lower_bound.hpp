@@ -77,8 +77,9 @@ class LowerBounds {
   std::vector<Cut> cuts_;
 };
 
-/// A broken invariant if a row of `rows` (by index those of `planned`) is faster than its bounds.
+/// A broken invariant if a row of `rows` (by index those of `planned`) is faster than its bounds, by more than the
+/// share `tolerance` of them.
 void check_lower_bounds(const Topology& topology, const PlannedWorkload& planned,
-                        const std::vector<CollectiveRow>& rows);
+                        const std::vector<CollectiveRow>& rows, double tolerance = 0);
 
 }  // namespace lockstep::sim

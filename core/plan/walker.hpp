@@ -17,7 +17,7 @@
 // A backend may have (the simulator has):
 //   static constexpr bool moves_data = false   start_send and start_receive then take an Envelope
 //   void threads_changed(int by)   so many more threads of schedules are running
-//   void step_begun()              a thread has issued the messages of a step
+//   void step_begun(const Walker&, stream, thread)   a thread issues the messages of a step
 //   std::int64_t instant() const   what Walker::begun() gives back for that step
 #pragma once
 
@@ -403,8 +403,8 @@ class Walker {
     Thread& thread = stream.threads[t];
     const GroupFamily& group = plan_->groups[stream.group];
     const Step& step = thread.step;
-    if constexpr (requires { backend_->step_begun(); }) {
-      backend_->step_begun();
+    if constexpr (requires { backend_->step_begun(*this, s, t); }) {
+      backend_->step_begun(*this, s, t);
       thread.begun = backend_->instant();
     }
     // Receives first: a message that finds its receive posted needs no buffer in between.

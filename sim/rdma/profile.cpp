@@ -9,6 +9,7 @@ namespace lockstep::sim::rdma {
 namespace {
 
 constexpr Bytes last{4 << 20};
+constexpr Bytes longest{1 << 30};
 constexpr std::int64_t streamed = 2000;  // messages
 
 // Of the wire's bytes as many are headers as RDMA's packets have, whatever the links could take.
@@ -43,9 +44,34 @@ std::vector<Bytes> interval_ends(const Path& path, const Software& software) {
   return ends;
 }
 
+// From the last interval's end on, by what a byte has cost more since half of it.
+void add_straight_lines(std::vector<MessageCost>& costs) {
+  const MessageCost whole = costs.back();
+  const Bytes end = *whole.up_to;
+  const auto half =
+      std::find_if(costs.begin(), costs.end(), [&](const MessageCost& cost) { return *cost.up_to == end / 2; });
+  const auto line = [&](Duration MessageCost::*part, Bytes size) {
+    const auto slope =
+        static_cast<double>((whole.*part - (*half).*part).count()) / static_cast<double>((*half->up_to).count());
+    const double more = std::max(0.0, slope) * static_cast<double>((size - end).count());
+    return whole.*part + Duration{static_cast<std::int64_t>(more)};
+  };
+  std::vector<MessageCost> further;
+  for (std::int64_t base = end.count(); base < longest.count(); base *= 2)
+    for (int k = 1; k <= 8; ++k) {
+      MessageCost cost;
+      cost.up_to = Bytes{base + k * (base / 8)};
+      cost.overhead = line(&MessageCost::overhead, *cost.up_to);
+      cost.receive_overhead = line(&MessageCost::receive_overhead, *cost.up_to);
+      cost.latency = line(&MessageCost::latency, *cost.up_to);
+      further.push_back(cost);
+    }
+  costs.insert(costs.end(), further.begin(), further.end());
+}
+
 }  // namespace
 
-Profile profile_of(const Path& path, const Software& software,
+Profile profile_of(const Path& path, const FlowRoute& route, const Software& software,
                    const std::function<VerbsTest(Bytes size, bool lone)>& test_of) {
   Profile profile = ideal_profile();
   profile.name = fmt::format("{}-{}", software.name, path.nic->name);
@@ -58,7 +84,7 @@ Profile profile_of(const Path& path, const Software& software,
   const Bandwidth streaming = Bandwidth::bytes_per_second(
       static_cast<std::int64_t>(static_cast<double>(last.count()) *
                                 throughput(path, software, test_of(last, false), streamed).peak_messages_per_s()));
-  const double rate = std::min(path.line.bytes_per_second() * share, streaming.bytes_per_second());
+  const double rate = std::min(route.bandwidth.bytes_per_second() * share, streaming.bytes_per_second());
 
   for (const Bytes size : interval_ends(path, software)) {
     const Breakdown parts = latency(path, software, test_of(size, true));
@@ -69,7 +95,7 @@ Profile profile_of(const Path& path, const Software& software,
     for (const Stage stage : {Stage::poll, Stage::software_receive, Stage::copy_out})
       cost.receive_overhead += parts[stage];
     const auto wire = Duration{static_cast<std::int64_t>(static_cast<double>(size.count()) / rate * 1e12)};
-    const Duration rest = std::max(Duration{0}, parts.total() - path.latency - wire);
+    const Duration rest = std::max(Duration{0}, parts.total() - route.latency - wire);
     if (const Duration busy = cost.overhead + cost.receive_overhead; busy > rest) {
       // Software and wire work at once, on different segments: what is hidden behind the wire is left out.
       const auto shown = static_cast<double>(rest.count()) / static_cast<double>(busy.count());
@@ -79,6 +105,7 @@ Profile profile_of(const Path& path, const Software& software,
     cost.latency = rest - cost.overhead - cost.receive_overhead;
     profile.tcp.messages.push_back(cost);
   }
+  add_straight_lines(profile.tcp.messages);
   MessageCost open = profile.tcp.messages.back();
   open.up_to.reset();
   open.send_bandwidth = streaming;

@@ -8,8 +8,10 @@
 // so that a message alone takes what latency() of layers.hpp says at the upper end of its interval. B is the line's
 // rate times the payload's share of its packets, or the rate at which many messages stream, where that is less.
 // Connections are ordered: a queue pair keeps the order of its messages.
+// Beyond 4 MiB costs go on as straight lines, to 1 GiB.
 // When it is wrong: between the ends of intervals (eight to a power of two) a message is charged the upper end's
-// latency; messages of one NIC at once share what the link carries, not what the queues of PCIe do.
+// latency; messages of one NIC at once share what the link carries, not what the queues of PCIe do; ranks of one node
+// would pay the same, so it is for nodes of one rank.
 #pragma once
 
 #include <functional>
@@ -19,8 +21,14 @@
 
 namespace lockstep::sim::rdma {
 
+/// The route that a simulation of flows gives the messages: that of the path, and what it crosses inside the nodes.
+struct FlowRoute {
+  Duration latency{0};
+  Bandwidth bandwidth;  ///< of its slowest link
+};
+
 /// `test_of`: how a message of a size goes, alone (`lone`) or in a stream.
-Profile profile_of(const Path& path, const Software& software,
+Profile profile_of(const Path& path, const FlowRoute& route, const Software& software,
                    const std::function<VerbsTest(Bytes size, bool lone)>& test_of);
 
 }  // namespace lockstep::sim::rdma

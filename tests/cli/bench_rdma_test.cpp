@@ -43,6 +43,12 @@ TEST(BenchRdma, CollectivesRunOverItsProfile) {
   EXPECT_NEAR(rows[0]["time_s"].get<double>(), 2 * latency, 0.01 * 2 * latency);
 }
 
+TEST(BenchRdma, NoProfileForNodesOfSeveralRanks) {
+  const auto outcome = lockstep_line("bench rdma_write -t " + a100 + " --gpu direct --write-profile p.yaml");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.errors, HasSubstr("has 8 ranks, and what they send each other would cost the same"));
+}
+
 TEST(BenchRdma, AllSizesInUnderASecond) {
   const auto outcome = lockstep_line("bench rdma_read -a -t " + hdr);
   ASSERT_EQ(outcome.code, 0) << outcome.errors;

@@ -271,7 +271,8 @@ const WrongInput wrong_inputs[] = {
      "unknown command of 'topology' 'shwo'; did you mean 'show'? known: show, list, discover"},
     {"UnknownFlag", "", "", "simulate -t t.yaml -w w.yaml --fidelty flow",
      "unknown option '--fidelty'; did you mean '--fidelity'? known: --help, --topology, --workload, --fidelity, "
-     "--profile, --ranks, --as-built, --detail, --runs, --set, --json, --trace, --seed, --verbose, --quiet\nRun "
+     "--profile, --ranks, --as-built, --detail, --runs, --steady, --set, --json, --trace, --seed, --verbose, "
+     "--quiet\nRun "
      "'lockstep "
      "simulate --help' for the options."},
     {"UnknownKindOfFile", "", "", "schema topologies",
@@ -351,7 +352,8 @@ const WrongInput wrong_inputs[] = {
      "several, and `lockstep simulate` predicts any number"},
     {"ReportOfASimulation", "", "", "simulate -t t.yaml -w w.yaml --report x.html",
      "unknown option '--report'; known: --help, --topology, --workload, --fidelity, --profile, --ranks, --as-built, "
-     "--detail, --runs, --set, --json, --trace, --seed, --verbose, --quiet\nRun 'lockstep simulate --help' for the "
+     "--detail, --runs, --steady, --set, --json, --trace, --seed, --verbose, --quiet\nRun 'lockstep simulate --help' "
+     "for the "
      "options."},
     {"TraceOfAComparison", "", "", "compare r.json m.json --trace x.json",
      "unknown option '--trace'; known: --help, --tolerance, --row-tolerance, --json, --report, --seed, --verbose, "
@@ -360,7 +362,8 @@ const WrongInput wrong_inputs[] = {
      "unknown option '--nothing'; known: --help, --version\nRun 'lockstep --help' for the options."},
     {"UnknownLetter", "", "", "simulate -t t.yaml -w w.yaml -x",
      "unknown option '-x'; known: --help, --topology, --workload, --fidelity, --profile, --ranks, --as-built, "
-     "--detail, --runs, --set, --json, --trace, --seed, --verbose, --quiet\nRun 'lockstep simulate --help' for the "
+     "--detail, --runs, --steady, --set, --json, --trace, --seed, --verbose, --quiet\nRun 'lockstep simulate --help' "
+     "for the "
      "options."},
     {"NoNestedCommand", "", "", "lab",
      "'lockstep lab' needs one of its commands: show, exec\nRun 'lockstep lab --help' for the options."},

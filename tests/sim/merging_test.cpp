@@ -270,6 +270,21 @@ TEST(Merging, AutoTakesItWhereItIs) {
   EXPECT_NE(chosen(plain, true), "in_network");
 }
 
+// A root that does not exist is the planner's to name; who names the algorithm is told its time.
+TEST(Merging, CandidatesOfWhatIsNamedOrWrong) {
+  const Topology plain = test::star(8, 10_Gbps, microseconds(1));
+  CollectiveSpec spec;
+  spec.kind = CollectiveKind::broadcast;
+  spec.algorithms = {"auto"};
+  spec.sizes = {1_MiB};
+  spec.root = 70;
+  EXPECT_THROW(sim::algorithm_times(spec, plain, Routing(plain), ideal_profile(), 8), InputError);
+  spec.root = 0;
+  spec.algorithms = {"in_network"};
+  const auto times = sim::algorithm_times(spec, plain, Routing(plain), ideal_profile(), 8).front();
+  EXPECT_TRUE(std::any_of(times.begin(), times.end(), [](const auto& one) { return one.algorithm == "in_network"; }));
+}
+
 TEST(Merging, PacketsAreRefused) {
   const Topology topology = reducing(test::star(4, 10_Gbps, microseconds(1)));
   sim::SimulationOptions options;

@@ -13,8 +13,9 @@
 namespace lockstep::sim::rdma {
 namespace {
 
-Topology star_of(int hosts, const std::string& link) {
-  const std::string yaml = "name: t\ngenerate:\n  star: {hosts: " + std::to_string(hosts) + ", link: {" + link + "}}\n";
+Topology star_of(int hosts, const std::string& link, const std::string& node) {
+  const std::string yaml =
+      "name: t\nnode: " + node + "\ngenerate:\n  star: {hosts: " + std::to_string(hosts) + ", link: {" + link + "}}\n";
   return read_topology(config::parse_text(yaml, "t.yaml"), "t.yaml");
 }
 
@@ -23,18 +24,24 @@ constexpr const char* networks[] = {"bandwidth: 200Gbps, latency: 500ns, kind: i
                                     "bandwidth: 100Gbps, latency: 2us, kind: roce, mtu: 1500B"};
 
 struct Over {
-  explicit Over(const std::string& link, Layer layer)
-      : topology(star_of(4, link)),
+  explicit Over(const std::string& link, Layer layer, bool registers = false, const std::string& node = "host")
+      : registers_each(registers),
+        topology(star_of(4, link, node)),
         routing(topology),
         path(path_between(topology, routing, topology.endpoint(0), topology.endpoint(1))),
         software(software_of(layer)),
-        profile(profile_of(path, software, [&](Bytes size, bool lone) { return test_of(size, lone); })) {}
+        profile(profile_of(path, flow_route(), software, [&](Bytes size, bool lone) { return test_of(size, lone); })) {}
+  [[nodiscard]] FlowRoute flow_route() const {
+    const auto route = routing.route(topology.endpoint(0), topology.endpoint(1));
+    return {route_latency(topology, route), route_bandwidth(topology, route)};
+  }
   [[nodiscard]] VerbsTest test_of(Bytes size, bool lone) const {
     VerbsTest test;
     test.verb = software.layer == Layer::verbs ? Verb::write : Verb::send;
     test.size = size;
     test.inline_up_to = lone ? path.nic->max_inline : Bytes{0};
     test.moderation = 1;
+    test.register_each = registers_each;
     return test;
   }
   [[nodiscard]] double time_of(CollectiveKind kind, Bytes size, Bytes chunk = Bytes{0}) const {
@@ -56,6 +63,7 @@ struct Over {
     return to_seconds(latency(path, software, test_of(size, true)).total());
   }
 
+  bool registers_each;
   Topology topology;
   Routing routing;
   Path path;
@@ -73,6 +81,17 @@ TEST(RdmaProfile, AMessageTakesWhatTheModelSays) {
       for (const Bytes size : {4_B, 200_B, 1000_B, 3000_B, 12'000_B, 100'000_B, 700'000_B, 32_MiB})
         EXPECT_NEAR(over.time_of(CollectiveKind::send_recv, size), over.model_of(size), 0.08 * over.model_of(size))
             << network << " " << over.software.name << " " << size.count();
+    }
+}
+
+// Registered anew for every message, a byte costs time at any size; and nodes have insides.
+TEST(RdmaProfile, AlsoWhereBytesCostTimeAndNodesHaveInsides) {
+  for (const char* node : {"host", "cpu_intel"})
+    for (const bool registers : {false, true}) {
+      const Over over(networks[0], Layer::verbs, registers, node);
+      for (const Bytes size : {64_B, 8_KiB, 6_MiB, 32_MiB, 256_MiB})
+        EXPECT_NEAR(over.time_of(CollectiveKind::send_recv, size), over.model_of(size), 0.03 * over.model_of(size))
+            << node << " " << registers << " " << size.count();
     }
 }
 

@@ -78,6 +78,19 @@ bool remembers(const Transport::Settings& settings) {
          settings.transport.congestion_control != CongestionControl::none;
 }
 
+std::string unsteady(const Topology& topology, const Profile& profile) {
+  const Transport::Settings settings = transport_settings(topology, topology.routing.mode, profile);
+  if (*settings.transport.kind != TransportKind::rdma)
+    return fmt::format("{} remembers what became of earlier packets", to_string(*settings.transport.kind));
+  if (settings.transport.congestion_control == CongestionControl::dcqcn) return "DCQCN goes on to change rates";
+  if (switching_of(topology, settings).flow_control == FlowControl::none) return "full switches drop packets";
+  for (const Link& link : topology.links) {
+    if (link.loss > 0) return "links lose packets";
+    if (link.burst) return "token buckets run empty";
+  }
+  return {};
+}
+
 bool are_packets(const Topology& topology, std::span<const LinkId> links) {
   const auto& names = topology.switching.packets;
   return std::any_of(links.begin(), links.end(), [&](LinkId link) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "core/profile/profile.hpp"
 #include "core/topology/topology.hpp"
@@ -27,6 +28,10 @@ bool are_packets(const Topology& topology, std::span<const LinkId> links);
 /// Flow control: as given; else none under tcp and where packets are trimmed, credits where a link is infiniband or
 /// slingshot, pfc otherwise.
 Switching switching_of(const Topology& topology, const Transport::Settings& settings);
+
+/// Why equal steps need not go on to take equally long: something may change that recent steps do not show. Empty:
+/// nothing is known to.
+std::string unsteady(const Topology& topology, const Profile& profile);
 
 /// The transport that both say.
 std::unique_ptr<Transport> make_transport(const Topology& topology, RoutingMode routing, const Profile& profile,
