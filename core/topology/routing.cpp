@@ -210,6 +210,16 @@ struct Routing::Implementation {
     return made;
   }
 
+  bool is_gpu_link(LinkId link) const {
+    return topology.links[link].kind == LinkKind::nvlink || topology.links[link].kind == LinkKind::xgmi;
+  }
+  /// GPUs that also share a PCIe switch, as near as their NVSwitch, do not use it.
+  void keep_gpu_links(std::vector<LinkId>& next) const {
+    if (std::none_of(next.begin(), next.end(), [this](LinkId link) { return is_gpu_link(link); })) return;
+    next.erase(std::remove_if(next.begin(), next.end(), [this](LinkId link) { return !is_gpu_link(link); }),
+               next.end());
+  }
+
   /// The links by which a leg goes on at a device, `left` links from its end.
   void next_links(const Leg& leg, DeviceId at, std::uint32_t left, std::vector<LinkId>& next) const {
     next.clear();
@@ -220,6 +230,7 @@ struct Routing::Implementation {
         if (node_of(to) != leg.node || leg.inside[to - first] + 1 != left) continue;
         if (to == leg.to || forwarding_level(kind_of(to)) <= leg.level) next.push_back(link);
       }
+      keep_gpu_links(next);
     } else if (at == leg.from && is_stub(at)) {
       for (const LinkId link : topology.links_from(at)) next.push_back(link);
     } else if (left == 1 && is_stub(leg.to)) {  // the other directions of the stub's own links
@@ -297,9 +308,8 @@ struct Routing::Implementation {
     DeviceId at = from;
     for (std::uint32_t left = way.length; left > 0; --left) {
       next_links(way, at, left, next);
-      const Link& link = topology.links[next[0]];
-      if (link.kind != LinkKind::nvlink && link.kind != LinkKind::xgmi) return false;
-      at = link.to;
+      if (!is_gpu_link(next[0])) return false;
+      at = topology.links[next[0]].to;
     }
     return true;
   }

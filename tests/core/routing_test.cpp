@@ -88,6 +88,18 @@ TEST(Routing, AHostAsNearAsASwitchIsNotPassed) {
   EXPECT_EQ(Routing(topology).path_count(topology.find_device("b"), topology.find_device("d")), 1U);
 }
 
+// Two GPUs of an A100 node share a PCIe switch, which is as near as the NVSwitch and a tenth as fast.
+TEST(Routing, GpusOfOnePcieSwitchUseNvlinkToo) {
+  const Topology node = load_topology(LOCKSTEP_SOURCE_DIR "/topologies/a100_node.yaml");
+  for (int a = 0; a < 8; ++a)
+    for (int b = 0; b < 8; ++b) {
+      if (a == b) continue;
+      const std::string from = "node0.gpu" + std::to_string(a), to = "node0.gpu" + std::to_string(b);
+      for (std::uint64_t label = 0; label < 8; ++label)
+        EXPECT_EQ(hops(node, from, to, label), from + " node0.nvswitch " + to);
+    }
+}
+
 TEST(Routing, GpusUseNvlinkInsideANodeAndTheirRailOutside) {
   const Topology rails = load_topology(LOCKSTEP_SOURCE_DIR "/topologies/h100_rail_64.yaml");
   EXPECT_EQ(hops(rails, "node0.gpu0", "node0.gpu5"), "node0.gpu0 node0.nvswitch node0.gpu5");
