@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include <algorithm>
+#include <csignal>
 #include <new>
+#include <utility>
 
 #include "core/base/error.hpp"
 #include "real/launch/control.hpp"
@@ -46,10 +48,14 @@ Outcome decode_outcome(std::string_view text) {
 }
 
 void throw_cause(const std::vector<Outcome>& outcomes) {
+  // A library may abort where another rank is gone (UCX does, in the middle of reading that one's memory).
+  const auto order = [](const Outcome& one) {
+    return std::pair{one.kind, one.kind == Outcome::Kind::killed_by_signal && one.number == SIGABRT};
+  };
   const Outcome* cause = nullptr;
   for (const auto& one : outcomes) {
     if (one.kind == Outcome::Kind::result || one.by_us) continue;
-    if (cause == nullptr || one.kind < cause->kind) cause = &one;
+    if (cause == nullptr || order(one) < order(*cause)) cause = &one;
   }
   LOCKSTEP_CHECK(cause != nullptr, "no rank failed");
   // What all ranks say alike (they disagreed about the plan, say) is nobody's in particular.

@@ -1,4 +1,5 @@
 // Do ranks started on this machine end together, for every reason there is to end, and is the reason told?
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/wait.h>
@@ -9,6 +10,8 @@
 #include <csignal>
 #include <thread>
 
+#include "core/base/error.hpp"
+#include "real/launch/outcome.hpp"
 #include "tests/real/ranks.hpp"
 
 namespace lockstep::real {
@@ -198,6 +201,24 @@ TEST(LocalRanks, RanksNeverWriteToStandardOutput) {
   }));
   std::fflush(stdout);
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "from the parent; ");
+}
+
+// A library may abort in one rank because another is gone: that is not the cause.
+TEST(Outcomes, ARankThatAbortedIsNamedAfterOneThatWasKilled) {
+  const auto killed = [](int rank, int signal) {
+    Outcome outcome;
+    outcome.rank = rank;
+    outcome.kind = Outcome::Kind::killed_by_signal;
+    outcome.number = signal;
+    return outcome;
+  };
+  EXPECT_THAT(
+      [&] {
+        throw_cause({killed(0, SIGABRT), killed(2, SIGKILL)});
+      },
+      testing::ThrowsMessage<RunFailure>(testing::StartsWith("rank 2 was killed by signal 9")));
+  EXPECT_THAT([&] { throw_cause({killed(1, SIGABRT)}); },
+              testing::ThrowsMessage<RunFailure>(testing::StartsWith("rank 1 was killed by signal 6")));
 }
 
 }  // namespace
