@@ -182,6 +182,7 @@ TEST(LocalRanks, NoRankOutlivesAParentThatIsKilled) {
         return {};
       }));
     } catch (...) {
+      ::_exit(1);
     }
     ::_exit(0);
   }
