@@ -1,6 +1,7 @@
 // Do routes go the shortest way, the same way every time, and spread where there is a choice?
 #include "core/topology/routing.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -94,9 +95,9 @@ TEST(Routing, GpusOfOnePcieSwitchUseNvlinkToo) {
   for (int a = 0; a < 8; ++a)
     for (int b = 0; b < 8; ++b) {
       if (a == b) continue;
-      const std::string from = "node0.gpu" + std::to_string(a), to = "node0.gpu" + std::to_string(b);
+      const std::string from = fmt::format("node0.gpu{}", a), to = fmt::format("node0.gpu{}", b);
       for (std::uint64_t label = 0; label < 8; ++label)
-        EXPECT_EQ(hops(node, from, to, label), from + " node0.nvswitch " + to);
+        EXPECT_EQ(hops(node, from, to, label), fmt::format("{} node0.nvswitch {}", from, to));
     }
 }
 
@@ -141,7 +142,7 @@ TEST(Routing, FlowsSpreadEvenlyOverEqualPaths) {
   }
   ASSERT_EQ(flows_of_path.size(), 16U);
   // 200 expected on each path, standard deviation 13.7: five of them.
-  for (const auto& [path, count] : flows_of_path) EXPECT_NEAR(count, flows / 16, 69) << path;
+  for (const auto& [path, count] : flows_of_path) EXPECT_NEAR(count, flows / 16.0, 69) << path;
 }
 
 TEST(Routing, ParallelCablesShareTheFlows) {
