@@ -36,7 +36,8 @@ int simulate(const Options& options) {
   get_from(sim::fidelity_catalogue(), "fidelity", options.fidelity);
   if (const std::vector<std::string> details{"steps"}; !options.detail.empty() && options.detail != details.front())
     throw InputError(unknown_name("--detail", options.detail, details));
-  if (options.steady && options.fidelity != "packet" && options.fidelity != "mixed")
+  const bool packets = options.fidelity == "packet" || options.fidelity == "mixed";
+  if (options.steady && !packets)
     throw InputError(
         fmt::format("--steady is of fidelities packet and mixed; '{}' is exact without", options.fidelity));
   Topology topology = load_topology_with(options.topology, options.settings);
@@ -60,9 +61,8 @@ int simulate(const Options& options) {
     }
   }
   const int ranks = rank_count(options.ranks, workload, &topology);
-  const bool merging = options.fidelity == "flow" || options.fidelity == "analytic";
   const PlannedWorkload planned =
-      sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks, merging);
+      sim::plan_chosen(workload, topology, Routing(topology, {options.output.seed}), profile, ranks, !packets);
   const auto faults = faults_of(topology, workload, ranks);
   if (options.steady) {
     const std::string reason = !faults.empty()           ? "faults come and go"

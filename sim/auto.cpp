@@ -21,10 +21,13 @@ std::vector<std::vector<AlgorithmTime>> algorithm_times(const CollectiveSpec& sp
   std::exception_ptr refusal;
   for (const auto& algorithm : algorithm_catalogue()) {
     if (!algorithm.supports(spec.kind)) continue;
-    const bool named =
-        std::find(spec.algorithms.begin(), spec.algorithms.end(), algorithm.name) != spec.algorithms.end();
-    const bool merges = merging && spec.root < ranks && switches_merge(topology, routing, spec.kind, ranks, spec.root);
-    if (algorithm.merges && !named && !merges) continue;
+    const auto named = [&] {
+      return std::find(spec.algorithms.begin(), spec.algorithms.end(), algorithm.name) != spec.algorithms.end();
+    };
+    const auto merged = [&] {
+      return merging && spec.root < ranks && switches_merge(topology, routing, spec.kind, ranks, spec.root);
+    };
+    if (algorithm.merges && !named() && !merged()) continue;
     workload.collectives.front().algorithms = {algorithm.name};
     PlannedWorkload planned;
     try {

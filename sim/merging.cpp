@@ -13,9 +13,9 @@ namespace {
 
 // NVLink SHARP came with the NVSwitch of Hopper (NVIDIA H100 whitepaper).
 bool behind_hopper(const Topology& topology, NodeId node) {
-  return std::any_of(topology.devices.begin(), topology.devices.end(), [&](const Device& device) {
-    if (device.node != node || device.kind != DeviceKind::gpu) return false;
-    const GpuModel* model = find_in(gpu_models(), device.model);
+  const auto& devices = topology.nodes[node].devices;
+  return std::any_of(devices.begin(), devices.end(), [&](DeviceId device) {
+    const GpuModel* model = find_in(gpu_models(), topology.devices[device].model);
     return model != nullptr && (model->generation == "hopper" || model->generation == "blackwell");
   });
 }

@@ -7,8 +7,7 @@
 //                 (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", JPDC
 //                 2009).
 // With `chunk`, what a step passes on goes in slices of at most so much, max_slices at most; each is a thread, so that
-// a
-//                 slice goes on while those behind it are still coming (NCCL's slices).
+// it goes on while those behind it are still coming (NCCL's slices).
 // broadcast, reduce: a chain through all ranks, pipelined in chunks: n-1 + (chunks-1) steps.
 #include "core/collective/ring.hpp"
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/profile/message_cost.hpp"
+
 namespace lockstep::sim::rdma {
 namespace {
 
@@ -77,10 +79,7 @@ Profile profile_of(const Path& path, const FlowRoute& route, const Software& sof
   profile.name = fmt::format("{}-{}", software.name, path.nic->name);
   profile.tcp.ordered = true;
   profile.tcp.framing = framing_of(path);
-  const auto mtu = static_cast<double>(path.link_mtu.count());
-  const auto header = static_cast<double>(profile.tcp.framing.frame_header.count());
-  const auto inside = static_cast<double>(profile.tcp.framing.packet_header.count());
-  const double share = (mtu - inside) / (mtu + header);
+  const double share = MessageCosts(profile.tcp).payload_share(path.link_mtu);
   const Bandwidth streaming = Bandwidth::bytes_per_second(
       static_cast<std::int64_t>(static_cast<double>(last.count()) *
                                 throughput(path, software, test_of(last, false), streamed).peak_messages_per_s()));
