@@ -39,24 +39,15 @@ int threads_of(const ScheduleRequest& request, int channel) {
   return (goes_up(request.kind) ? 1 : 0) + (goes_down(request.kind) ? 1 : 0);
 }
 
-struct Chunks {
-  Chunks(const ScheduleRequest& request, int channel)
-      : share(partition(request.count, request.channels, channel)),
-        length(chunk_elements(request, share.size(), 16_KiB, 512_KiB, 8)),
-        number(ceil_divide(share.size(), length)) {}
-  [[nodiscard]] Range at(std::int64_t j) const {
-    const std::int64_t begin = share.begin + j * length;
-    return {begin, std::min(begin + length, share.end)};
-  }
-  Range share;
-  std::int64_t length;
-  std::int64_t number;
-};
+Chunks chunks_of(const ScheduleRequest& request, int channel) {
+  const Range share = partition(request.count, request.channels, channel);
+  return {share, chunk_elements(request, share.size(), 16_KiB, 512_KiB, 8)};
+}
 
 class Thread : public Schedule {
  public:
   Thread(const ScheduleRequest& request, int channel)
-      : request_(request), chunks_(request, channel), channel_(channel), root_(root_of(request, channel)) {}
+      : request_(request), chunks_(chunks_of(request, channel)), channel_(channel), root_(root_of(request, channel)) {}
 
  protected:
   [[nodiscard]] Part up(Part part) const { return marked(part, 0, Merge::to_one); }
@@ -85,17 +76,17 @@ class Thread : public Schedule {
 class Gathering final : public Thread {
  public:
   Gathering(const ScheduleRequest& request, int channel) : Thread(request, channel) {
-    copy_pending_ = !request.in_place && chunks().share.size() > 0;
+    copy_pending_ = !request.in_place && chunks().whole().size() > 0;
   }
   bool next(Step& step) override {
     step.clear();
     if (copy_pending_) {
       copy_pending_ = false;
-      step.copy = copy_of(chunks().share);
+      step.copy = copy_of(chunks().whole());
       return true;
     }
     const int pairs = pairs_of(request());
-    if (!goes_up(request().kind) || pairs == 0 || j_ == chunks().number) return false;
+    if (!goes_up(request().kind) || pairs == 0 || j_ == chunks().number()) return false;
     const int others = request().size - 1;
     for (int k = 2 * pair_; k < std::min(2 * pair_ + 2, others); ++k)
       step.add_receive(up(make_combine(other(k), 0, chunks().at(j_), k == others - 1)));
@@ -119,7 +110,7 @@ class HandingOut final : public Thread {
       : Thread(request, channel), pair_(pair), first_(first), copies_(request.in_place ? 0 : 1) {}
   bool next(Step& step) override {
     step.clear();
-    if (j_ == chunks().number) return false;
+    if (j_ == chunks().number()) return false;
     step.after_thread = first_;
     step.after_steps = copies_ + (goes_up(request().kind) ? (j_ + 1) * pairs_of(request()) : 0);
     for (int k = 2 * pair_; k < std::min(2 * pair_ + 2, request().size - 1); ++k)
@@ -143,7 +134,7 @@ class Other final : public Thread {
       : Thread(request, channel), sends_(sends), after_(after) {}
   bool next(Step& step) override {
     step.clear();
-    if (j_ == chunks().number) return false;
+    if (j_ == chunks().number()) return false;
     if (sends_) {
       step.add_send(up(make_part(root(), 0, chunks().at(j_), Place::source)));
     } else {
@@ -190,11 +181,11 @@ Cost cost(const ScheduleRequest& request) {
   std::int64_t round = 0;                                        // what merged messages bring over a link in one
   std::vector<std::int64_t> taken(static_cast<std::size_t>(n));  // by a root, in one round, where nothing merges
   for (int channel = 0; channel < request.channels; ++channel) {
-    const Chunks chunks(request, channel);
-    if (chunks.number == 0) continue;
+    const Chunks chunks = chunks_of(request, channel);
+    if (chunks.number() == 0) continue;
     const std::int64_t length = chunks.at(0).size();
-    cost.messages += ways * (n - 1) * chunks.number;
-    most_chunks = std::max(most_chunks, chunks.number);
+    cost.messages += ways * (n - 1) * chunks.number();
+    most_chunks = std::max(most_chunks, chunks.number());
     round += length;
     taken[static_cast<std::size_t>(root_of(request, channel))] += (n - 2) * length;
   }

@@ -89,6 +89,22 @@ constexpr int ceil_log2(int n) {
 }
 constexpr std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+/// Elements in chunks of one length, the last of which may be shorter: what pipelines send.
+class Chunks {
+ public:
+  Chunks(Range whole, std::int64_t length) : whole_(whole), length_(length) {}
+  [[nodiscard]] std::int64_t number() const { return ceil_divide(whole_.size(), length_); }
+  [[nodiscard]] Range at(std::int64_t j) const {
+    const std::int64_t begin = whole_.begin + j * length_;
+    return {begin, std::min(begin + length_, whole_.end)};
+  }
+  [[nodiscard]] Range whole() const { return whole_; }
+
+ private:
+  Range whole_;
+  std::int64_t length_;
+};
+
 /// Number of pieces of at most `chunk` elements.
 inline std::int64_t chunk_elements(const ScheduleRequest& request, std::int64_t count, Bytes smallest, Bytes largest,
                                    std::int64_t pieces) {

@@ -164,10 +164,8 @@ class Ring final : public Schedule {
 
 class Chain final : public Schedule {
  public:
-  Chain(const ScheduleRequest& request, int channel) : request_(request), channel_(channel) {
-    share_ = partition(request.count, request.channels, channel);
-    chunk_ = chain_chunk(request, share_.size());
-    chunks_ = share_.size() == 0 ? 0 : ceil_divide(share_.size(), chunk_);
+  Chain(const ScheduleRequest& request, int channel)
+      : request_(request), channel_(channel), chunks_(chunks_of(request, channel)) {
     const int n = request.size;
     if (request.kind == CollectiveKind::broadcast) {
       const int position = modulo(request.rank - request.root, n);
@@ -186,36 +184,31 @@ class Chain final : public Schedule {
     step.clear();
     if (copy_pending_) {
       copy_pending_ = false;
-      step.copy = copy_of(share_);
+      step.copy = copy_of(chunks_.whole());
       if (step.copy.count > 0) return true;
     }
     // Receive chunk j while chunk j-1 goes on; a rank that only sends has nothing to wait for.
     const std::int64_t lag = from_ >= 0 ? 1 : 0;
-    while (j_ < chunks_ + lag) {
+    while (j_ < chunks_.number() + lag) {
       const std::int64_t j = j_++;
-      if (from_ >= 0 && j < chunks_) {
-        step.add_receive(request_.kind == CollectiveKind::reduce ? make_combine(from_, channel_, piece(j), last_)
-                                                                 : make_part(from_, channel_, piece(j)));
+      if (from_ >= 0 && j < chunks_.number()) {
+        step.add_receive(request_.kind == CollectiveKind::reduce ? make_combine(from_, channel_, chunks_.at(j), last_)
+                                                                 : make_part(from_, channel_, chunks_.at(j)));
       }
-      if (to_ >= 0 && j >= lag) step.add_send(make_part(to_, channel_, piece(j - lag)));
+      if (to_ >= 0 && j >= lag) step.add_send(make_part(to_, channel_, chunks_.at(j - lag)));
       if (!step.empty()) return true;
     }
     return false;
   }
-  static std::int64_t chain_chunk(const ScheduleRequest& request, std::int64_t count) {
-    return chunk_elements(request, count, 32_KiB, 512_KiB, 8);
+  static Chunks chunks_of(const ScheduleRequest& request, int channel) {
+    const Range share = partition(request.count, request.channels, channel);
+    return {share, chunk_elements(request, share.size(), 32_KiB, 512_KiB, 8)};
   }
 
  private:
-  [[nodiscard]] Range piece(std::int64_t j) const {
-    const std::int64_t begin = share_.begin + j * chunk_;
-    return {begin, std::min(begin + chunk_, share_.end)};
-  }
   ScheduleRequest request_;
   int channel_;
-  Range share_;
-  std::int64_t chunk_ = 1;
-  std::int64_t chunks_ = 0;
+  Chunks chunks_;
   std::int64_t j_ = 0;
   int from_ = -1;
   int to_ = -1;
@@ -271,13 +264,11 @@ Cost cost(const ScheduleRequest& request) {
     std::int64_t most_chunks = 0;
     std::int64_t per_step = 0;
     for (int c = 0; c < request.channels; ++c) {
-      const std::int64_t share = partition(request.count, request.channels, c).size();
-      if (share == 0) continue;
-      const std::int64_t chunk = Chain::chain_chunk(request, share);
-      const std::int64_t chunks = ceil_divide(share, chunk);
-      cost.messages += chunks * (n - 1);
-      most_chunks = std::max(most_chunks, chunks);
-      per_step += std::min(chunk, share);
+      const Chunks chunks = Chain::chunks_of(request, c);
+      if (chunks.number() == 0) continue;
+      cost.messages += chunks.number() * (n - 1);
+      most_chunks = std::max(most_chunks, chunks.number());
+      per_step += chunks.at(0).size();
     }
     cost.bytes = (n - 1) * request.count * width;
     cost.steps = n - 1 + most_chunks - 1;

@@ -56,17 +56,18 @@ Range half_of(const ScheduleRequest& request, int channel, int tree) {
   return {share.begin + half.begin, share.begin + half.end};
 }
 
-std::int64_t tree_chunk(const ScheduleRequest& request, std::int64_t count) {
-  return chunk_elements(request, count, 16_KiB, 512_KiB, 8);
+Chunks chunks_of(Range half, const ScheduleRequest& request) {
+  return {half, chunk_elements(request, half.size(), 16_KiB, 512_KiB, 8)};
 }
 
 class TreeThread final : public Schedule {
  public:
   /// up, down, or both in one thread (the root of an all_reduce).
   TreeThread(const ScheduleRequest& request, int channel, int tree, bool up, bool down)
-      : shape_(shape_of(request, tree)), half_(half_of(request, channel, tree)), up_(up), down_(down) {
-    chunk_ = tree_chunk(request, half_.size());
-    chunks_ = ceil_divide(half_.size(), chunk_);
+      : shape_(shape_of(request, tree)),
+        chunks_(chunks_of(half_of(request, channel, tree), request)),
+        up_(up),
+        down_(down) {
     channel_ = channel;
     lane_up_ = channel * 4 + tree * 2;
     lane_down_ = lane_up_ + 1;
@@ -79,25 +80,26 @@ class TreeThread final : public Schedule {
     step.clear();
     if (copy_pending_) {
       copy_pending_ = false;
-      step.copy = copy_of(half_);
+      step.copy = copy_of(chunks_.whole());
       if (step.copy.count > 0) return true;
     }
     const bool receives = up_ ? shape_.child_count > 0 : shape_.parent >= 0;
     const std::int64_t lag = receives ? 1 : 0;
-    while (j_ < chunks_ + lag) {
+    while (j_ < chunks_.number() + lag) {
       const std::int64_t j = j_++;
-      if (receives && j < chunks_) {
+      if (receives && j < chunks_.number()) {
         if (up_) {
           for (int c = 0; c < shape_.child_count; ++c)
-            step.add_receive(make_combine(child(c), lane_up_, piece(j), finishes_ && c == shape_.child_count - 1));
+            step.add_receive(make_combine(child(c), lane_up_, chunks_.at(j), finishes_ && c == shape_.child_count - 1));
         } else {
-          step.add_receive(make_part(shape_.parent, lane_down_, piece(j)));
+          step.add_receive(make_part(shape_.parent, lane_down_, chunks_.at(j)));
         }
       }
       if (j >= lag) {
-        if (up_ && shape_.parent >= 0) step.add_send(make_part(shape_.parent, lane_up_, piece(j - lag)));
+        if (up_ && shape_.parent >= 0) step.add_send(make_part(shape_.parent, lane_up_, chunks_.at(j - lag)));
         if (down_)
-          for (int c = 0; c < shape_.child_count; ++c) step.add_send(make_part(child(c), lane_down_, piece(j - lag)));
+          for (int c = 0; c < shape_.child_count; ++c)
+            step.add_send(make_part(child(c), lane_down_, chunks_.at(j - lag)));
       }
       for (int s = 0; s < step.send_count; ++s) step.sends[static_cast<std::size_t>(s)].channel = channel();
       for (int s = 0; s < step.receive_count; ++s) step.receives[static_cast<std::size_t>(s)].channel = channel();
@@ -109,16 +111,10 @@ class TreeThread final : public Schedule {
  private:
   [[nodiscard]] std::uint16_t channel() const { return static_cast<std::uint16_t>(channel_); }
   [[nodiscard]] int child(int c) const { return shape_.children[static_cast<std::size_t>(c)]; }
-  [[nodiscard]] Range piece(std::int64_t j) const {
-    const std::int64_t begin = half_.begin + j * chunk_;
-    return {begin, std::min(begin + chunk_, half_.end)};
-  }
   TreeShape shape_;
-  Range half_;
+  Chunks chunks_;
   bool up_;
   bool down_;
-  std::int64_t chunk_ = 1;
-  std::int64_t chunks_ = 0;
   std::int64_t j_ = 0;
   int channel_ = 0;
   int lane_up_ = 0;
@@ -166,13 +162,11 @@ Cost cost(const ScheduleRequest& request) {
   std::int64_t per_round = 0;
   for (int channel = 0; channel < request.channels; ++channel) {
     for (int tree = 0; tree < 2; ++tree) {
-      const std::int64_t half = half_of(request, channel, tree).size();
-      if (half == 0) continue;
-      const std::int64_t chunk = tree_chunk(request, half);
-      const std::int64_t chunks = ceil_divide(half, chunk);
-      cost.messages += ways * (n - 1) * chunks;
-      most_chunks = std::max(most_chunks, chunks);
-      per_round += std::min(chunk, half);
+      const Chunks chunks = chunks_of(half_of(request, channel, tree), request);
+      if (chunks.number() == 0) continue;
+      cost.messages += ways * (n - 1) * chunks.number();
+      most_chunks = std::max(most_chunks, chunks.number());
+      per_round += chunks.at(0).size();
     }
   }
   // Once the trees are full, the link of an inner node carries per chunk of either tree: two chunks to its children and
