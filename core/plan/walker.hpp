@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/base/prefetch.hpp"
 #include "core/collective/schedule.hpp"
 #include "core/collective/walk.hpp"
 #include "core/plan/program.hpp"
@@ -158,15 +159,10 @@ class Walker {
     t.steps_done += steps;
   }
   /// Hints to the processor: complete() will follow soon. First the one, a little later the next.
-  void prefetch_streams() const {
-    for (std::size_t line = 0; line < offsetof(Stream, request); line += 64)
-      __builtin_prefetch(reinterpret_cast<const char*>(streams_.data()) + line);
-  }
+  void prefetch_streams() const { prefetch(streams_.data(), offsetof(Stream, request)); }
   void prefetch_threads() const {
     if (streams_.empty() || streams_.front().threads.empty()) return;
-    const Thread& thread = streams_.front().threads.front();
-    for (std::size_t line = 0; line < sizeof(Thread); line += 64)
-      __builtin_prefetch(reinterpret_cast<const char*>(&thread) + line);
+    prefetch(&streams_.front().threads.front(), sizeof(Thread));
   }
   [[nodiscard]] std::size_t thread_count(std::size_t stream) const { return streams_[stream].threads.size(); }
 

@@ -17,11 +17,18 @@ struct Before {  // a type, so that sorting can have it inline
 
 }  // namespace
 
-void EventQueue::join_front(Event event) {
+void EventQueue::join_front(const Event& event) {
   if (front_.size() < 2 * front_size) {
     std::ptrdiff_t later = 0;
     for (const Event& one : front_) later += one.time > event.time ? 1 : 0;
-    front_.insert(front_.begin() + later, event);
+    front_.emplace_back();
+    std::move_backward(front_.begin() + later, front_.end() - 1, front_.end());
+    Event& place = front_[static_cast<std::size_t>(later)];
+    place.time = event.time;
+    place.entity = event.entity;
+    place.counter = event.counter;
+    place.data = event.data;
+    place.kind = event.kind;
     return;
   }
   // Too many to keep sorted. All buckets are above the front, and stay what they are for a reference inside it.

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <tuple>
 
 #include "core/base/error.hpp"
 #include "core/faults/draws.hpp"
@@ -687,6 +688,63 @@ TEST(Packet, EveryMessageArrivesOnce) {
     RC_ASSERT(network.notices == 2 * tag);
     for (const auto& [later, earlier] : before) RC_ASSERT(network.delivered[earlier] <= network.delivered[later]);
     if (control != "none" && loss == 0) RC_ASSERT(network.total().drops == 0U);
+  }));
+}
+
+// --- Windows ---
+
+// Limits that leave every moment a window of its own make all devices go on together, as in one queue.
+TEST(Packet, WindowsChangeNothing) {
+  EXPECT_TRUE(rc::check([] {
+    const auto one_of = [](const std::vector<std::string>& names) { return *rc::gen::elementOf(names); };
+    const std::string kind = one_of(
+        {"kind: rdma, timeout: 500us", "kind: rdma, congestion_control: dcqcn, timeout: 500us",
+         "kind: rdma, recovery: selective_repeat, timeout: 500us", "kind: tcp", "kind: sender_based, timeout: 500us"});
+    const std::string shape =
+        one_of({"fat_tree: {k: 4", "leaf_spine: {hosts: 8, leaves: 2, spines: 2", "star: {hosts: 8"});
+    Topology topology = read(fmt::format(
+        "generate: {{{}, link: {{bandwidth: 10Gbps, latency: 1us, mtu: 1500B}}}}}}\nrouting: {{mode: {}}}\n"
+        "switching: {{flow_control: {}, buffer: {}KiB}}\n",
+        shape, one_of({"ecmp", "spray", "adaptive"}), one_of({"none", "pfc", "credits"}), *rc::gen::inRange(64, 1024)));
+    const double loss = *rc::gen::elementOf(std::vector<double>{0, 0, 0.01});
+    for (Link& link : topology.links) link.loss = loss;
+    // All alike, or of several lengths; switches with a link of next to none are handled with the hosts.
+    if (*rc::gen::arbitrary<bool>())
+      for (LinkId link = 0; link < topology.links.size(); link += 2)
+        topology.links[link].latency = topology.links[link + 1].latency =
+            Duration{*rc::gen::elementOf(std::vector<std::int64_t>{0, 20'000, 300'000, 300'000, 3'000'000, 3'000'000})};
+    struct Sent {
+      int from, to;
+      std::uint64_t bytes;
+    };
+    std::vector<Sent> messages;
+    for (int c = *rc::gen::inRange(1, 12); c > 0; --c) {
+      const int from = *rc::gen::inRange(0, 8);
+      messages.push_back(
+          {from, (from + *rc::gen::inRange(1, 8)) % 8, static_cast<std::uint64_t>(*rc::gen::inRange(1, 200'000))});
+    }
+    const int slow = *rc::gen::inRange(0, static_cast<int>(topology.links.size()));
+    const auto run = [&](bool moment_by_moment) {
+      Network network(topology, profile_with(kind));
+      for (std::uint32_t m = 0; m < messages.size(); ++m)
+        network.send(network.connect(messages[m].from, messages[m].to, m), messages[m].bytes, m);
+      const auto run_until = [&](std::int64_t end) {
+        for (std::int64_t next = 0; moment_by_moment && (next = network.transport->next_time()) <= end;)
+          network.run_until(next);
+        network.run_until(end);
+      };
+      run_until(20 * microsecond);
+      Fabric& fabric = network.transport->fabric();
+      fabric.set_now(20 * microsecond);
+      fabric.set_rate(static_cast<PortId>(slow), 1e9);
+      run_until(1000 * millisecond);
+      std::vector<PortStatistics> ports;
+      for (PortId port = 0; port < fabric.port_count(); ++port) ports.push_back(fabric.statistics(port));
+      return std::tuple(network.accepted, network.delivered, fabric.hops(), fabric.events(), ports);
+    };
+    const auto whole = run(false);
+    RC_ASSERT(std::get<1>(whole).size() == messages.size());
+    RC_ASSERT(whole == run(true));
   }));
 }
 

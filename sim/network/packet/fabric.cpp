@@ -1,11 +1,13 @@
 #include "sim/network/packet/fabric.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <utility>
 
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
+#include "core/base/prefetch.hpp"
 
 namespace lockstep::sim::packet {
 namespace {
@@ -13,6 +15,8 @@ namespace {
 constexpr double picoseconds_per_second = 1e12;
 constexpr std::uint32_t pause_frame = 84;  // bytes: 64 and what Ethernet puts between frames
 constexpr std::uint32_t header_of_trimmed = 64;
+constexpr std::uint64_t draws_of_losses = std::uint64_t{1} << 39;
+constexpr std::int64_t least_lookahead = 10'000;  // picoseconds: shorter windows are not worth it
 
 std::int64_t time_of(std::uint64_t bytes, double picoseconds_per_byte) {
   return static_cast<std::int64_t>(static_cast<double>(bytes) * picoseconds_per_byte + 0.5);
@@ -78,6 +82,22 @@ Fabric::Fabric(const Topology& topology, const Switching& settings, RoutingMode 
     switches_[d].shared = buffer > reserved ? buffer - reserved : 0;
   }
   resume_below_ = 2 * std::uint64_t{largest_packet};
+  find_domains(topology);
+}
+
+void Fabric::find_domains(const Topology& topology) {
+  domains_.assign(topology.devices.size(), at_hosts);
+  std::vector<std::int64_t> least(topology.devices.size(), never);  // latency of a device's links
+  for (const Link& link : topology.links)
+    for (const DeviceId end : {link.from, link.to}) least[end] = std::min(least[end], link.latency.count());
+  DomainId count = 1;
+  for (std::size_t d = 0; d < domains_.size(); ++d) {
+    if (!switches_[d].switches || least[d] < least_lookahead || least[d] == never) continue;
+    domains_[d] = count++;
+    lookahead_ = std::min(lookahead_, least[d]);
+  }
+  queues_.resize(count);
+  next_.assign(count, never);
 }
 
 // --- Ways ---
@@ -188,8 +208,9 @@ PacketId Fabric::pop(List& list) {
   return packet;
 }
 
-std::uint64_t Fabric::draw(std::uint32_t entity, std::uint64_t counter) const {
-  return mix64(seed_ ^ mix64(std::uint64_t{entity} << 40 ^ counter));
+// Uniform in [0, 1).
+double Fabric::draw(PortId port, std::uint64_t counter) const {
+  return static_cast<double>(mix64(seed_ ^ mix64(std::uint64_t{port} << 40 ^ counter)) >> 11) * 0x1.0p-53;
 }
 
 PortStatistics Fabric::statistics(PortId id) const {
@@ -204,50 +225,80 @@ PortStatistics Fabric::statistics(PortId id) const {
 
 // --- Events ---
 
-// Thousands of ports do not fit into a fast cache: what the events coming up need is fetched ahead, each pointer an
-// event after what it stands in.
-void Fabric::prefetch(std::size_t done) {
-  const auto port_of = [this, done](std::size_t ahead) -> const Port* {
-    const std::size_t n = done + ahead;
-    const Event* event = n < batch_.size() ? &batch_[n] : queue_.upcoming(n - batch_.size());
-    if (event == nullptr || event->kind > static_cast<std::uint8_t>(EventKind::wake)) return nullptr;
-    return &ports_[event->entity];
-  };
-  if (const Port* port = port_of(12)) {
-    __builtin_prefetch(port);
-    __builtin_prefetch(reinterpret_cast<const char*>(port) + 64);
+// Thousands of ports do not fit into a fast cache: while a switch is handled, the packets that the next one begins with
+// are fetched, and the ports of the one after that, where the packets stand.
+void Fabric::prefetch_switches(std::size_t done) {
+  constexpr std::size_t most = 12;  // events
+  for (std::size_t n = 0; done + 2 < those_due_.size() && n < most; ++n) {
+    const Event* event = queues_[those_due_[done + 2]].upcoming(n);
+    if (event == nullptr) break;
+    prefetch(&ports_[event->entity], offsetof(Port, stored));
   }
-  if (const Port* port = port_of(8)) {
-    if (port->flying.first != none) __builtin_prefetch(&packets_[port->flying.first]);
-    if (port->data.first != none) __builtin_prefetch(&packets_[port->data.first]);
-  }
-  if (const Port* port = port_of(4); port != nullptr && port->flying.first != none) {
-    // The egress, where there is no choice.
-    const WayId way = steps_[packets_[port->flying.first].step].next;
-    if (way == none) return;
-    const Port* egress = &ports_[steps_[ways_[way].first].port];
-    __builtin_prefetch(egress);
-    __builtin_prefetch(reinterpret_cast<const char*>(egress) + 64);
+  for (std::size_t n = 0; done + 1 < those_due_.size() && n < most; ++n) {
+    const Event* event = queues_[those_due_[done + 1]].upcoming(n);
+    if (event == nullptr) break;
+    const Port& port = ports_[event->entity];
+    if (port.flying.first != none) prefetch(&packets_[port.flying.first]);
+    if (port.data.first != none) prefetch(&packets_[port.data.first]);
   }
 }
 
-void Fabric::push(std::int64_t time, EventKind kind, std::uint32_t entity, std::uint32_t counter, std::uint64_t data) {
+void Fabric::push(DomainId domain, std::int64_t time, EventKind kind, std::uint32_t entity, std::uint32_t counter,
+                  std::uint64_t data) {
   Event event;
   event.time = time;
   event.kind = static_cast<std::uint8_t>(kind);
   event.entity = entity;
   event.counter = counter;
   event.data = data;
-  queue_.push(event);
+  queues_[domain].push(event);
+  if (domain != at_hosts && domain != here_ && time < next_[domain]) {
+    next_[domain] = time;
+    due_.set(domain, time);
+  }
 }
 
-void Fabric::run_moment() {
-  if (!queue_.next(batch_)) return;
-  now_ = queue_.now();
+bool Fabric::run_moment(std::int64_t limit) {
+  EventQueue& queue = queues_[at_hosts];
+  for (;;) {
+    const std::int64_t next = queue.next_time();
+    if (next < switches_done_ || due_.empty()) {
+      if (next > limit || next == never) return false;
+      run_batch(queue);
+      return true;
+    }
+    const std::int64_t begin = std::min(next, due_.top_time());
+    if (begin > limit) return false;
+    run_switches(std::min(limit - begin, lookahead_ - 1) + begin);
+  }
+}
+
+// All events of switches up to `limit`.
+void Fabric::run_switches(std::int64_t limit) {
+  due_.take_until(limit, those_due_);
+  std::sort(those_due_.begin(), those_due_.end());  // neighbours' ports are neighbours
+  for (std::size_t i = 0; i < those_due_.size(); ++i) {
+    prefetch_switches(i);
+    here_ = those_due_[i];
+    EventQueue& queue = queues_[here_];
+    while (queue.next_time() <= limit) run_batch(queue);
+    note_due(here_);
+  }
+  here_ = at_hosts;
+  switches_done_ = limit + 1;
+}
+
+// After the events of a switch have been handled, or added to from outside.
+void Fabric::note_due(DomainId domain) {
+  next_[domain] = queues_[domain].next_time();
+  if (next_[domain] != never) due_.set(domain, next_[domain]);
+}
+
+void Fabric::run_batch(EventQueue& queue) {
+  queue.next(batch_);
+  now_ = queue.now();
   events_ += batch_.size();
-  for (std::size_t i = 0; i < batch_.size(); ++i) {
-    prefetch(i);
-    const Event& event = batch_[i];
+  for (const Event& event : batch_) {
     switch (static_cast<EventKind>(event.kind)) {
       case EventKind::ready:
         ports_[event.entity].ready_set = false;
@@ -281,20 +332,22 @@ void Fabric::run_moment() {
         hosts_.timer(event.entity, event.data);
         break;
       case EventKind::handed_over:
-        hosts_.deliver(static_cast<PacketId>(event.data));
+        hosts_.deliver(static_cast<PacketId>(event.data & none));
         break;
     }
   }
 }
 
 void Fabric::set_timer(std::uint32_t connection, std::int64_t time, std::uint64_t data) {
-  push(time, EventKind::timer, connection, 0, data);
+  push(at_hosts, time, EventKind::timer, connection, 0, data);
 }
 
 void Fabric::hand_over(PacketId packet, std::int64_t delay) {
-  // Of one connection and moment the order is that of the sequence numbers.
+  // Of one connection and moment the order is that of the sequence numbers, then that of their causes.
   const Packet& p = packets_[packet];
-  push(now_ + delay, EventKind::handed_over, p.connection, static_cast<std::uint32_t>(p.sequence), packet);
+  const std::uint64_t cause = std::uint64_t{p.serial} << 2 | static_cast<std::uint64_t>(p.kind);
+  push(at_hosts, now_ + delay, EventKind::handed_over, p.connection, static_cast<std::uint32_t>(p.sequence),
+       cause << 32 | packet);
 }
 
 void Fabric::kick(PortId id) {
@@ -305,7 +358,7 @@ void Fabric::wake(PortId id, std::int64_t time) {
   Port& port = ports_[id];
   if (port.wake_at <= time) return;
   port.wake_at = time;
-  push(time, EventKind::wake, id, 0);
+  push(at_hosts, time, EventKind::wake, id, 0);
 }
 
 // --- Ports ---
@@ -314,7 +367,7 @@ void Fabric::retry_at(PortId id, std::int64_t time) {
   Port& port = ports_[id];
   if (port.ready_set) return;
   port.ready_set = true;
-  push(time, EventKind::ready, id, 0);
+  push(here_, time, EventKind::ready, id, 0);
 }
 
 // Sends the next packet if the port may and has one.
@@ -376,9 +429,9 @@ void Fabric::begin(PortId id, PacketId packet, bool control) {
   p.ingress = id;
   if (p.last) {
     p.last = false;
-    push(port.busy_until, EventKind::left, p.connection, p.serial, p.sequence + p.payload);
+    push(at_hosts, port.busy_until, EventKind::left, p.connection, p.serial, p.sequence + p.payload);
   }
-  if (port.flying.first == none) push(p.arrival, EventKind::arrival, id, 0);
+  if (port.flying.first == none) push(domains_[port.to], p.arrival, EventKind::arrival, id, 0);
   append(port.flying, packet);
   if (port.control.first != none || port.data.first != none || port.source) retry_at(id, port.busy_until);
 }
@@ -387,11 +440,10 @@ void Fabric::arrive(PortId id) {
   Port& port = ports_[id];
   const PacketId packet = pop(port.flying);
   ++hops_;
-  if (port.flying.first != none) push(packets_[port.flying.first].arrival, EventKind::arrival, id, 0);
+  if (port.flying.first != none) push(here_, packets_[port.flying.first].arrival, EventKind::arrival, id, 0);
   Packet& p = packets_[packet];
   if (port.loss > 0) {
-    const double uniform = static_cast<double>(draw(id, ++port.draws) >> 11) * 0x1.0p-53;
-    if (uniform < port.loss) {
+    if (draw(id, draws_of_losses | ++port.losses_drawn) < port.loss) {
       ++port.rare.lost;
       if (flow_control_ == FlowControl::credits && is_data(p)) give_back(id, p.bytes);
       return release(packet);
@@ -501,7 +553,7 @@ void Fabric::tell(PortId ingress, bool on) {
   // Rates may change meanwhile (faults); what was told first arrives first.
   from.told_at =
       std::max(from.told_at, begins + time_of(pause_frame, back.picoseconds_per_byte) + back.latency_of_link);
-  push(from.told_at, EventKind::pause, ingress, ++from.counter, on ? 1 : 0);
+  push(domains_[back.to], from.told_at, EventKind::pause, ingress, ++from.counter, on ? 1 : 0);
 }
 
 void Fabric::pause(PortId id, bool on) {
@@ -521,7 +573,8 @@ void Fabric::give_back(PortId ingress, std::uint32_t bytes) {
   Port& from = ports_[ingress];
   from.owed += bytes;
   if (from.owed < from.credit_grain) return;
-  push(now_ + ports_[ingress ^ 1U].latency_of_link, EventKind::credit, ingress, ++from.counter,
+  const Port& back = ports_[ingress ^ 1U];
+  push(domains_[back.to], now_ + back.latency_of_link, EventKind::credit, ingress, ++from.counter,
        static_cast<std::uint64_t>(from.owed));
   from.owed = 0;
 }
@@ -533,7 +586,7 @@ void Fabric::mark(Packet& packet, PortId id) {
   if (!marked) {
     const double share = static_cast<double>(port.queued - port.ecn_min) /
                          static_cast<double>(port.ecn_max - port.ecn_min) * port.ecn_probability;
-    marked = static_cast<double>(draw(id, ++port.draws) >> 11) * 0x1.0p-53 < share;
+    marked = draw(id, ++port.marks_drawn) < share;
   }
   if (!marked) return;
   packet.marked = true;
@@ -555,7 +608,10 @@ void Fabric::set_rate(PortId id, double bits_per_second) {
   Port& port = ports_[id];
   port.picoseconds_per_byte = bits_per_second > 0 ? 8 * picoseconds_per_second / bits_per_second : 0;
   port.burst_time = time_of(port.burst, port.picoseconds_per_byte);
+  here_ = domains_[ports_[id ^ 1U].to];
   if (!port.ready_set) start(id);
+  if (here_ != at_hosts) note_due(here_);
+  here_ = at_hosts;
 }
 
 std::size_t Fabric::bytes() const {

@@ -118,10 +118,8 @@ void Transport::send(ConnectionId id, std::uint64_t bytes, std::uint32_t tag, st
 std::int64_t Transport::run(std::int64_t limit) {
   // What was sent since may have been accepted at once.
   if (!notices_.empty()) return fabric_.now();
-  for (std::int64_t next = fabric_.next_time(); next <= limit && next != Fabric::never; next = fabric_.next_time()) {
-    fabric_.run_moment();
-    if (!notices_.empty()) return next;
-  }
+  while (fabric_.run_moment(limit))
+    if (!notices_.empty()) return fabric_.now();
   return limit;
 }
 
