@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
@@ -107,6 +108,14 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::bad_input);
   }
+  // A folder of our own in which nobody left a log is not left behind.
+  struct OwnFolder {
+    std::filesystem::path path;
+    ~OwnFolder() {
+      std::error_code not_empty;
+      if (!path.empty()) std::filesystem::remove(path, not_empty);
+    }
+  } own_folder;
   try {
     if (*as_rank) {
       rank.quick = settings.quick;
@@ -116,6 +125,7 @@ int main(int argc, char** argv) {
     if (settings.folder.empty()) {
       settings.folder = std::filesystem::temp_directory_path() / "lockstep_gpu_check_XXXXXX";
       if (::mkdtemp(settings.folder.data()) == nullptr) throw RunFailure(settings.folder + ": cannot be made");
+      own_folder.path = settings.folder;
     }
     std::filesystem::create_directories(settings.folder);
     return measure(settings, sections, json);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/cli/command.hpp"
 
 namespace lockstep::test {
@@ -21,10 +23,12 @@ bool has_gpu() { return gpu_check({"--sections", "device"}).code != 3; }
 
 TEST(GpuCheck, SaysWhatIsMissing) {
   if (has_gpu()) GTEST_SKIP() << "this machine has a GPU";
-  const auto outcome = gpu_check({});
+  const Folder folder;
+  const auto outcome = Process({LOCKSTEP_GPU_CHECK}, {"", {{"TMPDIR", folder.path()}}}).wait();
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.errors, testing::StartsWith("error: no GPU to measure: "));
   EXPECT_EQ(outcome.output, "");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "it left a folder behind";
 }
 
 TEST(GpuCheck, WrongUsage) {
