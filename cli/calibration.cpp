@@ -260,6 +260,7 @@ std::pair<MessageFit, std::vector<RoundTimes>> fit_costs(Profile& profile, const
   for (const std::size_t i : fitted) messages.push_back({rows[i].size, message_samples(planned, i, measured), 0});
   std::vector<double> network(messages.size(), 0);
   MessageFit fit;
+  profile.tcp.copied = bound == Bound::copies;
   auto predicted = predicted_times(planned, built, routing, profile);
   for (int round = 0; round < fit_rounds; ++round) {
     for (std::size_t k = 0; k < messages.size(); ++k) {
@@ -272,8 +273,6 @@ std::pair<MessageFit, std::vector<RoundTimes>> fit_costs(Profile& profile, const
     profile.tcp.messages = message_costs(fit, observed.latency_s, observed.receive_share);
     if (bound == Bound::network)
       profile.tcp.messages = message_costs_beyond(std::move(profile.tcp.messages), messages.back().size, combine_piece);
-    else if (bound == Bound::copies)
-      profile.tcp.messages.back().up_to = messages.back().size;
     predicted = predicted_times(planned, built, routing, profile);
     if (!observed.far.empty()) {
       fit_switches(profile, observed, planned, predicted, built, routing);

@@ -282,6 +282,13 @@ std::span<const Rule> rules() {
            }},
       Rule{"profile", "start_latency", [](const Inputs& inputs) { return under_analytic(inputs, "common start"); }},
       Rule{"profile", "start_overhead", [](const Inputs& inputs) { return under_analytic(inputs, "common start"); }},
+      Rule{"profile", "tcp.copied",
+           [](const Inputs& inputs) -> Reason {
+             const auto& messages = inputs.profile->tcp.messages;
+             if (!messages.empty() && (messages.back().send_bandwidth || messages.back().receive_bandwidth))
+               return std::nullopt;
+             return "the last interval of 'messages' has no bandwidth";
+           }},
       Rule{"profile", "tcp.ordered",
            [](const Inputs& inputs) -> Reason {
              return any_slices(inputs) ? std::nullopt : under_analytic(inputs, "connections");

@@ -5,12 +5,12 @@
 namespace lockstep {
 
 std::optional<Bandwidth> MessageCosts::send_rate() const {
-  if (transport_->messages.empty() || transport_->messages.back().up_to) return std::nullopt;
+  if (transport_->messages.empty() || transport_->copied) return std::nullopt;
   return transport_->messages.back().send_bandwidth;
 }
 
 std::optional<Bandwidth> MessageCosts::receive_rate() const {
-  if (transport_->messages.empty() || transport_->messages.back().up_to) return std::nullopt;
+  if (transport_->messages.empty() || transport_->copied) return std::nullopt;
   return transport_->messages.back().receive_bandwidth;
 }
 

@@ -10,7 +10,7 @@
 namespace lockstep {
 
 /// Times in picoseconds. Within an interval that has an upper end the per-byte cost is time on the processor; in the
-/// last, open one it is a rate that the message's flow cannot exceed.
+/// last, open one it is a rate that the message's flow cannot exceed, unless the profile says `copied`.
 class MessageCosts {
  public:
   explicit MessageCosts(const TransportProfile& transport) : transport_(&transport) {}
@@ -42,10 +42,10 @@ class MessageCosts {
     });
     return found == costs.end() ? &costs.back() : &*found;
   }
-  static std::int64_t processor_time(const MessageCost& cost, Duration overhead, const std::optional<Bandwidth>& rate,
-                                     std::int64_t bytes) {
+  [[nodiscard]] std::int64_t processor_time(const MessageCost& cost, Duration overhead,
+                                            const std::optional<Bandwidth>& rate, std::int64_t bytes) const {
     const std::int64_t time = overhead.count();
-    return cost.up_to && rate ? time + transfer_time(Bytes{bytes}, *rate).count() : time;
+    return (cost.up_to || transport_->copied) && rate ? time + transfer_time(Bytes{bytes}, *rate).count() : time;
   }
   const TransportProfile* transport_;
 };

@@ -54,6 +54,7 @@ struct TransportProfile {
   Bytes message_header{0};               ///< our own header, on the wire before every message
   std::optional<Bytes> eager_threshold;  ///< above it a send waits for its receiver; none: never
   std::optional<Bytes> send_buffer;      ///< a send is done when its last byte is in it; none: when it has left
+  bool copied = false;                   ///< the last interval's bandwidths, too, are time of processors, not rates
   bool ordered = false;                  ///< one connection per pair of ranks: its messages go one after another
 };
 

@@ -35,6 +35,7 @@ struct TransportKeys : CostKeys {
   Bytes message_header{0};
   std::optional<Bytes> eager_threshold;
   std::optional<Bytes> send_buffer;
+  bool copied = false;
   bool ordered = false;
 };
 
@@ -114,6 +115,9 @@ config::Type<TransportKeys> transport_type() {
       .optional("send_buffer", &TransportKeys::send_buffer, config::bytes(),
                 "what a connection holds of its sender's data: a send is done when its last byte is there; absent: "
                 "when it has left. Needs ordered: true")
+      .optional("copied", &TransportKeys::copied, config::boolean(),
+                "what the last interval takes per byte is time of the processors, as in the others: copies, of which "
+                "one begins when the other is done; absent: a rate, at which sender and receiver go on side by side")
       .optional("ordered", &TransportKeys::ordered, config::boolean(),
                 "one connection per pair of ranks: its messages go one after another")
       .rule([](const TransportKeys& keys, const config::Node& node, config::Diagnostics& diagnostics) {
@@ -170,6 +174,7 @@ TransportProfile transport(const TransportKeys& keys) {
   profile.message_header = keys.message_header;
   profile.eager_threshold = keys.eager_threshold;
   profile.send_buffer = keys.send_buffer;
+  profile.copied = keys.copied;
   profile.ordered = keys.ordered;
   if (keys.messages) {
     for (const auto& interval : *keys.messages) {

@@ -88,6 +88,7 @@ std::string to_yaml(const Profile& profile) {
   if (profile.tcp.eager_threshold)
     text += fmt::format("  eager_threshold: {}\n", to_text(*profile.tcp.eager_threshold));
   if (profile.tcp.send_buffer) text += fmt::format("  send_buffer: {}\n", to_text(*profile.tcp.send_buffer));
+  if (profile.tcp.copied) text += "  copied: true\n";
   if (profile.tcp.ordered) text += "  ordered: true\n";
   if (const std::string keys = to_yaml(profile.transport); !keys.empty()) text += "transport:\n" + keys;
   if (profile.nccl) text += "nccl:\n" + to_yaml(*profile.nccl);

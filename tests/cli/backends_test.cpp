@@ -224,6 +224,26 @@ TEST(Mpi, AnMpirunThatStartsNothingIsEnded) {
   EXPECT_THAT(outcome.errors, HasSubstr("mpirun started no rank within 1 s (--rendezvous-timeout waits longer)"));
 }
 
+TEST(Calibrate, WhatItWritesCanBeRead) {
+  for (const auto& [backend, needs] : {std::pair("tcp", ""), std::pair("mpi", "MPI"), std::pair("ucx", "UCX")}) {
+    SCOPED_TRACE(backend);
+    if (*needs != '\0' && !can(needs)) continue;
+    const Folder folder;
+    folder.write("w.yaml", "name: w\ncollectives: [{kind: all_reduce, algorithm: ring, sizes: [16MiB, 64MiB]}]\n");
+    folder.write("t.yaml", "name: here\ngenerate: {star: {hosts: 2, link: {bandwidth: 10000Gbps, latency: 0us}}}\n");
+    const Surroundings here{folder.path(), {{"XDG_CACHE_HOME", folder.path()}}};
+    const Outcome fitted =
+        lockstep(words(fmt::format("calibrate --backend {} --ranks 2 --largest 1MiB -o p.yaml", backend)), here);
+    ASSERT_EQ(fitted.code, 0) << fitted.errors;
+    const Outcome predicted = lockstep(words("simulate -t t.yaml -w w.yaml -p p.yaml --json r.json"), here);
+    ASSERT_EQ(predicted.code, 0) << predicted.errors;
+    const Json rows = Json::parse(folder.read("r.json")).at("collectives");
+    // A library that copies moves a message as time of processors, and so do larger ones than were measured.
+    EXPECT_EQ(folder.read("p.yaml").find("copied: true") != std::string::npos, std::string(backend) != "tcp");
+    EXPECT_GT(rows[1].at("time_s").get<double>(), 3 * rows[0].at("time_s").get<double>());
+  }
+}
+
 TEST(Mpi, AJobOfMpirunGivesOneResult) {
   if (!can("MPI")) GTEST_SKIP() << "no MPI here";
   const Folder folder;

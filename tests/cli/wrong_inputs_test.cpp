@@ -218,7 +218,7 @@ const WrongInput wrong_inputs[] = {
     {"SetProfileKey", "", "", "simulate -t t.yaml -w w.yaml --set profile.tcp.overhaed=3us",
      "--set profile.tcp.overhaed=3us: unknown tcp key 'overhaed'; did you mean 'overhead'? known: overhead, "
      "receive_overhead, latency, send_bandwidth, receive_bandwidth, messages, framing, switch_overhead, "
-     "message_header, eager_threshold, send_buffer, ordered"},
+     "message_header, eager_threshold, send_buffer, copied, ordered"},
     {"SetProfileUnitless", "", "", "simulate -t t.yaml -w w.yaml --set profile.tcp.overhead=3",
      "--set profile.tcp.overhead=3: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h"},
     {"SetOutOfRange", "", "", "simulate -t t.yaml -w w.yaml --set topology.generate.star.hosts=0",

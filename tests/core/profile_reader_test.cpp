@@ -106,7 +106,8 @@ TEST(ProfileReader, RefusesWithPositionAndRemedy) {
       profile_error("name: p\ntcp: {overheads: 3us}\n"),
       "p.yaml:2:7: unknown tcp key 'overheads'; did you mean 'overhead'? known: overhead, receive_overhead, "
       "latency, send_bandwidth, "
-      "receive_bandwidth, messages, framing, switch_overhead, message_header, eager_threshold, send_buffer, ordered");
+      "receive_bandwidth, messages, framing, switch_overhead, message_header, eager_threshold, send_buffer, copied, "
+      "ordered");
   EXPECT_EQ(profile_error("name: p\ntcp: {send_buffer: 1KiB}\n"),
             "p.yaml:2:6: 'send_buffer' is a connection's: it needs 'ordered: true'");
   EXPECT_EQ(profile_error("name: p\ntcp: {messages: []}\n"), "p.yaml:2:17: needs at least 1 element");
@@ -139,9 +140,10 @@ bool same(const Profile& a, const Profile& b) {
                     equal_costs) &&
          a.tcp.framing.packet_header == b.tcp.framing.packet_header &&
          a.tcp.framing.frame_header == b.tcp.framing.frame_header && a.tcp.message_header == b.tcp.message_header &&
-         a.tcp.eager_threshold == b.tcp.eager_threshold && a.tcp.ordered == b.tcp.ordered &&
-         a.tcp.switch_overhead == b.tcp.switch_overhead && a.tcp.send_buffer == b.tcp.send_buffer &&
-         a.start_latency == b.start_latency && a.start_overhead == b.start_overhead && a.measured == b.measured;
+         a.tcp.eager_threshold == b.tcp.eager_threshold && a.tcp.copied == b.tcp.copied &&
+         a.tcp.ordered == b.tcp.ordered && a.tcp.switch_overhead == b.tcp.switch_overhead &&
+         a.tcp.send_buffer == b.tcp.send_buffer && a.start_latency == b.start_latency &&
+         a.start_overhead == b.start_overhead && a.measured == b.measured;
 }
 
 TEST(ProfileWriter, WritesWhatTheReaderReads) {
@@ -160,6 +162,7 @@ TEST(ProfileWriter, WritesWhatTheReaderReads) {
     profile.start_latency = Duration{amount(0)};
     profile.start_overhead = Duration{amount(0)};
     profile.tcp.switch_overhead = Duration{amount(0)};
+    profile.tcp.copied = *rc::gen::arbitrary<bool>();
     profile.tcp.ordered = *rc::gen::arbitrary<bool>();
     if (profile.tcp.ordered && *rc::gen::arbitrary<bool>()) profile.tcp.send_buffer = Bytes{amount(0)};
     const int intervals = *rc::gen::inRange(0, 4);

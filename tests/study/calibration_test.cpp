@@ -6,6 +6,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/hash.hpp"
+#include "core/profile/message_cost.hpp"
 #include "study/calibration/message_costs.hpp"
 
 namespace lockstep {
@@ -164,6 +165,23 @@ TEST(MessageCosts, PartsAddUpToTheFit) {
   // Waiting is never more than there is.
   EXPECT_NEAR(to_seconds(message_costs(messages, 1.0)[0].latency), 20e-6, 2e-9);
   EXPECT_EQ(message_costs(messages, 1.0)[0].overhead, Duration{0});
+}
+
+TEST(MessageCosts, CopiesTakeProcessorsTime) {
+  TransportProfile transport;
+  MessageCost cost;
+  cost.overhead = microseconds(1);
+  cost.receive_overhead = microseconds(2);
+  cost.send_bandwidth = Bandwidth::bytes_per_second(1'000'000'000);
+  cost.receive_bandwidth = Bandwidth::bytes_per_second(2'000'000'000);
+  transport.messages = {cost};
+  EXPECT_EQ(MessageCosts(transport).send_time(1000, 0), microseconds(1).count());
+  EXPECT_EQ(MessageCosts(transport).send_rate(), Bandwidth::bytes_per_second(1'000'000'000));
+  transport.copied = true;
+  EXPECT_EQ(MessageCosts(transport).send_time(1000, 0), microseconds(2).count());
+  EXPECT_EQ(MessageCosts(transport).receive_time(1000), nanoseconds(2500).count());
+  EXPECT_EQ(MessageCosts(transport).send_rate(), std::nullopt);
+  EXPECT_EQ(MessageCosts(transport).receive_rate(), std::nullopt);
 }
 
 TEST(MessageCosts, BeyondTheSizesFittedAMessageCostsTheSameWhateverItsSize) {
