@@ -147,7 +147,7 @@ config::Type<ProfileKeys> profile_type() {
       .optional("cores", &ProfileKeys::cores, config::integer(1, 1'000'000),
                 "ranks of one machine share so many cores; absent: a core per rank")
       .optional("start_latency", &ProfileKeys::start_latency, config::duration(),
-                "from a common start, for which all ranks slept, until a rank runs")
+                "from a common start, for which ranks sleep or wait awake, until a rank runs")
       .optional("start_overhead", &ProfileKeys::start_overhead, config::duration(),
                 "CPU of a rank after a common start, before it goes on")
       .optional("copy_bandwidth", &ProfileKeys::copy_bandwidth, config::bandwidth().positive(),

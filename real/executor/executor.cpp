@@ -377,7 +377,7 @@ class Rankwise {
     if (std::exchange(in_section_, meeting_starts_) && options_.on_section_end) options_.on_section_end();
     transport_.flush(WallClock::now() + options_.timeout / 2);
     if (meeting_starts_) {
-      const auto start = control_.start_together(options_.quiet);
+      const auto start = control_.start_together(options_.quiet, options_.waking);
       if (options_.on_section_start) options_.on_section_start(start);
       common_start_ = mark_end_ = start;
       common_start_stream_ = token.stream;

@@ -17,6 +17,7 @@
 
 #include "core/plan/executor.hpp"
 #include "real/launch/control.hpp"
+#include "real/launch/sleep.hpp"
 #include "real/transport/transport.hpp"
 
 namespace lockstep::real {
@@ -28,6 +29,7 @@ struct ExecutorOptions {
   std::size_t combine_piece = default_combine_piece;
   std::chrono::milliseconds timeout{60'000};  ///< longest wait without any progress
   std::chrono::nanoseconds quiet{2'000'000};  ///< between the barrier of a common start and its instant
+  Waking waking{};                            ///< how a rank waits for that
   /// Kernels, by their text, take so long asleep instead of being run; none: they are run.
   std::optional<std::map<std::string, Duration>> sleep{};
   /// Called after every common start, warm-up too, with its instant, and once more when this rank comes to the meeting

@@ -251,6 +251,7 @@ Measurement measure_inside(const Topology& topology, const Routing& routing, con
                                     // The last to hear of a common start must hear of it before its instant.
                                     std::chrono::duration_cast<std::chrono::nanoseconds>(network.longest_round_trip()));
     options.same_machine = true;
+    options.machine_is_network = true;
     options.cores = usable_cores();
     LocalRanks ranks;
     ranks.count = plan.ranks;

@@ -166,7 +166,7 @@ class TcpControl final : public Control {
       await_release(Collective::barrier);
   }
 
-  WallClock::time_point start_together(std::chrono::nanoseconds margin) override {
+  WallClock::time_point start_together(std::chrono::nanoseconds margin, const Waking& waking) override {
     if (!clock_) estimate_clock_offset();
     enter(Collective::start, {});
     WallClock::time_point start;
@@ -182,7 +182,7 @@ class TcpControl final : public Control {
       const auto magnitude = clock_->offset < 0ns ? -clock_->offset : clock_->offset;
       start = instant_of(take(rest)) + (clock_->uncertainty > magnitude ? 0ns : clock_->offset);
     }
-    sleep_until(start);
+    wait_until(start, waking);
     return start;
   }
 

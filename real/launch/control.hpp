@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "real/launch/sleep.hpp"
 #include "real/transport/transport.hpp"
 
 namespace boost::asio {
@@ -72,9 +73,9 @@ class Control {
   };
   [[nodiscard]] virtual std::vector<Traffic> traffic() const = 0;
   virtual void barrier() = 0;
-  /// A barrier after which every rank sleeps until the same instant; returns that instant on this rank's clock. It lies
+  /// A barrier after which every rank waits for the same instant; returns that instant on this rank's clock. It lies
   /// `margin` after the release, and the call returns as close after it as the scheduler allows.
-  virtual WallClock::time_point start_together(std::chrono::nanoseconds margin) = 0;
+  virtual WallClock::time_point start_together(std::chrono::nanoseconds margin, const Waking& waking) = 0;
   /// This rank's clock minus rank 0's, from the fastest of 16 exchanges, with half that exchange's round trip as its
   /// uncertainty.
   struct ClockOffset {

@@ -3,8 +3,11 @@
 
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <fstream>
 #include <string>
+
+#include "real/launch/control.hpp"
 
 namespace lockstep::real {
 
@@ -16,6 +19,13 @@ inline std::string this_machine() {
   std::string boot;
   std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
   return std::string(kernel.nodename) + " " + boot;
+}
+
+/// How many ranks of the job are on this machine. All ranks ask together.
+inline int ranks_here(Control& control) {
+  const std::string own = this_machine();
+  const auto all = control.all_gather(own);
+  return static_cast<int>(std::count(all.begin(), all.end(), own));
 }
 
 }  // namespace lockstep::real

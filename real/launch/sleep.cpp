@@ -21,4 +21,11 @@ void sleep_until(WallClock::time_point instant) {
   }
 }
 
+void wait_until(WallClock::time_point instant, const Waking& waking) {
+  sleep_until(instant - waking.early);
+  if (waking.then) waking.then();
+  while (WallClock::now() < instant) {
+  }
+}
+
 }  // namespace lockstep::real

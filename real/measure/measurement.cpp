@@ -10,6 +10,7 @@
 #include "core/workload/rows.hpp"
 #include "real/lab/cpu_load.hpp"
 #include "real/launch/local.hpp"
+#include "real/launch/machine.hpp"
 #include "real/launch/pinning.hpp"
 #include "real/virtual_ranks/virtual_ranks.hpp"
 
@@ -17,6 +18,9 @@ namespace lockstep::real {
 namespace {
 
 // What every rank tells rank 0. Times are picoseconds since the common epoch.
+// Longer than a sleeping core takes to come back.
+constexpr std::chrono::microseconds awake_before_start{500};
+
 Json report_of(const Timeline& timeline, const TransportExecutor& executor, const Control::ClockOffset& clock,
                const Transport& transport, bool speaks_for_process) {
   Json report = Json::object();
@@ -71,9 +75,16 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   if (control->size() != placement.processes)
     throw InputError(fmt::format("the job has {} processes, the plan is for {} ranks in {}", control->size(),
                                  placement.ranks, placement.processes));
-  const auto transport = make_transport(
-      find_transport(options.transport), *control,
-      several ? all_but(environment.rank, control->size()) : peers_of(plan, environment.rank), options.tcp);
+  // Ranks that have a core each are awake when they start together and while a message is on its way, as ranks that
+  // train are, and as libraries of messages are.
+  const bool own_cores = !several && !options.machine_is_network && ranks_here(*control) <= cores;
+  ExecutorOptions how = options.executor;
+  if (own_cores) how.waking = {awake_before_start, [rank = environment.rank] { visit_core(rank); }};
+  TcpOptions tcp = options.tcp;
+  tcp.looks = own_cores;
+  const auto transport =
+      make_transport(find_transport(options.transport), *control,
+                     several ? all_but(environment.rank, control->size()) : peers_of(plan, environment.rank), tcp);
   if (several && transport->device() != nullptr)
     throw InputError("--processes: ranks with a GPU are processes of their own");
   const Control::ClockOffset clock = control->estimate_clock_offset();
@@ -89,7 +100,7 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
 
   // What one rank does, and what it says of it. Of the ranks of a process the first one speaks for its processor time.
   const auto run_rank = [&](Control& own_control, Transport& own_transport) {
-    TransportExecutor executor(own_control, own_transport, options.executor);
+    TransportExecutor executor(own_control, own_transport, how);
     executor.set_epoch(WallClock::time_point(std::chrono::nanoseconds(epoch) + offset));
     Timeline timeline;
     std::optional<KeepingRecorder> keeping;

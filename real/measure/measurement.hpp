@@ -25,8 +25,9 @@ struct MeasurementOptions {
   const KeptFile* kept = nullptr;  ///< what rank 0 sees goes there, too; see keep_if_it_fails
   /// Fewer processes than the plan has ranks: each runs several (real/virtual_ranks). None: one for every rank.
   std::optional<int> processes;
-  bool pin = false;          ///< each rank stays on one core
-  int cores = 0;             ///< that the ranks of this machine share; 0: those this process may use
+  bool pin = false;                 ///< each rank stays on one core
+  int cores = 0;                    ///< that the ranks of this machine share; 0: those this process may use
+  bool machine_is_network = false;  ///< the lab: cores carry the ranks' messages, too
   bool same_machine = true;  ///< all ranks are on this machine: CPU load over the ranks says whether it was the limit
 };
 

@@ -79,6 +79,7 @@ Json job_json(const MpirunJob& job, const Plan& plan, const MeasurementOptions& 
           {"pin", options.pin},
           {"processes", processes_of(plan, options)},
           {"same_machine", options.same_machine},
+          {"machine_is_network", options.machine_is_network},
           {"master_address", job.master_address},
           {"master_port", job.master_port},
           {"plan", plan_exchange(plan)}};
@@ -302,6 +303,7 @@ int run_started_rank(const std::string& folder) {
     options.pin = json.at("pin").get<bool>();
     options.processes = json.at("processes").get<int>();
     options.same_machine = json.at("same_machine").get<bool>();
+    options.machine_is_network = json.at("machine_is_network").get<bool>();
     std::optional<KeptFile> kept;
     if (environment->rank == 0) options.kept = &kept.emplace(kept_file(folder));
     JobEnvironment job = *environment;

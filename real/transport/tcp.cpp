@@ -1,5 +1,7 @@
 #include "real/transport/tcp.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,6 +22,7 @@ constexpr unsigned calls_between_polls = 16;
 constexpr auto time_for_the_cause = 300ms;
 // A poll rounds up to milliseconds; what ends sooner is waited for by a timer of the kernel's, which is exact.
 constexpr auto exact_below = 4ms;
+constexpr auto longest_look = 200us;
 
 }  // namespace
 
@@ -31,7 +34,8 @@ struct TcpTransport::Waiting {
 TcpTransport::TcpTransport(Control& control, std::vector<int> peers, const TcpOptions& options)
     : control_(control),
       index_(static_cast<std::size_t>(control.size()), -1),
-      waiting_(std::make_unique<Waiting>(control.events())) {
+      waiting_(std::make_unique<Waiting>(control.events())),
+      looks_(options.looks) {
   std::sort(peers.begin(), peers.end());
   peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
   for (std::size_t i = 0; i < peers.size(); ++i) {
@@ -82,9 +86,21 @@ bool TcpTransport::wait(std::vector<Completion>& out, std::optional<WallClock::t
       return false;
     }
     for (const auto& one : connections_) one->arm();
-    block(deadline);
+    if (!looks_ || !look(deadline)) block(deadline);
     control_.throw_if_failed();
   }
+}
+
+// For something that happens soon; true if it has. A core that sleeps takes longer to come back than most messages.
+bool TcpTransport::look(std::optional<WallClock::time_point> deadline) {
+  auto& events = control_.events();
+  if (events.stopped()) events.restart();
+  auto until = WallClock::now() + longest_look;
+  if (deadline) until = std::min(until, *deadline);
+  // Two ranks may yet be on one core, until the scheduler has moved one of them.
+  for (; WallClock::now() < until; ::sched_yield())
+    if (events.poll_one() > 0) return true;
+  return false;
 }
 
 void TcpTransport::block(std::optional<WallClock::time_point> deadline) {

@@ -29,6 +29,7 @@ struct TcpOptions {
   std::size_t write_chunk = 512 * 1024;  ///< most bytes per write
   int send_buffer = 0;                   ///< SO_SNDBUF in bytes; 0: the kernel tunes it
   int receive_buffer = 0;                ///< SO_RCVBUF in bytes; 0: the kernel tunes it
+  bool looks = false;                    ///< for a moment, before it sleeps: every rank has a core
 };
 
 class TcpConnection;
@@ -53,6 +54,7 @@ class TcpTransport final : public Transport {
   struct Waiting;
   TcpConnection& connection(int peer);
   void throw_if_lost();
+  bool look(std::optional<WallClock::time_point> deadline);
   void block(std::optional<WallClock::time_point> deadline);
 
   Control& control_;
@@ -60,6 +62,7 @@ class TcpTransport final : public Transport {
   std::vector<int> index_;                                   ///< by rank: place in connections_, -1 if not a peer
   std::vector<Completion> ready_;                            ///< receives that were satisfied when they were posted
   std::unique_ptr<Waiting> waiting_;
+  const bool looks_;
   unsigned calls_without_poll_ = 0;
 };
 

@@ -54,8 +54,8 @@ class Transport {
   virtual void keep(std::span<std::byte> /*memory*/) {}
   virtual void forget(std::span<std::byte> /*memory*/) {}
 
-  /// Appends completions to `out`; blocks (without spinning) until there is at least one or the deadline has passed.
-  /// Returns false on the deadline.
+  /// Appends completions to `out`; blocks until there is at least one or the deadline has passed, and returns false
+  /// then. It sleeps, but where every rank has a core it may look for a fraction of a millisecond first.
   virtual bool wait(std::vector<Completion>& out, std::optional<WallClock::time_point> deadline) = 0;
 
   /// Before the ranks turn to other things than messages (a meeting): what was sent and what the library still has to

@@ -22,16 +22,10 @@ constexpr unsigned calls_between_checks = 16;
 // Shared memory wakes nobody in another network namespace: never for long.
 constexpr std::chrono::milliseconds longest_sleep{5};
 
-bool has_own_core(Control& control) {
-  const std::string own = this_machine();
-  const auto all = control.all_gather(own);
-  return std::count(all.begin(), all.end(), own) <= ::get_nprocs();
-}
-
 }  // namespace
 
 UcxTransport::UcxTransport(Control& control, const std::vector<int>& peers, std::uint64_t features)
-    : control_(control), worker_(control, peers, features), looks_(has_own_core(control)) {}
+    : control_(control), worker_(control, peers, features), looks_(ranks_here(control) <= ::get_nprocs()) {}
 
 UcxTransport::~UcxTransport() { close(); }
 

@@ -41,8 +41,9 @@ class VirtualControl final : public Control {
   void barrier() override {
     hub_.meet(rank_, {}, [this](const auto&) { hub_.control().barrier(); });
   }
-  WallClock::time_point start_together(std::chrono::nanoseconds margin) override {
-    return meet_for<WallClock::time_point>({}, [&](const auto&) { return hub_.control().start_together(margin); });
+  WallClock::time_point start_together(std::chrono::nanoseconds margin, const Waking& waking) override {
+    return meet_for<WallClock::time_point>({},
+                                           [&](const auto&) { return hub_.control().start_together(margin, waking); });
   }
   ClockOffset estimate_clock_offset() override { return clock_; }
   void fail(std::string_view reason) noexcept override {

@@ -100,7 +100,7 @@ TEST(Control, OneRankNeedsNobody) {
   EXPECT_EQ(run_ranks(1,
                       [](Control& control) {
                         control.barrier();
-                        control.start_together(1ms);
+                        control.start_together(1ms, {});
                         require(control.all_gather("x") == std::vector<std::string>{"x"}, "all_gather");
                         return std::string("alone");
                       }),
@@ -114,12 +114,22 @@ TEST(Control, RanksStartAtTheSameInstant) {
     require(std::abs(offset.offset.count()) <= offset.uncertainty.count(), "ranks of one host share a clock: {} ns",
             offset.offset.count());
     for (int i = 0; i < 5; ++i) {
-      const auto start = control.start_together(5ms);
+      const auto start = control.start_together(5ms, {});
       const auto now = WallClock::now();
       require(now >= start, "returned before the start");
       const auto all = control.all_gather(std::to_string(start.time_since_epoch().count()));
       for (const auto& one : all) require(one == all[0], "starts at {} and {}", one, all[0]);
     }
+    return std::string();
+  });
+}
+
+TEST(Control, WhoWakesEarlyDoesWhatItWasToldAndWaitsForTheInstant) {
+  run_ranks(2, [](Control& control) {
+    WallClock::time_point woke;
+    const auto start = control.start_together(20ms, {2ms, [&] { woke = WallClock::now(); }});
+    require(WallClock::now() >= start, "returned before the start");
+    require(woke >= start - 2ms, "woke {} ns before the instant", (start - woke).count());
     return std::string();
   });
 }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstring>
 #include <random>
+#include <thread>
 
 #include "core/base/hash.hpp"
 #include "tests/real/storm.hpp"
@@ -49,6 +50,32 @@ TEST(TcpTransport, MovesOneMessage) {
 TEST(TcpTransport, StormsOfMessagesArriveWhole) {
   for (int ranks = 2; ranks <= 8; ++ranks)
     storm(ranks, static_cast<std::uint64_t>(ranks) * 1000, tcp_with({}), 300'000, 300);
+}
+
+TEST(TcpTransport, WhoLooksBeforeItSleepsMissesNothing) {
+  TcpOptions options;
+  options.looks = true;
+  for (int ranks = 2; ranks <= 4; ++ranks)
+    storm(ranks, static_cast<std::uint64_t>(ranks) * 77, tcp_with(options), 300'000, 300);
+  // What comes long after everybody has stopped looking wakes the sleeper; a deadline ends looking, too.
+  run_ranks(2, [&](Control& control) {
+    TcpTransport transport(control, {1 - control.rank()}, options);
+    Bytes data(10);
+    std::vector<Completion> done;
+    if (control.rank() == 0) {
+      std::this_thread::sleep_for(50ms);
+      transport.send(1, 1, data, 1);
+      require(transport.wait(done, WallClock::now() + 10s), "the send ends");
+    } else {
+      transport.receive(0, 1, data, 1);
+      const auto begun = WallClock::now();
+      require(!transport.wait(done, begun + 50us), "nothing has come yet");
+      require(WallClock::now() >= begun + 50us, "it waited until the deadline");
+      require(transport.wait(done, begun + 10s), "the message has come");
+    }
+    control.barrier();
+    return std::string();
+  });
 }
 
 TEST(TcpTransport, StormsWithTinyBuffersReachTheFarPaths) {

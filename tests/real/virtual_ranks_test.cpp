@@ -72,7 +72,7 @@ TEST(VirtualRanks, EveryPairExchangesMessages) {
     transport.flush(WallClock::now() + std::chrono::seconds(5));
     const auto all = control.all_gather(fmt::format("rank {}", own));
     require(all.size() == 7 && all[5] == "rank 5", "gathered {}", all.size());
-    const auto start = control.start_together(std::chrono::milliseconds(1));
+    const auto start = control.start_together(std::chrono::milliseconds(1), {});
     require(WallClock::now() >= start, "early");
     return fmt::format("{} sent {}", own, transport.statistics().messages_sent);
   });
