@@ -111,6 +111,8 @@ std::vector<PingPongRow> rows_within(const CalibrationRequest& request, const To
     row.pairs = request.ranks / 2;
     row.exchange = true;
     row.fresh = request.topology == nullptr && size >= least_fresh;
+    // As many data as those of a collective of such messages: more would lie farther away.
+    if (row.fresh) row.repetitions = std::clamp<std::int64_t>(request.ranks, 2, row.repetitions);
     if (row.footprint() > largest_footprint) row.repetitions = 2;
     rows.push_back(row);
   }
@@ -283,6 +285,8 @@ std::pair<MessageFit, std::vector<RoundTimes>> fit_costs(Profile& profile, const
     for (const std::size_t i : fitted)
       late.push_back(observed.times[i].first_s - predicted[i].first_s + to_seconds(profile.start_latency));
     profile.start_latency = rounded(median(late));
+    // Less than its processor time: ranks that look for messages before they sleep are at work as the clock sees it.
+    if (median(late) < 0) profile.start_overhead = rounded(to_seconds(profile.start_overhead) + median(late));
   }
   return {std::move(fit), std::move(predicted)};
 }

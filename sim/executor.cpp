@@ -79,8 +79,9 @@ struct alignas(memory_line) Lane {
 // Two ranks in one direction (and a channel, where channels take routes of their own): the route, and the connection
 // that orders messages where the transport has one.
 struct alignas(memory_line) Pair {
-  RouteId route = none;  // or the connection, of packets; none: no link between them, and nothing that limits
-  FlowId flow = none;    // of the message that is leaving, while it lives
+  RouteId route = none;       // or the connection, of packets; none: no link between them, and nothing that limits
+  RouteId bare_route = none;  // of messages that take no rate of software; often the same
+  FlowId flow = none;         // of the message that is leaving, while it lives
   std::uint32_t leaving = none;
   bool packets = false;  // else flows
   bool busy = false;
@@ -127,6 +128,7 @@ struct Path {
   std::vector<LinkId> links;
   std::vector<ResourceId> resources;  // those of the links, each once
   RouteId route = none;
+  RouteId bare_route = none;
   std::int64_t latency = 0;
 };
 
@@ -540,11 +542,13 @@ class Simulation {
     for (const Folding::Kind& kind : folding_->kinds) {
       Pair pair;
       take_figures(pair, kind.way);
-      std::vector<FlowNetwork::Hop> hops;
+      std::vector<FlowNetwork::Hop> hops, bare;
       hops.reserve(kind.way.resources.size());
-      for (std::size_t h = 0; h < kind.way.resources.size(); ++h)
+      for (std::size_t h = 0; h < kind.way.resources.size(); ++h) {
         hops.push_back({kind.way.resources[h], kind.weights[h]});
-      if (!hops.empty()) pair.route = network_.add_route(hops);
+        if (!is_software(folding_->resource_representatives[kind.way.resources[h]])) bare.push_back(hops.back());
+      }
+      std::tie(pair.route, pair.bare_route) = add_routes(hops, bare);
       pairs_.push_back(std::move(pair));
     }
   }
@@ -837,7 +841,8 @@ class Simulation {
     if (answers_) answers_->flows(lanes_[message.lane].pair, now_);
     if (pair.merging != none) return merge(id, pair);
     const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
-    if (wire == 0 || pair.route == none) {
+    const RouteId route = pair.packets || costs_.goes_by_rate(message.bytes) ? pair.route : pair.bare_route;
+    if (wire == 0 || route == none) {
       push_message(now_, EventKind::departure, id);
       return;
     }
@@ -846,7 +851,7 @@ class Simulation {
       choosing_.push_back(id);
       return;
     }
-    pair.flow = network_.start(pair.route, static_cast<double>(wire) * 8 / pair.payload_share, now_, id);
+    pair.flow = network_.start(route, static_cast<double>(wire) * 8 / pair.payload_share, now_, id);
     pair.leaving = id;
   }
 
@@ -895,10 +900,11 @@ class Simulation {
       const std::uint32_t number = lanes_[message.lane].pair;
       Pair& pair = pairs_[number];
       message.path = path_of(number);
-      for (const ResourceId resource : paths_[message.path].resources) ++under_way_[resource];
+      const Path& path = paths_[message.path];
+      for (const ResourceId resource : path.resources) ++under_way_[resource];
       const std::int64_t wire = message.bytes + profile_.tcp.message_header.count();
-      pair.flow =
-          network_.start(paths_[message.path].route, static_cast<double>(wire) * 8 / pair.payload_share, now_, id);
+      pair.flow = network_.start(costs_.goes_by_rate(message.bytes) ? path.route : path.bare_route,
+                                 static_cast<double>(wire) * 8 / pair.payload_share, now_, id);
       pair.leaving = id;
       await_buffer(pair);
     }
@@ -918,7 +924,7 @@ class Simulation {
     if (fresh) {
       const Way way = way_over(links, ends);
       Path path;
-      path.route = network_.add_route(way.resources);
+      std::tie(path.route, path.bare_route) = add_routes(hops_of(way, true), hops_of(way, false));
       path.latency = way.latency;
       path.resources = way.resources;
       path.links = std::move(links);
@@ -1219,7 +1225,7 @@ class Simulation {
     if (pair.packets && from != to)
       pair.route = packets_->connect(routing_, from, to, ends.label, software_rate(ends.from, ends.to));
     else if (!pair.packets && !way.resources.empty())
-      pair.route = network_.add_route(hops_of(way));
+      std::tie(pair.route, pair.bare_route) = add_routes(hops_of(way, true), hops_of(way, false));
     pairs_.push_back(std::move(pair));
     if (answers_) add_to_answers(ends);
     if (disturbed()) links_of_pair_.push_back(links_between(ends));
@@ -1282,14 +1288,29 @@ class Simulation {
   static constexpr std::uint32_t parts_of_a_message = 20160;
   [[nodiscard]] double grain() const { return sprays_ ? parts_of_a_message : 1; }
 
-  [[nodiscard]] std::vector<FlowNetwork::Hop> hops_of(const Way& way) const {
+  // With what software limits or without.
+  [[nodiscard]] std::vector<FlowNetwork::Hop> hops_of(const Way& way, bool with_software) const {
     std::vector<FlowNetwork::Hop> hops;
     hops.reserve(way.resources.size());
     for (std::size_t i = 0; i < way.resources.size(); ++i) {
+      if (!with_software && is_software(way.resources[i])) continue;
       const double share = way.shares.empty() ? 1 : way.shares[i];
       hops.push_back({way.resources[i], static_cast<std::uint32_t>(std::max(1.0, std::round(share * grain())))});
     }
     return hops;
+  }
+
+  // A processor's rate, not a link.
+  [[nodiscard]] bool is_software(ResourceId resource) const {
+    return resource >= std::min({out_base_, in_base_, machine_});
+  }
+
+  // Of all that a message crosses, and of its links alone where some messages' intervals say what software takes.
+  std::pair<RouteId, RouteId> add_routes(const std::vector<FlowNetwork::Hop>& hops,
+                                         const std::vector<FlowNetwork::Hop>& bare) {
+    const RouteId route = hops.empty() ? none : network_.add_route(hops);
+    if (bare.size() == hops.size() || !costs_.some_go_by_no_rate()) return {route, route};
+    return {route, bare.empty() ? none : network_.add_route(bare)};
   }
 
   [[nodiscard]] Way way_over(const std::vector<LinkId>& links, const Ends& ends) const {

@@ -14,6 +14,12 @@ std::optional<Bandwidth> MessageCosts::receive_rate() const {
   return transport_->messages.back().receive_bandwidth;
 }
 
+bool MessageCosts::some_go_by_no_rate() const {
+  return std::any_of(transport_->messages.begin(), transport_->messages.end(), [](const MessageCost& cost) {
+    return cost.up_to && (cost.send_bandwidth || cost.receive_bandwidth);
+  });
+}
+
 double MessageCosts::payload_share(Bytes mtu) const {
   const Framing& framing = transport_->framing;
   double share = 1.0;

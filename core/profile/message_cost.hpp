@@ -28,8 +28,16 @@ class MessageCosts {
     const MessageCost* cost = interval(bytes);
     return cost == nullptr ? 0 : cost->latency.count();
   }
+  /// Of the flows of messages that go by rates.
   [[nodiscard]] std::optional<Bandwidth> send_rate() const;
   [[nodiscard]] std::optional<Bandwidth> receive_rate() const;
+  /// Whether these rates hold for messages of that size: unless its own interval says what their bytes cost.
+  [[nodiscard]] bool goes_by_rate(std::int64_t bytes) const {
+    const MessageCost* cost = interval(bytes);
+    return cost == nullptr || !cost->up_to || !(cost->send_bandwidth || cost->receive_bandwidth);
+  }
+  /// For some size they do not.
+  [[nodiscard]] bool some_go_by_no_rate() const;
   /// Payload bytes per byte that the link's rate counts, for frames of this MTU.
   [[nodiscard]] double payload_share(Bytes mtu) const;
 

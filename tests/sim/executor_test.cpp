@@ -164,6 +164,25 @@ TEST(Message, PerByteCostsOfTheLargestAreRatesOfPayload) {
   EXPECT_NEAR(static_cast<double>(time_of(messages({1'000'000}, false), profile).count()), 40.01e9, 1e3);
 }
 
+TEST(Message, WhatBytesCostIsCountedOnce) {
+  // A message whose interval says what its bytes cost the processors does not go by the rate of larger ones as well.
+  Profile profile = ideal_profile();
+  MessageCost small, large;
+  small.up_to = Bytes{125'000};
+  small.send_bandwidth = Bandwidth::bytes_per_second(125'000'000);
+  large.send_bandwidth = Bandwidth::bytes_per_second(50'000'000);
+  profile.tcp.messages = {small, large};
+  const auto on_the_way = [](std::int64_t us) { return microseconds(us + 10); };
+  EXPECT_EQ(time_of(messages({125'000}, false), profile), on_the_way(1000 + 1000));
+  EXPECT_EQ(time_of(messages({250'000}, false), profile), on_the_way(5000));
+  // One without such a figure does.
+  profile.tcp.messages.front().send_bandwidth.reset();
+  EXPECT_EQ(time_of(messages({125'000}, false), profile), on_the_way(2500));
+  // Where libraries copy, nothing goes by a rate.
+  profile.tcp.copied = true;
+  EXPECT_EQ(time_of(messages({250'000}, false), profile), on_the_way(5000 + 2000));
+}
+
 TEST(Message, RendezvousAddsItsRoundTrip) {
   Profile profile = ideal_profile();
   const Duration eager = time_of(messages({100'000}, false), profile);
