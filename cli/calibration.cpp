@@ -363,13 +363,14 @@ std::optional<Calibration> calibrate(const CalibrationRequest& request) {
 
   // A message of which only the end is told is combined as a whole, when its data are no longer near.
   const bool in_pieces = real::find_transport(measure.transport).reports_progress;
-  const real::MemoryRates memory = real::measure_memory_rates(in_pieces ? combine_piece : 1_MiB);
+  real::MemoryRates memory =
+      real::measure_memory_rates(in_pieces ? combine_piece : request.largest, std::min(request.ranks, measured->cores));
   Profile profile;
   profile.name = request.name;
   profile.backend = request.backend;
   profile.cores = measured->cores;
-  profile.reduction = {{{std::nullopt, Duration{0}, memory.reduction}}, in_pieces ? combine_piece : Bytes{0}};
-  profile.copy_bandwidth = memory.copy;
+  profile.reduction = {std::move(memory.reduction), in_pieces ? combine_piece : Bytes{0}};
+  profile.copies = std::move(memory.copies);
   profile.tcp.ordered = true;
   profile.tcp.eager_threshold = largest_unasked(measure.transport, in_network, measured->transport);
   profile.tcp.message_header = message_header;
@@ -405,12 +406,16 @@ std::optional<Calibration> calibrate(const CalibrationRequest& request) {
   profile.sha256 = sha256(to_yaml(profile));
   Calibration calibration;
   calibration.text = fit_table(fit) + text_of(check);
+  const auto rates = [](const std::vector<TrafficInterval>& intervals) {
+    const auto gigabytes = [](const TrafficInterval& one) { return one.rate->bytes_per_second() * 1e-9; };
+    return fmt::format("{:.1f} to {:.1f} GB/s", gigabytes(intervals.front()), gigabytes(intervals.back()));
+  };
   calibration.text += fmt::format(
-      "# CPU per message (sender and receiver) {:.2f} us, per switch {}, start latency {}, reduction {:.2f} GB/s, copy "
-      "{:.2f} GB/s, "
-      "load {:.2f}\n",
+      "# CPU per message (sender and receiver) {:.2f} us, per switch {}, start latency {}, reduction {}, copy {} "
+      "(small "
+      "to large), load {:.2f}\n",
       observed.processor_s * 1e6, format_duration(profile.tcp.switch_overhead), format_duration(profile.start_latency),
-      memory.reduction.bytes_per_second() * 1e-9, memory.copy.bytes_per_second() * 1e-9, measured->load_average);
+      rates(profile.reduction.intervals), rates(profile.copies), measured->load_average);
   calibration.profile = std::move(profile);
   return calibration;
 }

@@ -124,7 +124,7 @@ Calibration calibrate_cpu(const CpuCalibrationRequest& request, const OutputOpti
   }
   fits.push_back(fit_reduction(reductions));
   profile.reduction = {fits.back().reduction, combine_piece};
-  profile.copy_bandwidth = real::measure_memory_rates(combine_piece).copy;
+  profile.copies = real::measure_memory_rates(combine_piece, 1).copies;
   profile.name = request.name.empty() ? "cpu" : request.name;
   profile.cores = real::usable_cores();
   const double noise = real::timing_noise();

@@ -364,8 +364,7 @@ class Simulation {
     return true;
   }
   bool start_copy(SimulatedWalker& walker, Token token, const Move& move) {
-    return after(actor_of(walker), token,
-                 profile_.copy_bandwidth ? transfer_time(Bytes{move.bytes}, *profile_.copy_bandwidth).count() : 0);
+    return after(actor_of(walker), token, interval_time(profile_.copies, Bytes{move.bytes}, Bytes{move.bytes}).count());
   }
   bool start_combine(SimulatedWalker& walker, Token token, const Combine& combine, const LoopIndices&) {
     return after(actor_of(walker), token, profile_.reduction.time_of(combine.source.bytes).count());

@@ -36,6 +36,11 @@ using WorkInterval = RateInterval<Flops, FlopRate>;
 Duration interval_time(const std::vector<TrafficInterval>& intervals, Bytes size, Bytes amount);
 Duration interval_time(const std::vector<WorkInterval>& intervals, Flops size, Flops amount);
 
+/// One bandwidth for all sizes.
+inline std::vector<TrafficInterval> at_bandwidth(Bandwidth bandwidth) {
+  return {{std::nullopt, Duration{0}, bandwidth}};
+}
+
 /// The interval of `size`: the first whose `up_to` is at least that.
 template <class Interval, class Amount>
 const Interval& interval_of(const std::vector<Interval>& intervals, Amount size) {

@@ -80,10 +80,10 @@ struct Profile {
   TransportProfile tcp;  ///< `profile.tcp.overhead` is the key of --set
   ReductionProfile reduction;
   ComputeProfile compute;
-  std::optional<Bandwidth> copy_bandwidth;  ///< local copies; none: free
-  std::optional<int> cores;                 ///< ranks of one machine share so many cores; none: a core per rank
-  Duration start_latency{0};   ///< from a common start, for which ranks sleep or wait awake, until a rank runs
-  Duration start_overhead{0};  ///< CPU of a rank then, before it goes on: cold caches, the scheduler
+  std::vector<TrafficInterval> copies;  ///< local ones, by their bytes; empty: free
+  std::optional<int> cores;             ///< ranks of one machine share so many cores; none: a core per rank
+  Duration start_latency{0};            ///< from a common start, for which ranks sleep or wait awake, until a rank runs
+  Duration start_overhead{0};           ///< CPU of a rank then, before it goes on: cold caches, the scheduler
   PacketTransport transport;
   std::optional<NcclProfile> nccl;    ///< NCCL does collectives with `algorithm: auto`; none: Lockstep's own algorithms
   std::optional<LoaderCosts> loader;  ///< none: loading costs no more than the workload says

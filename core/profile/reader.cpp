@@ -51,6 +51,7 @@ struct ProfileKeys {
   Duration start_latency{0};
   Duration start_overhead{0};
   std::optional<Bandwidth> copy_bandwidth;
+  std::optional<TrafficKeys> copies;
   ReductionKeys reduction;
   ComputeProfile compute;
   TransportKeys tcp;
@@ -137,6 +138,12 @@ config::Type<ReductionKeys> reduction_type() {
       .type();
 }
 
+config::Type<TrafficKeys> copies_type() {
+  auto record = config::record<TrafficKeys>("copies", "Rate of local copies.");
+  declare_rates(record, traffic_words("largest copy"), "bytes per second; absent: free");
+  return record.type();
+}
+
 config::Type<ProfileKeys> profile_type() {
   return config::record<ProfileKeys>("profile", "The measured constants of one software and hardware stack.")
       .optional("schema", &ProfileKeys::schema, config::name_of("profile format", {"lockstep.profile/1"}),
@@ -151,7 +158,8 @@ config::Type<ProfileKeys> profile_type() {
       .optional("start_overhead", &ProfileKeys::start_overhead, config::duration(),
                 "CPU of a rank after a common start, before it goes on")
       .optional("copy_bandwidth", &ProfileKeys::copy_bandwidth, config::bandwidth().positive(),
-                "local copies; absent: free")
+                "local copies, whatever their size; absent: free")
+      .optional("copies", &ProfileKeys::copies, copies_type(), "local copies, by their size; absent: copy_bandwidth")
       .optional("reduction", &ProfileKeys::reduction, reduction_type(), "rate of local reductions; absent: free")
       .optional("compute", &ProfileKeys::compute, compute_profile_type(),
                 "how fast kernels are; absent: nothing is known of them")
@@ -164,6 +172,10 @@ config::Type<ProfileKeys> profile_type() {
                 "what loading costs on this machine; absent: no more than the workload says")
       .optional("measured", &ProfileKeys::measured, config::json_map(),
                 "how it was obtained: host, date, residuals; kept as it is")
+      .rule([](const ProfileKeys& keys, const config::Node& node, config::Diagnostics& diagnostics) {
+        if (keys.copies && keys.copy_bandwidth)
+          diagnostics.error(node.position, "'copy_bandwidth' and 'copies' both say what copies take; give one of them");
+      })
       .type();
 }
 
@@ -208,7 +220,10 @@ Profile read_profile(const config::Node& root, const std::string& file) {
   profile.tcp = transport(keys->tcp);
   profile.reduction = {intervals_of(keys->reduction), keys->reduction.granularity};
   profile.compute = std::move(keys->compute);
-  profile.copy_bandwidth = keys->copy_bandwidth;
+  if (keys->copies)
+    profile.copies = intervals_of(*keys->copies);
+  else if (keys->copy_bandwidth)
+    profile.copies = at_bandwidth(*keys->copy_bandwidth);
   profile.cores = keys->cores;
   profile.start_latency = keys->start_latency;
   profile.start_overhead = keys->start_overhead;

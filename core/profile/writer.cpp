@@ -53,6 +53,12 @@ std::string interval(const MessageCost& cost) {
   return fmt::format("    - {{{}}}\n", fmt::join(keys, ", "));
 }
 
+// One rate for all sizes has a key of its own.
+std::optional<Bandwidth> one_bandwidth(const std::vector<TrafficInterval>& intervals) {
+  const bool one = intervals.size() == 1 && !intervals.front().up_to && intervals.front().overhead.count() == 0;
+  return one ? intervals.front().rate : std::nullopt;
+}
+
 }  // namespace
 
 std::string to_yaml(const Profile& profile) {
@@ -60,17 +66,17 @@ std::string to_yaml(const Profile& profile) {
   text += fmt::format("name: {}\n", plain_or_quoted(profile.name));
   if (!profile.backend.empty()) text += fmt::format("backend: {}\n", plain_or_quoted(profile.backend));
   if (profile.cores) text += fmt::format("cores: {}\n", *profile.cores);
-  if (profile.copy_bandwidth) text += fmt::format("copy_bandwidth: {}\n", to_text(*profile.copy_bandwidth));
+  if (const auto bandwidth = one_bandwidth(profile.copies))
+    text += fmt::format("copy_bandwidth: {}\n", to_text(*bandwidth));
+  else if (!profile.copies.empty())
+    text += "copies:\n  intervals:\n" + intervals_yaml(profile.copies, "    ");
   if (profile.start_latency.count() > 0) text += fmt::format("start_latency: {}\n", to_text(profile.start_latency));
   if (profile.start_overhead.count() > 0) text += fmt::format("start_overhead: {}\n", to_text(profile.start_overhead));
   text += "reduction:\n";
-  const auto& reduction = profile.reduction.intervals;
-  // One rate for all sizes has a key of its own.
-  const bool one = reduction.size() == 1 && !reduction.front().up_to && reduction.front().overhead.count() == 0;
-  if (one && reduction.front().rate)
-    text += fmt::format("  bandwidth: {}\n", to_text(*reduction.front().rate));
-  else if (!reduction.empty())
-    text += "  intervals:\n" + intervals_yaml(reduction, "    ");
+  if (const auto bandwidth = one_bandwidth(profile.reduction.intervals))
+    text += fmt::format("  bandwidth: {}\n", to_text(*bandwidth));
+  else if (!profile.reduction.intervals.empty())
+    text += "  intervals:\n" + intervals_yaml(profile.reduction.intervals, "    ");
   text += fmt::format("  granularity: {}\n", to_text(profile.reduction.granularity));
   if (const std::string kernels = to_yaml(profile.compute); !kernels.empty()) text += "compute:\n" + kernels;
   text += "tcp:\n";

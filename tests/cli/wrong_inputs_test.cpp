@@ -177,7 +177,7 @@ const WrongInput wrong_inputs[] = {
     {"UnknownProfileKey", "p.yaml", "name: p\ntpc: {overhead: 1us}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
      "p.yaml:2:1: unknown profile key 'tpc'; did you mean 'tcp'? known: schema, name, backend, cores, start_latency, "
      "start_overhead, "
-     "copy_bandwidth, "
+     "copy_bandwidth, copies, "
      "reduction, compute, tcp, transport, nccl, loader, measured"},
     {"UnitlessOverhead", "p.yaml", "name: p\ntcp: {overhead: 3}\n", "simulate -t t.yaml -w w.yaml -p p.yaml",
      "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h"},

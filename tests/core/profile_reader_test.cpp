@@ -38,7 +38,7 @@ TEST(ProfileReader, IdealCostsNothing) {
   EXPECT_EQ(ideal.sha256.size(), 64U);
   EXPECT_TRUE(ideal.tcp.messages.empty());
   EXPECT_EQ(ideal.tcp.framing.packet_header, 0_B);
-  EXPECT_FALSE(ideal.tcp.eager_threshold || ideal.reduction.costs() || ideal.copy_bandwidth || ideal.cores);
+  EXPECT_FALSE(ideal.tcp.eager_threshold || ideal.reduction.costs() || !ideal.copies.empty() || ideal.cores);
   EXPECT_EQ(load_profile("ideal").sha256, ideal.sha256);
   EXPECT_EQ(test::message_of<InputError>([] { load_profile("./ideal"); }), "./ideal: no such file");
 }
@@ -49,7 +49,8 @@ TEST(ProfileReader, ReadsEveryKey) {
   EXPECT_EQ(profile.file, "p.yaml");
   EXPECT_EQ(profile.backend, "tcp");
   EXPECT_EQ(profile.cores, 2);
-  EXPECT_EQ(profile.copy_bandwidth, 40_Gbps);
+  ASSERT_EQ(profile.copies.size(), 1U);
+  EXPECT_EQ(profile.copies.front().rate, 40_Gbps);
   EXPECT_EQ(profile.reduction.intervals.at(0).rate, 24_Gbps);
   EXPECT_EQ(profile.reduction.granularity, 64_KiB);
   ASSERT_EQ(profile.tcp.messages.size(), 2U);
@@ -100,6 +101,8 @@ TEST(ProfileReader, RefusesWithPositionAndRemedy) {
             "lockstep.profile/1");
   EXPECT_EQ(profile_error("name: p\ncores: 0\n"), "p.yaml:2:8: must be between 1 and 1000000, is 0");
   EXPECT_EQ(profile_error("name: p\ncopy_bandwidth: 0GB/s\n"), "p.yaml:2:17: must be positive, is 0bps");
+  EXPECT_EQ(profile_error("name: p\ncopy_bandwidth: 1GB/s\ncopies: {bandwidth: 1GB/s}\n"),
+            "p.yaml:1:1: 'copy_bandwidth' and 'copies' both say what copies take; give one of them");
   EXPECT_EQ(profile_error("name: p\ntcp: {overhead: 3}\n"),
             "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h");
   EXPECT_EQ(
@@ -133,7 +136,7 @@ bool same(const Profile& a, const Profile& b) {
       return i.up_to == j.up_to && i.overhead == j.overhead && i.rate == j.rate;
     });
   };
-  return a.name == b.name && a.backend == b.backend && a.cores == b.cores && a.copy_bandwidth == b.copy_bandwidth &&
+  return a.name == b.name && a.backend == b.backend && a.cores == b.cores && equal_traffic(a.copies, b.copies) &&
          equal_traffic(a.reduction.intervals, b.reduction.intervals) &&
          a.reduction.granularity == b.reduction.granularity &&
          std::equal(a.tcp.messages.begin(), a.tcp.messages.end(), b.tcp.messages.begin(), b.tcp.messages.end(),
@@ -157,7 +160,10 @@ TEST(ProfileWriter, WritesWhatTheReaderReads) {
     profile.name =
         *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::elementOf(std::string("ab: #\"'{[10~%&*true-\\"))));
     if (*rc::gen::arbitrary<bool>()) profile.cores = *rc::gen::inRange(1, 1000);
-    if (*rc::gen::arbitrary<bool>()) profile.copy_bandwidth = Bandwidth::bits_per_second(amount(1));
+    if (*rc::gen::arbitrary<bool>()) profile.copies = at_bandwidth(Bandwidth::bits_per_second(amount(1)));
+    if (!profile.copies.empty() && *rc::gen::arbitrary<bool>())
+      profile.copies.insert(profile.copies.begin(),
+                            {Bytes{amount(1)}, Duration{amount(0)}, Bandwidth::bits_per_second(amount(1))});
     profile.reduction.granularity = Bytes{amount(0)};
     profile.start_latency = Duration{amount(0)};
     profile.start_overhead = Duration{amount(0)};

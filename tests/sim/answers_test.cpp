@@ -16,7 +16,7 @@ Profile asking() {
   Profile profile = ideal_profile();
   profile.tcp.eager_threshold = Bytes{1000};
   profile.tcp.ordered = true;
-  profile.copy_bandwidth = Bandwidth::bytes_per_second(1'000'000'000);  // a copy of a megabyte takes a millisecond
+  profile.copies = at_bandwidth(Bandwidth::bytes_per_second(1'000'000'000));  // a megabyte takes a millisecond
   return profile;
 }
 

@@ -164,6 +164,24 @@ TEST(Message, PerByteCostsOfTheLargestAreRatesOfPayload) {
   EXPECT_NEAR(static_cast<double>(time_of(messages({1'000'000}, false), profile).count()), 40.01e9, 1e3);
 }
 
+TEST(Copies, TakeWhatTheirSizeSays) {
+  Profile profile = ideal_profile();
+  profile.copies = {{Bytes{1000}, Duration{0}, Bandwidth::bytes_per_second(1'000'000'000)},
+                    {std::nullopt, microseconds(2), Bandwidth::bytes_per_second(500'000'000)}};
+  const auto time_of_copy = [&](std::int64_t bytes) {
+    Plan plan = messages({0}, false);
+    for (auto& role : plan.roles) role.buffers.front().bytes = Bytes{1 << 20};
+    plan.roles[0].streams[0].items = {
+        Operation{"copy", Copy{Span{0, {}, Bytes{bytes}}, Span{0, {}, Bytes{bytes}}}, {}}};
+    plan.roles[1].streams[0].items.clear();
+    return time_of(plan, profile);
+  };
+  EXPECT_EQ(time_of_copy(1000), microseconds(1));
+  EXPECT_EQ(time_of_copy(100'000), microseconds(2 + 200));
+  profile.copies.clear();
+  EXPECT_EQ(time_of_copy(100'000), Duration{0});
+}
+
 TEST(Message, WhatBytesCostIsCountedOnce) {
   // A message whose interval says what its bytes cost the processors does not go by the rate of larger ones as well.
   Profile profile = ideal_profile();
@@ -192,7 +210,7 @@ TEST(Message, RendezvousAddsItsRoundTrip) {
   EXPECT_EQ(time_of(messages({100'000}, false), profile), eager);
   // A late receiver: the data set out one latency after its receive is posted.
   profile.tcp.eager_threshold = Bytes{0};
-  profile.copy_bandwidth = Bandwidth::bytes_per_second(1 << 20);
+  profile.copies = at_bandwidth(Bandwidth::bytes_per_second(1 << 20));
   EXPECT_EQ(time_of(messages({125'000}, false, 1), profile), seconds(1) + microseconds(10 + 1000 + 10));
   profile.tcp.eager_threshold.reset();
   EXPECT_EQ(time_of(messages({125'000}, false, 1), profile), seconds(1));
@@ -225,7 +243,7 @@ TEST(Message, AMillionAlreadyThereNeedNoDeepStack) {
     role.streams[0].items = {loop};
   }
   Profile profile = ideal_profile();
-  profile.copy_bandwidth = Bandwidth::bytes_per_second(1 << 20);
+  profile.copies = at_bandwidth(Bandwidth::bytes_per_second(1 << 20));
   plan.roles[1].streams[0].items.insert(
       plan.roles[1].streams[0].items.begin(),
       Operation{"late", Copy{Span{0, {}, Bytes{1 << 20}}, Span{0, {}, Bytes{1 << 20}}}, {}});

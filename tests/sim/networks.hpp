@@ -80,7 +80,7 @@ inline Profile laden_profile() {
   profile.tcp.ordered = true;
   profile.reduction.intervals = {{std::nullopt, Duration{0}, Bandwidth::bytes_per_second(4'000'000'000)}};
   profile.reduction.granularity = Bytes{65536};
-  profile.copy_bandwidth = Bandwidth::bytes_per_second(8'000'000'000);
+  profile.copies = at_bandwidth(Bandwidth::bytes_per_second(8'000'000'000));
   profile.cores = 2;
   return profile;
 }

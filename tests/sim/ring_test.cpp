@@ -172,7 +172,7 @@ TEST(SimulatedRing, SlicesAreCopiedOneAfterAnother) {
   const Topology topology = star(2, 100_Gbps, microseconds(1));
   const Routing routing(topology);
   Profile profile = ideal_profile();
-  profile.copy_bandwidth = Bandwidth::bytes_per_second(1'000'000'000);
+  profile.copies = at_bandwidth(Bandwidth::bytes_per_second(1'000'000'000));
   for (const Bytes chunk : {Bytes{0}, 64_KiB}) {
     spec.chunk = chunk;
     workload.collectives = {spec};

@@ -141,13 +141,13 @@ TEST(Shortcuts, SoftwareCostsFoldAndReplayToo) {
 // --- Cases built to break them ---
 
 TEST(Shortcuts, OneSlowLink) {
-  for (const int slow : {0, 3, 7}) {
+  for (const std::size_t slow : {0, 3, 7}) {
     Topology topology = test::star(8, 1_Gbps, microseconds(5));
-    topology.links[static_cast<std::size_t>(2 * slow)].bandwidth = 900_Mbps;  // of one direction
+    topology.links[2 * slow].bandwidth = 900_Mbps;  // of one direction
     const Plan plan = collectives_of({all_reduce("ring", 8 * 4000), all_reduce("halving_doubling", 8 * 4000)}, 8);
     expect_same(plan, topology, ideal_profile(), "slow uplink of host " + std::to_string(slow));
-    topology.links[static_cast<std::size_t>(2 * slow)].bandwidth = 1_Gbps;
-    topology.links[static_cast<std::size_t>(2 * slow)].latency = microseconds(6);
+    topology.links[2 * slow].bandwidth = 1_Gbps;
+    topology.links[2 * slow].latency = microseconds(6);
     expect_same(plan, topology, ideal_profile(), "far host " + std::to_string(slow));
   }
 }
@@ -167,7 +167,7 @@ TEST(Shortcuts, OneLateRank) {
   plan.roles.push_back(late);
   plan.role_ranges = {{0, 3, 0}, {4, 4, 1}, {5, 5, 0}};
   Profile profile = ideal_profile();
-  profile.copy_bandwidth = 8_Gbps;
+  profile.copies = at_bandwidth(8_Gbps);
   const auto saved = expect_same(plan, test::star(6, 1_Gbps, microseconds(5)), profile, "one late rank");
   EXPECT_EQ(saved.ranks, 0U);
 }
