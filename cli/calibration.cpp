@@ -431,8 +431,9 @@ Profile cached_or_calibrated(const std::string& backend, const Topology* topolog
     for (const Link& link : undisturbed(*topology).links)
       links += fmt::format("{}-{}:{},{},{},{};", link.from, link.to, link.bandwidth.bits_per_second(),
                            link.latency.count(), link.burst ? link.burst->count() : -1, link.mtu.count());
-  const std::string key = sha256(fmt::format("undisturbed|{}|{}|{}|{}|{}|{}|{}", run.at("host").get<std::string>(),
-                                             version, backend, limits.transport, ranks, seed, links));
+  const std::string key =
+      sha256(fmt::format("undisturbed, awake|{}|{}|{}|{}|{}|{}|{}", run.at("host").get<std::string>(), version, backend,
+                         limits.transport, ranks, seed, links));
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   const std::filesystem::path folder =

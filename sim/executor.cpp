@@ -1019,7 +1019,9 @@ class Simulation {
                                      ? std::min(message.bytes, profile_.reduction.granularity.count())
                                      : message.bytes;
       const std::int64_t last = profile_.reduction.time_of_piece(Bytes{piece}, Bytes{message.bytes}).count();
-      work += std::max(last, whole - message.flow_time);
+      // While it came the processor was free, but for what it copied.
+      const std::int64_t idle = std::max<std::int64_t>(0, message.flow_time - costs_.time_in_flow(message.bytes));
+      work += std::max(last, whole - idle);
     }
     if (work > 0) submit(lanes_[message.lane].to, work, job_tag(Job::receive, id));
     return work <= 0;

@@ -20,6 +20,14 @@ bool MessageCosts::some_go_by_no_rate() const {
   });
 }
 
+std::int64_t MessageCosts::time_in_flow(std::int64_t bytes) const {
+  if (!goes_by_rate(bytes)) return 0;
+  std::int64_t time = 0;
+  for (const auto& rate : {send_rate(), receive_rate()})
+    if (rate) time += transfer_time(Bytes{bytes}, *rate).count();
+  return time;
+}
+
 double MessageCosts::payload_share(Bytes mtu) const {
   const Framing& framing = transport_->framing;
   double share = 1.0;

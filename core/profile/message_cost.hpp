@@ -31,6 +31,9 @@ class MessageCosts {
   /// Of the flows of messages that go by rates.
   [[nodiscard]] std::optional<Bandwidth> send_rate() const;
   [[nodiscard]] std::optional<Bandwidth> receive_rate() const;
+  /// Processor time that both ends need for a message while it flows at these rates: a rank that sends and receives
+  /// needs it all. 0 for messages that do not go by them.
+  [[nodiscard]] std::int64_t time_in_flow(std::int64_t bytes) const;
   /// Whether these rates hold for messages of that size: unless its own interval says what their bytes cost.
   [[nodiscard]] bool goes_by_rate(std::int64_t bytes) const {
     const MessageCost* cost = interval(bytes);

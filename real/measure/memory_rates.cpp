@@ -35,7 +35,7 @@ struct Samples {
 
 Samples measure(std::size_t piece, std::barrier<>& together) {
   Samples samples;
-  std::vector<std::byte> source(largest), target(largest);
+  std::vector<std::byte> source(largest), target(largest), arrived(largest);
   for (std::size_t size = smallest; size <= largest; size *= factor) {
     const std::size_t step = std::min(piece, size);
     auto& combine = samples.combine.emplace_back();
@@ -50,12 +50,12 @@ Samples measure(std::size_t piece, std::barrier<>& together) {
         copy.push_back(seconds_of([&] { std::memmove(target.data(), source.data(), size); }));
         continue;
       }
-      // Where data are combined as they arrive, each piece has come into the same place of a cache.
-      std::vector<std::byte> arrived(step);
+      // What arrives has just been copied, pieces one after the other into the same place.
+      std::memmove(arrived.data(), source.data(), step);
       combine.push_back(seconds_of([&] {
         for (std::size_t at = 0; at + step <= size; at += step)
-          combine_elements(ElementType::float32, Reduction::sum, step < size ? arrived.data() : source.data() + at,
-                           target.data() + at, static_cast<std::int64_t>(step / 4));
+          combine_elements(ElementType::float32, Reduction::sum, arrived.data(), target.data() + at,
+                           static_cast<std::int64_t>(step / 4));
       }));
     }
   }

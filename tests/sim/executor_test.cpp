@@ -385,6 +385,12 @@ TEST(Reduction, CostsWhatIsLeftBehindTheLastByte) {
       {std::nullopt, Duration{0}, Bandwidth::bytes_per_second(62'500'000)}};  // slower than the wire: 16 ms for 8 ms
   EXPECT_EQ(time_of(shift(2, count, true), profile), plain + milliseconds(8));
   EXPECT_EQ(time_of(shift(2, count, false), profile), time_of(shift(2, count, false), ideal_profile()));
+  // The rank copies while the message comes, 4 ms of what it sends and 2 ms of what it receives: 2 of 8 ms are left.
+  MessageCost copies;
+  copies.send_bandwidth = Bandwidth::bytes_per_second(250'000'000);
+  copies.receive_bandwidth = Bandwidth::bytes_per_second(500'000'000);
+  profile.tcp.messages = {copies};
+  EXPECT_EQ(time_of(shift(2, count, true), profile), plain + milliseconds(16 - 2));
 }
 
 Collective sized(const Algorithm& algorithm, CollectiveKind kind, std::int64_t count, int ranks) {
