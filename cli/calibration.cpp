@@ -363,8 +363,8 @@ std::optional<Calibration> calibrate(const CalibrationRequest& request) {
 
   // A message of which only the end is told is combined as a whole, when its data are no longer near.
   const bool in_pieces = real::find_transport(measure.transport).reports_progress;
-  real::MemoryRates memory =
-      real::measure_memory_rates(in_pieces ? combine_piece : request.largest, std::min(request.ranks, measured->cores));
+  real::MemoryRates memory = real::measure_memory_rates(in_pieces ? combine_piece : request.largest,
+                                                        std::min(measured->ranks_here, measured->cores));
   Profile profile;
   profile.name = request.name;
   profile.backend = request.backend;

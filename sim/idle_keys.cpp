@@ -273,7 +273,7 @@ std::span<const Rule> rules() {
            },
            true},
       Rule{"profile", "copy_bandwidth", [](const Inputs& inputs) { return under_analytic(inputs, "local copies"); }},
-      Rule{"profile", "copies", [](const Inputs& inputs) { return under_analytic(inputs, "local copies"); }},
+      Rule{"profile", "^copies.*", [](const Inputs& inputs) { return under_analytic(inputs, "local copies"); }},
       Rule{"profile", "cores",
            [](const Inputs& inputs) -> Reason {
              if (analytic(inputs) && inputs.planned->kernels.empty())

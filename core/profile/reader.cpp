@@ -158,8 +158,8 @@ config::Type<ProfileKeys> profile_type() {
       .optional("start_overhead", &ProfileKeys::start_overhead, config::duration(),
                 "CPU of a rank after a common start, before it goes on")
       .optional("copy_bandwidth", &ProfileKeys::copy_bandwidth, config::bandwidth().positive(),
-                "local copies, whatever their size; absent: free")
-      .optional("copies", &ProfileKeys::copies, copies_type(), "local copies, by their size; absent: copy_bandwidth")
+                "local copies, whatever their size: replaces `copies`; absent: free")
+      .optional("copies", &ProfileKeys::copies, copies_type(), "local copies, by their size; absent: free")
       .optional("reduction", &ProfileKeys::reduction, reduction_type(), "rate of local reductions; absent: free")
       .optional("compute", &ProfileKeys::compute, compute_profile_type(),
                 "how fast kernels are; absent: nothing is known of them")
@@ -172,10 +172,6 @@ config::Type<ProfileKeys> profile_type() {
                 "what loading costs on this machine; absent: no more than the workload says")
       .optional("measured", &ProfileKeys::measured, config::json_map(),
                 "how it was obtained: host, date, residuals; kept as it is")
-      .rule([](const ProfileKeys& keys, const config::Node& node, config::Diagnostics& diagnostics) {
-        if (keys.copies && keys.copy_bandwidth)
-          diagnostics.error(node.position, "'copy_bandwidth' and 'copies' both say what copies take; give one of them");
-      })
       .type();
 }
 
@@ -220,10 +216,8 @@ Profile read_profile(const config::Node& root, const std::string& file) {
   profile.tcp = transport(keys->tcp);
   profile.reduction = {intervals_of(keys->reduction), keys->reduction.granularity};
   profile.compute = std::move(keys->compute);
-  if (keys->copies)
-    profile.copies = intervals_of(*keys->copies);
-  else if (keys->copy_bandwidth)
-    profile.copies = at_bandwidth(*keys->copy_bandwidth);
+  if (keys->copies) profile.copies = intervals_of(*keys->copies);
+  if (keys->copy_bandwidth) profile.copies = at_bandwidth(*keys->copy_bandwidth);
   profile.cores = keys->cores;
   profile.start_latency = keys->start_latency;
   profile.start_overhead = keys->start_overhead;

@@ -1,62 +1,86 @@
 #include "real/launch/pinning.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <cmath>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "core/base/error.hpp"
-#include "core/base/number.hpp"
+#include "real/launch/machine.hpp"
 
 namespace lockstep::real {
 namespace {
 
-int number_on_machine(int rank) {
-  for (const char* name : {"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", "MPI_LOCALRANKID"}) {
-    const char* text = std::getenv(name);
-    if (text == nullptr) continue;
-    if (const auto number = whole_number_in<int>(text); number && *number >= 0) return *number;
-  }
-  return rank;
-}
-
-cpu_set_t cores_allowed() {
+// Empty where the system does not say.
+std::vector<int> cores_allowed() {
+  std::vector<int> cores;
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-    throw RunFailure("cannot ask for the cores of this process: " + std::generic_category().message(errno));
-  return allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+    for (int core = 0; core < CPU_SETSIZE; ++core)
+      if (CPU_ISSET(core, &allowed)) cores.push_back(core);
+  return cores;
 }
 
-int core_of(int rank, const cpu_set_t& allowed) {
-  std::vector<int> cores;
-  for (int core = 0; core < CPU_SETSIZE; ++core)
-    if (CPU_ISSET(core, &allowed)) cores.push_back(core);
-  LOCKSTEP_CHECK(!cores.empty(), "a process without cores");
-  return cores[static_cast<std::size_t>(number_on_machine(rank)) % cores.size()];
+bool allow(const std::vector<int>& cores) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int core : cores) CPU_SET(core, &set);
+  return ::sched_setaffinity(0, sizeof set, &set) == 0;
 }
 
-bool move_to(int core) {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(core, &one);
-  return ::sched_setaffinity(0, sizeof one, &one) == 0;
+int core_at(int place, const std::vector<int>& cores) { return cores[static_cast<std::size_t>(place) % cores.size()]; }
+
+// What the control group (version 2) of a container lets its processes use together; none: it does not say.
+std::optional<double> cores_of_control_group() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double quota = 0, period = 0;
+  if (!(file >> quota >> period) || period <= 0) return std::nullopt;  // "max" is no number
+  return quota / period;
 }
 
 }  // namespace
 
-int pin_rank(int rank) {
-  const int core = core_of(rank, cores_allowed());
-  if (!move_to(core)) throw RunFailure("cannot stay on one core: " + std::generic_category().message(errno));
+RanksHere find_ranks_here(Control& control) {
+  const std::string machine = this_machine();
+  const auto all = control.all_gather(fmt::format("{}\n{}", machine, fmt::join(cores_allowed(), " ")));
+  RanksHere here{0, 0, false};
+  std::set<int> cores;
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    std::istringstream said(all[rank]);
+    std::string of;
+    std::getline(said, of);
+    if (of != machine) continue;
+    if (rank < static_cast<std::size_t>(control.rank())) ++here.place;
+    ++here.count;
+    for (int core = 0; said >> core;) cores.insert(core);
+  }
+  const double most = cores_of_control_group().value_or(static_cast<double>(cores.size()));
+  here.own_cores = here.count <= static_cast<int>(cores.size()) && here.count <= static_cast<int>(std::floor(most));
+  return here;
+}
+
+int pin_rank(int place) {
+  const auto cores = cores_allowed();
+  if (cores.empty())
+    throw RunFailure("cannot ask for the cores of this process: " + std::generic_category().message(errno));
+  const int core = core_at(place, cores);
+  if (!allow({core})) throw RunFailure("cannot stay on one core: " + std::generic_category().message(errno));
   return core;
 }
 
-void visit_core(int rank) {
-  const cpu_set_t allowed = cores_allowed();
-  if (move_to(core_of(rank, allowed))) ::sched_setaffinity(0, sizeof allowed, &allowed);
+void visit_core(int place) {
+  const auto cores = cores_allowed();
+  if (!cores.empty() && allow({core_at(place, cores)})) allow(cores);
 }
 
 }  // namespace lockstep::real

@@ -10,7 +10,6 @@
 #include "core/workload/rows.hpp"
 #include "real/lab/cpu_load.hpp"
 #include "real/launch/local.hpp"
-#include "real/launch/machine.hpp"
 #include "real/launch/pinning.hpp"
 #include "real/virtual_ranks/virtual_ranks.hpp"
 
@@ -60,7 +59,6 @@ int processes_of(const Plan& plan, const MeasurementOptions& options) {
 
 std::string measure_rank(const JobEnvironment& environment, const Plan& plan, const MeasurementOptions& options) {
   const int cores = options.cores > 0 ? options.cores : usable_cores();  // before the rank gives up all but one
-  if (options.pin) pin_rank(environment.rank);
   const auto control = connect_control(environment, plan_hash(plan), options.rendezvous_timeout);
   control->set_timeout(options.executor.timeout);
   const auto transports = control->all_gather(options.transport);
@@ -75,11 +73,13 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   if (control->size() != placement.processes)
     throw InputError(fmt::format("the job has {} processes, the plan is for {} ranks in {}", control->size(),
                                  placement.ranks, placement.processes));
+  const RanksHere here = find_ranks_here(*control);
+  if (options.pin) pin_rank(here.place);
   // Ranks that have a core each are awake when they start together and while a message is on its way, as ranks that
   // train are, and as libraries of messages are.
-  const bool own_cores = !several && !options.machine_is_network && ranks_here(*control) <= cores;
+  const bool own_cores = !several && !options.machine_is_network && here.own_cores;
   ExecutorOptions how = options.executor;
-  if (own_cores) how.waking = {awake_before_start, [rank = environment.rank] { visit_core(rank); }};
+  if (own_cores) how.waking = {awake_before_start, [place = here.place] { visit_core(place); }};
   TcpOptions tcp = options.tcp;
   tcp.looks = own_cores;
   const auto transport =
@@ -115,13 +115,10 @@ std::string measure_rank(const JobEnvironment& environment, const Plan& plan, co
   const auto reports = control->gather(own.dump());
   control->barrier();
   if (environment.rank != 0) return {};
-  Json all{{"ranks", Json::array()},
-           {"cores", cores},
-           {"pinned", options.pin},
-           {"sends_by", options.transport},
-           {"same_machine", options.same_machine},
-           {"load_average", load_average()},
-           {"processes", placement.processes},
+  Json all{{"ranks", Json::array()},         {"cores", cores},
+           {"ranks_here", here.count},       {"pinned", options.pin},
+           {"sends_by", options.transport},  {"same_machine", options.same_machine},
+           {"load_average", load_average()}, {"processes", placement.processes},
            {"control", Json::array()}};
   for (const auto& with : control->traffic())
     all["control"].push_back({with.frames_sent, with.bytes_sent, with.frames_received, with.bytes_received});
@@ -134,6 +131,7 @@ Measurement parse_measurement(const std::string& text) {
   const Json all = Json::parse(text);
   Measurement measurement;
   measurement.cores = all.at("cores").get<int>();
+  measurement.ranks_here = all.at("ranks_here").get<int>();
   measurement.processes = all.at("processes").get<int>();
   measurement.same_machine = all.at("same_machine").get<bool>();
   measurement.pinned = all.at("pinned").get<bool>();

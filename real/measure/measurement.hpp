@@ -42,7 +42,8 @@ struct Measurement {
   std::map<std::uint32_t, std::int64_t> wrong;  ///< by operation id of the Verify
   std::map<std::uint32_t, Section> sections;    ///< by operation id of the common start
   int cores = 1;
-  int processes = 0;  ///< that ran the ranks; 0: not known
+  int ranks_here = 1;  ///< processes on rank 0's machine
+  int processes = 0;   ///< that ran the ranks; 0: not known
   bool same_machine = true;
   bool pinned = false;   ///< a core per rank
   std::string sends_by;  ///< a name of the transport catalogue

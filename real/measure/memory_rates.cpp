@@ -53,9 +53,9 @@ Samples measure(std::size_t piece, std::barrier<>& together) {
       // What arrives has just been copied, pieces one after the other into the same place.
       std::memmove(arrived.data(), source.data(), step);
       combine.push_back(seconds_of([&] {
-        for (std::size_t at = 0; at + step <= size; at += step)
+        for (std::size_t at = 0; at < size; at += step)
           combine_elements(ElementType::float32, Reduction::sum, arrived.data(), target.data() + at,
-                           static_cast<std::int64_t>(step / 4));
+                           static_cast<std::int64_t>(std::min(step, size - at) / 4));
       }));
     }
   }

@@ -101,8 +101,6 @@ TEST(ProfileReader, RefusesWithPositionAndRemedy) {
             "lockstep.profile/1");
   EXPECT_EQ(profile_error("name: p\ncores: 0\n"), "p.yaml:2:8: must be between 1 and 1000000, is 0");
   EXPECT_EQ(profile_error("name: p\ncopy_bandwidth: 0GB/s\n"), "p.yaml:2:17: must be positive, is 0bps");
-  EXPECT_EQ(profile_error("name: p\ncopy_bandwidth: 1GB/s\ncopies: {bandwidth: 1GB/s}\n"),
-            "p.yaml:1:1: 'copy_bandwidth' and 'copies' both say what copies take; give one of them");
   EXPECT_EQ(profile_error("name: p\ntcp: {overhead: 3}\n"),
             "p.yaml:2:17: '3' has no unit; a duration takes ps, ns, us, ms, s, min or h");
   EXPECT_EQ(
@@ -147,6 +145,16 @@ bool same(const Profile& a, const Profile& b) {
          a.tcp.ordered == b.tcp.ordered && a.tcp.switch_overhead == b.tcp.switch_overhead &&
          a.tcp.send_buffer == b.tcp.send_buffer && a.start_latency == b.start_latency &&
          a.start_overhead == b.start_overhead && a.measured == b.measured;
+}
+
+TEST(ProfileReader, OneBandwidthReplacesThatOfCopiesBySize) {
+  const Profile profile =
+      profile_in("name: p\ncopies: {intervals: [{up_to: 1MiB, bandwidth: 2GB/s}, {bandwidth: 1GB/s}]}\n");
+  ASSERT_EQ(profile.copies.size(), 2U);
+  EXPECT_EQ(profile.copies[0].rate, 16_Gbps);
+  const Profile replaced = profile_in("name: p\ncopies: {bandwidth: 2GB/s}\ncopy_bandwidth: 1GB/s\n");
+  ASSERT_EQ(replaced.copies.size(), 1U);
+  EXPECT_EQ(replaced.copies[0].rate, 8_Gbps);
 }
 
 TEST(ProfileWriter, WritesWhatTheReaderReads) {

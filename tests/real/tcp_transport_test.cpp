@@ -21,6 +21,12 @@ TransportMaker tcp_with(const TcpOptions& options) {
       [options](Control& control) { return std::make_unique<TcpTransport>(control, everyone_but(control), options); };
 }
 
+double thread_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 TEST(TcpTransport, MovesOneMessage) {
   run_ranks(2, [](Control& control) {
     TcpTransport transport(control, {1 - control.rank()});
@@ -59,21 +65,32 @@ TEST(TcpTransport, WhoLooksBeforeItSleepsMissesNothing) {
     storm(ranks, static_cast<std::uint64_t>(ranks) * 77, tcp_with(options), 300'000, 300);
   // What comes long after everybody has stopped looking wakes the sleeper; a deadline ends looking, too.
   run_ranks(2, [&](Control& control) {
-    TcpTransport transport(control, {1 - control.rank()}, options);
     Bytes data(10);
-    std::vector<Completion> done;
-    if (control.rank() == 0) {
-      std::this_thread::sleep_for(50ms);
-      transport.send(1, 1, data, 1);
-      require(transport.wait(done, WallClock::now() + 10s), "the send ends");
-    } else {
-      transport.receive(0, 1, data, 1);
-      const auto begun = WallClock::now();
-      require(!transport.wait(done, begun + 50us), "nothing has come yet");
-      require(WallClock::now() >= begun + 50us, "it waited until the deadline");
-      require(transport.wait(done, begun + 10s), "the message has come");
+    double busy_s[2] = {0, 0};
+    for (const bool looks : {false, true}) {
+      options.looks = looks;
+      TcpTransport transport(control, {1 - control.rank()}, options);
+      std::vector<Completion> done;
+      if (control.rank() == 1) {
+        transport.receive(0, 1, data, 1);
+        const double before = thread_seconds();
+        for (int i = 0; i < 50; ++i) {
+          const auto begun = WallClock::now();
+          require(!transport.wait(done, begun + 150us), "nothing has come yet");
+          require(WallClock::now() >= begun + 150us, "it waited until the deadline");
+        }
+        busy_s[looks ? 1 : 0] = thread_seconds() - before;
+      }
+      control.barrier();
+      if (control.rank() == 0) {
+        std::this_thread::sleep_for(5ms);
+        transport.send(1, 1, data, 1);
+      }
+      require(transport.wait(done, WallClock::now() + 10s), "the message gets there");
+      control.barrier();
     }
-    control.barrier();
+    if (control.rank() == 1)
+      require(busy_s[1] > 1.5 * busy_s[0], "it looked for {} s, and {} s without", busy_s[1], busy_s[0]);
     return std::string();
   });
 }

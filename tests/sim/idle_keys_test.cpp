@@ -139,6 +139,9 @@ TEST(IdleKeys, OfAProfile) {
                           "p.yaml:4:55: 'tcp.framing.acknowledgement' has no effect: without 'acknowledged' "
                           "acknowledgements cost nothing"));
   files.fidelity = "analytic";
+  files.profile = "name: p\ncopies: {intervals: [{bandwidth: 1GB/s}]}\n";
+  EXPECT_THAT(idle(files), ElementsAre("p.yaml:2:23: 'copies.intervals.*.bandwidth' has no effect: fidelity "
+                                       "'analytic' has no local copies"));
   files.profile = "name: p\nstart_latency: 1us\ntcp: {ordered: true}\ncores: 2\n";
   EXPECT_THAT(idle(files),
               ElementsAre("p.yaml:2:1: 'start_latency' has no effect: fidelity 'analytic' has no common start",

@@ -16,7 +16,7 @@ constexpr double picoseconds_per_second = 1e12;
 constexpr std::uint32_t pause_frame = 84;  // bytes: 64 and what Ethernet puts between frames
 constexpr std::uint32_t header_of_trimmed = 64;
 constexpr std::uint64_t draws_of_losses = std::uint64_t{1} << 39;
-constexpr std::int64_t least_lookahead = 10'000;  // picoseconds: shorter windows are not worth it
+constexpr std::int64_t least_lookahead = 100'000;  // picoseconds: shorter windows are not worth it
 
 std::int64_t time_of(std::uint64_t bytes, double picoseconds_per_byte) {
   return static_cast<std::int64_t>(static_cast<double>(bytes) * picoseconds_per_byte + 0.5);

@@ -133,8 +133,8 @@ class Fabric {
   /// Handles all events of the hosts' next moment, and before it what happens at switches; nothing later than `limit`.
   /// False if the hosts have no such moment.
   bool run_moment(std::int64_t limit);
-  /// For calls from outside while nothing is handled: they happen at `now`, which is not before the last moment, and if
-  /// they are to links (set_rate, set_loss, rest) not before the last `limit` either.
+  /// For calls from outside while nothing is handled: they happen at `now`, which is not before the last moment, and
+  /// for set_rate and set_loss not before the last `limit` either.
   void set_now(std::int64_t now) { now_ = now; }
 
   /// A fresh packet, all fields but the lists' to be set by the caller.
@@ -155,7 +155,7 @@ class Fabric {
 
   /// Hosts give what they have, though earlier packets wait: the limit is theirs. Else a packet at a time.
   void let_hosts_fill() { hosts_fill_ = true; }
-  /// A quiet spell: every token bucket is full again.
+  /// A quiet spell: every token bucket is full again, but for what switches have sent since, within a window.
   void rest();
   /// 0: nothing passes.
   void set_rate(PortId port, double bits_per_second);
