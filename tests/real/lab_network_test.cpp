@@ -89,30 +89,41 @@ double transfer(const LabNetwork& lab, int from, int to, std::int64_t bytes) {
   return seconds;
 }
 
-// Sends between all pairs and compares the counters with the routes; the first difference, or "".
+// Sends from one rank to another and compares the counters with the routes; the first difference, or "".
+std::string wrong_links(const Topology& topology, const Routing& routing, const LabNetwork& lab, std::int64_t bytes,
+                        int a, int b) {
+  const auto before = lab.snapshot();
+  transfer(lab, a, b, bytes);
+  ::usleep(2000);  // the last acknowledgements
+  const auto wire = LabNetwork::difference(before, lab.snapshot());
+  const auto forth = routing.route(topology.endpoint(a), topology.endpoint(b));
+  const auto back = routing.route(topology.endpoint(b), topology.endpoint(a));
+  for (LinkId link = 0; link < wire.size(); ++link) {
+    const bool data = std::find(forth.begin(), forth.end(), link) != forth.end();
+    const bool acknowledgements = std::find(back.begin(), back.end(), link) != back.end();
+    const auto sent = wire[link].count();
+    if ((data && (sent < bytes || sent > bytes * 11 / 10)) ||
+        (!data && acknowledgements && (sent < 200 || sent > bytes / 10)) || (!data && !acknowledgements && sent > 0))
+      return fmt::format("h{} -> h{}: link {} -> {} carried {} B", a, b,
+                         topology.devices[topology.links[link].from].name,
+                         topology.devices[topology.links[link].to].name, sent);
+  }
+  return {};
+}
+
+// The same between all pairs. The end of an earlier connection (a FIN that is sent again) may come while a later one is
+// counted; a wrong route shows every time.
 std::string wrong_links(const Topology& topology, const Routing& routing, const LabNetwork& lab, std::int64_t bytes) {
-  for (int a = 0; a < topology.rank_capacity(); ++a) {
+  for (int a = 0; a < topology.rank_capacity(); ++a)
     for (int b = 0; b < topology.rank_capacity(); ++b) {
       if (a == b) continue;
-      const auto before = lab.snapshot();
-      transfer(lab, a, b, bytes);
-      ::usleep(2000);  // the last acknowledgements
-      const auto wire = LabNetwork::difference(before, lab.snapshot());
-      const auto forth = routing.route(topology.endpoint(a), topology.endpoint(b));
-      const auto back = routing.route(topology.endpoint(b), topology.endpoint(a));
-      for (LinkId link = 0; link < wire.size(); ++link) {
-        const bool data = std::find(forth.begin(), forth.end(), link) != forth.end();
-        const bool acknowledgements = std::find(back.begin(), back.end(), link) != back.end();
-        const auto sent = wire[link].count();
-        if ((data && (sent < bytes || sent > bytes * 11 / 10)) ||
-            (!data && acknowledgements && (sent < 200 || sent > bytes / 10)) ||
-            (!data && !acknowledgements && sent > 0))
-          return fmt::format("h{} -> h{}: link {} -> {} carried {} B", a, b,
-                             topology.devices[topology.links[link].from].name,
-                             topology.devices[topology.links[link].to].name, sent);
+      std::string wrong = wrong_links(topology, routing, lab, bytes, a, b);
+      for (int again = 0; again < 2 && !wrong.empty(); ++again) {
+        ::usleep(300'000);
+        wrong = wrong_links(topology, routing, lab, bytes, a, b);
       }
+      if (!wrong.empty()) return wrong;
     }
-  }
   return {};
 }
 

@@ -89,8 +89,9 @@ TEST(TcpTransport, WhoLooksBeforeItSleepsMissesNothing) {
       require(transport.wait(done, WallClock::now() + 10s), "the message gets there");
       control.barrier();
     }
+    // 50 times 150 us, where nobody else wants the core.
     if (control.rank() == 1)
-      require(busy_s[1] > 1.5 * busy_s[0], "it looked for {} s, and {} s without", busy_s[1], busy_s[0]);
+      require(busy_s[1] > busy_s[0] + 1e-3, "it looked for {} s, and {} s without", busy_s[1], busy_s[0]);
     return std::string();
   });
 }
