@@ -129,11 +129,13 @@ TEST(LabFaults, ARankThatIsSlowHoldsTheOthersUp) {
   SKIP_WHERE_REFUSED();
   const std::string fast = "bandwidth: 1Gbps";
   // Undisturbed, 20 rings of 4 KiB take 5 to 10 ms: what is put beside it must not be a moment at which others ran.
-  const auto quiet = [](const Measured& one) { return one.whole_s() < 0.016; };
-  const Measured whole = run_until(quiet, "", "4KiB", fast, 20);
+  // Where they always do, it is the best of ten.
+  double whole_s = 1e9;
+  for (int attempt = 0; attempt < 10 && whole_s > 0.016; ++attempt)
+    whole_s = std::min(whole_s, run("", "4KiB", fast, 20).whole_s());
   // It runs 50 us of every millisecond. (Of longer pauses it would have less still: to be woken takes as long.)
   const Measured slow = run("[{rank: 1, slow: 20}]", "4KiB", fast, 20);
-  EXPECT_GT(slow.whole_s(), 4 * whole.whole_s());
+  EXPECT_GT(slow.whole_s(), 4 * whole_s);
   EXPECT_EQ(slow.wrong, 0);
   // The same after 5 ms of the plan: the first steps are as quick as ever.
   const auto good = [](const Measured& one) { return one.samples_s[0] < 0.004; };
