@@ -12,9 +12,10 @@ import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
+
+from lab_accuracy import check
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BOUND = 0.15
@@ -23,16 +24,6 @@ SIZES = "[64KiB, 256KiB, 1MiB, 4MiB, 16MiB]"
 KINDS = ["all_reduce, algorithm: ring", "all_gather, algorithm: ring", "reduce_scatter, algorithm: ring", "all_to_all", "broadcast"]
 # A network that is never the limit: there is none.
 TOPOLOGY = "name: one_machine\ngenerate: {star: {hosts: 2, link: {bandwidth: 10000Gbps, latency: 0us}}}\n"
-
-
-def check(program, backend, folder):
-    """The rows of one round."""
-    file = pathlib.Path(folder, "comparison.json")
-    done = subprocess.run([program, "check", "-t", f"{folder}/t.yaml", "-w", f"{folder}/w.yaml", "--backend", backend, "--recalibrate",
-                           "--tolerance", "1000%", "-q", "--json", file], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(done.stderr)
-    return json.loads(file.read_text())["rows"]
 
 
 def main():
@@ -48,7 +39,8 @@ def main():
         rows = "".join(f"  - {{kind: {kind}, sizes: {SIZES}}}\n" for kind in KINDS)
         pathlib.Path(folder, "w.yaml").write_text("name: loopback\ncollectives:\n" + rows)
         for backend in options.backends:
-            rounds = [check(options.lockstep, backend, folder) for _ in range(options.rounds)]
+            rounds = [check(options.lockstep, f"{folder}/t.yaml", f"{folder}/w.yaml", ["--backend", backend])["rows"]
+                      for _ in range(options.rounds)]
             medians = [statistics.median(abs(row["signed_error"]) for row in one) for one in rounds]
             middle = statistics.median(medians)
             good &= backend not in BOUNDED or middle <= BOUND

@@ -284,9 +284,10 @@ std::pair<MessageFit, std::vector<RoundTimes>> fit_costs(Profile& profile, const
     std::vector<double> late;
     for (const std::size_t i : fitted)
       late.push_back(observed.times[i].first_s - predicted[i].first_s + to_seconds(profile.start_latency));
-    profile.start_latency = rounded(median(late));
+    const double wait_s = median(late);
+    profile.start_latency = rounded(wait_s);
     // Less than its processor time: ranks that look for messages before they sleep are at work as the clock sees it.
-    if (median(late) < 0) profile.start_overhead = rounded(to_seconds(profile.start_overhead) + median(late));
+    if (wait_s < 0) profile.start_overhead = rounded(to_seconds(profile.start_overhead) + wait_s);
   }
   return {std::move(fit), std::move(predicted)};
 }
@@ -412,8 +413,7 @@ std::optional<Calibration> calibrate(const CalibrationRequest& request) {
   };
   calibration.text += fmt::format(
       "# CPU per message (sender and receiver) {:.2f} us, per switch {}, start latency {}, reduction {}, copy {} "
-      "(small "
-      "to large), load {:.2f}\n",
+      "(small to large), load {:.2f}\n",
       observed.processor_s * 1e6, format_duration(profile.tcp.switch_overhead), format_duration(profile.start_latency),
       rates(profile.reduction.intervals), rates(profile.copies), measured->load_average);
   calibration.profile = std::move(profile);

@@ -541,13 +541,11 @@ class Simulation {
     for (const Folding::Kind& kind : folding_->kinds) {
       Pair pair;
       take_figures(pair, kind.way);
-      std::vector<FlowNetwork::Hop> hops, bare;
+      std::vector<FlowNetwork::Hop> hops;
       hops.reserve(kind.way.resources.size());
-      for (std::size_t h = 0; h < kind.way.resources.size(); ++h) {
+      for (std::size_t h = 0; h < kind.way.resources.size(); ++h)
         hops.push_back({kind.way.resources[h], kind.weights[h]});
-        if (!is_software(folding_->resource_representatives[kind.way.resources[h]])) bare.push_back(hops.back());
-      }
-      std::tie(pair.route, pair.bare_route) = add_routes(hops, bare);
+      std::tie(pair.route, pair.bare_route) = add_routes(std::move(hops));
       pairs_.push_back(std::move(pair));
     }
   }
@@ -923,7 +921,7 @@ class Simulation {
     if (fresh) {
       const Way way = way_over(links, ends);
       Path path;
-      std::tie(path.route, path.bare_route) = add_routes(hops_of(way, true), hops_of(way, false));
+      std::tie(path.route, path.bare_route) = add_routes(hops_of(way));
       path.latency = way.latency;
       path.resources = way.resources;
       path.links = std::move(links);
@@ -1226,7 +1224,7 @@ class Simulation {
     if (pair.packets && from != to)
       pair.route = packets_->connect(routing_, from, to, ends.label, software_rate(ends.from, ends.to));
     else if (!pair.packets && !way.resources.empty())
-      std::tie(pair.route, pair.bare_route) = add_routes(hops_of(way, true), hops_of(way, false));
+      std::tie(pair.route, pair.bare_route) = add_routes(hops_of(way));
     pairs_.push_back(std::move(pair));
     if (answers_) add_to_answers(ends);
     if (disturbed()) links_of_pair_.push_back(links_between(ends));
@@ -1289,12 +1287,10 @@ class Simulation {
   static constexpr std::uint32_t parts_of_a_message = 20160;
   [[nodiscard]] double grain() const { return sprays_ ? parts_of_a_message : 1; }
 
-  // With what software limits or without.
-  [[nodiscard]] std::vector<FlowNetwork::Hop> hops_of(const Way& way, bool with_software) const {
+  [[nodiscard]] std::vector<FlowNetwork::Hop> hops_of(const Way& way) const {
     std::vector<FlowNetwork::Hop> hops;
     hops.reserve(way.resources.size());
     for (std::size_t i = 0; i < way.resources.size(); ++i) {
-      if (!with_software && is_software(way.resources[i])) continue;
       const double share = way.shares.empty() ? 1 : way.shares[i];
       hops.push_back({way.resources[i], static_cast<std::uint32_t>(std::max(1.0, std::round(share * grain())))});
     }
@@ -1303,15 +1299,17 @@ class Simulation {
 
   // A processor's rate, not a link.
   [[nodiscard]] bool is_software(ResourceId resource) const {
-    return resource >= std::min({out_base_, in_base_, machine_});
+    return (folding_ ? folding_->resource_representatives[resource] : resource) >=
+           std::min({out_base_, in_base_, machine_});
   }
 
   // Of all that a message crosses, and of its links alone where some messages' intervals say what software takes.
-  std::pair<RouteId, RouteId> add_routes(const std::vector<FlowNetwork::Hop>& hops,
-                                         const std::vector<FlowNetwork::Hop>& bare) {
-    const RouteId route = hops.empty() ? none : network_.add_route(hops);
-    if (bare.size() == hops.size() || !costs_.some_go_by_no_rate()) return {route, route};
-    return {route, bare.empty() ? none : network_.add_route(bare)};
+  std::pair<RouteId, RouteId> add_routes(std::vector<FlowNetwork::Hop> hops) {
+    const auto add = [&] { return hops.empty() ? none : network_.add_route(hops); };
+    const RouteId route = add();
+    if (!costs_.some_go_by_no_rate()) return {route, route};
+    const auto removed = std::erase_if(hops, [&](const FlowNetwork::Hop& hop) { return is_software(hop.resource); });
+    return {route, removed == 0 ? route : add()};
   }
 
   [[nodiscard]] Way way_over(const std::vector<LinkId>& links, const Ends& ends) const {

@@ -3,9 +3,10 @@
 
 #include <sys/utsname.h>
 
-#include <algorithm>
+#include <cstddef>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "real/launch/control.hpp"
 
@@ -21,11 +22,22 @@ inline std::string this_machine() {
   return std::string(kernel.nodename) + " " + boot;
 }
 
-/// How many ranks of the job are on this machine. All ranks ask together.
-inline int ranks_here(Control& control) {
-  const std::string own = this_machine();
-  const auto all = control.all_gather(own);
-  return static_cast<int>(std::count(all.begin(), all.end(), own));
+/// The ranks of a job that are on this machine.
+struct SaidHere {
+  std::vector<std::string> texts;  ///< what each of them says, in the order of the ranks
+  std::size_t place = 0;           ///< of this rank among them
+};
+
+/// All ranks ask together; `text` is what this one has to say.
+inline SaidHere gather_here(Control& control, const std::string& text) {
+  const std::string begin = this_machine() + "\n";
+  SaidHere here;
+  int rank = 0;
+  for (const std::string& said : control.all_gather(begin + text)) {
+    if (rank++ == control.rank()) here.place = here.texts.size();
+    if (said.starts_with(begin)) here.texts.push_back(said.substr(begin.size()));
+  }
+  return here;
 }
 
 }  // namespace lockstep::real

@@ -51,18 +51,12 @@ std::optional<double> cores_of_control_group() {
 }  // namespace
 
 RanksHere find_ranks_here(Control& control) {
-  const std::string machine = this_machine();
-  const auto all = control.all_gather(fmt::format("{}\n{}", machine, fmt::join(cores_allowed(), " ")));
-  RanksHere here{0, 0, false};
+  const SaidHere said = gather_here(control, fmt::format("{}", fmt::join(cores_allowed(), " ")));
+  RanksHere here{static_cast<int>(said.texts.size()), static_cast<int>(said.place), false};
   std::set<int> cores;
-  for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    std::istringstream said(all[rank]);
-    std::string of;
-    std::getline(said, of);
-    if (of != machine) continue;
-    if (rank < static_cast<std::size_t>(control.rank())) ++here.place;
-    ++here.count;
-    for (int core = 0; said >> core;) cores.insert(core);
+  for (const std::string& text : said.texts) {
+    std::istringstream numbers(text);
+    for (int core = 0; numbers >> core;) cores.insert(core);
   }
   const double most = cores_of_control_group().value_or(static_cast<double>(cores.size()));
   here.own_cores = here.count <= static_cast<int>(cores.size()) && here.count <= static_cast<int>(std::floor(most));

@@ -16,10 +16,10 @@
 namespace lockstep::real {
 namespace {
 
-// What every rank tells rank 0. Times are picoseconds since the common epoch.
 // Longer than a sleeping core takes to come back.
 constexpr std::chrono::microseconds awake_before_start{500};
 
+// What every rank tells rank 0. Times are picoseconds since the common epoch.
 Json report_of(const Timeline& timeline, const TransportExecutor& executor, const Control::ClockOffset& clock,
                const Transport& transport, bool speaks_for_process) {
   Json report = Json::object();

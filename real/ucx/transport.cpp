@@ -5,6 +5,7 @@
 #include <sys/sysinfo.h>
 
 #include <algorithm>
+#include <iterator>
 #include <new>
 #include <thread>
 
@@ -25,7 +26,9 @@ constexpr std::chrono::milliseconds longest_sleep{5};
 }  // namespace
 
 UcxTransport::UcxTransport(Control& control, const std::vector<int>& peers, std::uint64_t features)
-    : control_(control), worker_(control, peers, features), looks_(ranks_here(control) <= ::get_nprocs()) {}
+    : control_(control),
+      worker_(control, peers, features),
+      looks_(std::ssize(gather_here(control, {}).texts) <= ::get_nprocs()) {}
 
 UcxTransport::~UcxTransport() { close(); }
 
